@@ -1,0 +1,220 @@
+"""``make bench``: faces a second and peak memory of a worker, ours beside a plain dlib loop over the same files in the same run.
+
+``python -m fersyn.bench [--photos DIR] [--subjects 4] [--workers N] [--repeats 3] [--only preprocessing|rendering]``
+"""
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+from fersyn import __version__
+from fersyn.reporting.provenance import cores
+
+
+def plain_loop(files: list[str], out: str) -> tuple[int, float]:
+    """What a user of dlib writes: load, detect, 68 landmarks, aligned chip of 128 px, save. One picture after the other.
+
+    It detects at full size and, only where nothing is found, upsampled once; the quicker of the two usual settings.
+
+    Returns:
+        Number of faces, and seconds, in which dlib is imported and its models are loaded.
+    """
+    began = time.perf_counter()
+    import dlib
+    import numpy as np
+    from PIL import Image
+
+    from fersyn.faces.models import model_path
+
+    detector = dlib.get_frontal_face_detector()
+    predictor = dlib.shape_predictor(model_path("shape_predictor_68_face_landmarks.dat"))
+    faces = 0
+    for number, file in enumerate(files):
+        image = np.array(Image.open(file).convert("RGB"))
+        boxes = detector(image, 0) or detector(image, 1)
+        if not boxes:
+            continue
+        box = max(boxes, key=lambda box: box.area())
+        chip = dlib.get_face_chip(image, predictor(image, box), size=128, padding=0.4)
+        Image.fromarray(chip).save(Path(out) / f"{number:06d}.png")
+        faces += 1
+    return faces, time.perf_counter() - began
+
+
+def plain_rendering(subjects: int, seed: int, out: str) -> tuple[int, float]:
+    """Renders one frame after the other in one process, and then runs :func:`plain_loop` over the files."""
+    from PIL import Image
+
+    from fersyn.datasets.rendered import read_rendered
+
+    began = time.perf_counter()
+    files = []
+    for number, frame in enumerate(read_rendered(subjects=subjects, seed=seed).frames):
+        files.append(str(Path(out) / f"raw{number:06d}.png"))
+        Image.fromarray(frame.picture().image).save(files[-1])
+    rendered = time.perf_counter() - began
+    faces, seconds = plain_loop(files, out)
+    return faces, rendered + seconds
+
+
+@contextmanager
+def peak_memory_of_children(every: float = 0.05):
+    """Yields a list that in the end holds one number: the largest resident set of any one new child process, in bytes."""
+    found, stop, me = [0], threading.Event(), psutil.Process()
+    before = set(me.children(recursive=True))  # multiprocessing's fork server stays from one run to the next
+
+    def watch() -> None:
+        while not stop.wait(every):
+            for child in set(me.children(recursive=True)) - before:
+                try:
+                    found[0] = max(found[0], child.memory_info().rss)
+                except psutil.Error:  # it ended between the two calls
+                    continue
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        stop.set()
+        thread.join()
+
+
+def in_one_process(function: Callable, *arguments) -> tuple[int, float, int]:
+    """Runs ``function`` in a fresh process: faces, seconds, bytes."""
+    with peak_memory_of_children() as peak, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        faces, seconds = pool.submit(function, *arguments).result()
+    return faces, seconds, peak[0]
+
+
+def ours(frame_set, out: Path, workers: int) -> tuple[int, float, int]:
+    """Builds a face table of ``frame_set``: faces, seconds (starting the workers included), bytes of the largest worker."""
+    from fersyn.faces.preprocess import build_table
+
+    with peak_memory_of_children() as peak:
+        began = time.perf_counter()
+        table = build_table(frame_set, out, workers=workers)
+        seconds = time.perf_counter() - began
+    return len(table), seconds, peak[0]
+
+
+def photographs(folder: Path) -> None:
+    """Writes openpeople's photo-like faces as files: each tile, its mirror image, and both at two thirds of the size."""
+    from PIL import Image, ImageOps
+
+    from fersyn.datasets.openpeople import read_openpeople
+
+    for frame in read_openpeople().frames:
+        tile = Image.fromarray(frame.picture().image)
+        small = tile.resize((tile.width * 2 // 3, tile.height * 2 // 3), Image.Resampling.LANCZOS)
+        target = folder / frame.subject / frame.expression
+        target.mkdir(parents=True, exist_ok=True)
+        for name, image in {"a": tile, "b": ImageOps.mirror(tile), "c": small, "d": ImageOps.mirror(small)}.items():
+            image.save(target / f"{name}.jpg", quality=92)
+
+
+def machine() -> str:
+    """One line: what was measured on, with which versions."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = names[0] if names else model
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("dlib-bin", "opencv-python-headless", "torch"))
+    return f"fersyn {__version__}, Python {platform.python_version()}, {versions}\n{model}, {cores()} cores in use, {platform.system()}"
+
+
+def compare(title: str, runs: dict[str, Callable[[Path], tuple[int, float, int]]], repeats: int) -> dict[str, float]:
+    """Runs all in turn, ``repeats`` times, and prints the median of each; the first is what the others are compared with.
+
+    Returns:
+        Median faces a second of each.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in runs}
+    memory = dict.fromkeys(runs, 0)
+    count = dict.fromkeys(runs, 0)
+    for _ in range(repeats):
+        for name, run in runs.items():
+            folder = Path(tempfile.mkdtemp(prefix="fersyn-bench-"))
+            try:
+                faces, seconds, peak = run(folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            rates[name].append(faces / seconds)
+            memory[name], count[name] = max(memory[name], peak), faces
+    print(f"\n{title}, median of {repeats}")
+    first = median(next(iter(rates.values())))
+    for name, own in rates.items():
+        ratio = f"{median(own) / first:5.2f} x"
+        each = ", ".join(f"{rate:.1f}" for rate in own)
+        print(f"  {name:<38}{median(own):7.1f} faces/s  {ratio}  {memory[name] / 1e6:6.0f} MB a worker  {count[name]} faces  ({each})", flush=True)
+    return {name: median(own) for name, own in rates.items()}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m fersyn.bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", type=Path, help="a folder as `fersyn data folder` reads it (default: openpeople's faces)")
+    parser.add_argument("--subjects", type=int, default=4, help="rendered people (42 frames each)")
+    parser.add_argument("--workers", type=int, default=cores())
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", choices=["preprocessing", "rendering"])
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("FERSYN_PROGRESS", "off")
+    print(machine(), flush=True)
+    if options.only != "rendering":
+        _bench_preprocessing(options)
+    if options.only != "preprocessing":
+        _bench_rendering(options)
+    return 0
+
+
+def _bench_preprocessing(options: argparse.Namespace) -> None:
+    from fersyn.datasets.folder import read_folder
+
+    with tempfile.TemporaryDirectory() as made:
+        if not options.photos:
+            photographs(Path(made))
+        frame_set = read_folder(options.photos or Path(made))
+        files = [str(frame.path) for frame in frame_set.frames]
+        compare(
+            f"preprocessing {len(files)} photographs (load, detect, 68 landmarks, align, write)",
+            {
+                "plain dlib loop, 1 process": lambda out: in_one_process(plain_loop, files, str(out)),
+                "fersyn, 1 worker": lambda out: ours(frame_set, out, 1),
+                f"fersyn, {options.workers} workers": lambda out: ours(frame_set, out, options.workers),
+            },
+            options.repeats,
+        )
+
+
+def _bench_rendering(options: argparse.Namespace) -> None:
+    from fersyn.datasets.rendered import read_rendered
+
+    frame_set = read_rendered(subjects=options.subjects, seed=0)
+    compare(
+        f"rendering and preprocessing {len(frame_set.frames)} frames of {options.subjects} people",
+        {
+            "render, then plain loop, 1 process": lambda out: in_one_process(plain_rendering, options.subjects, 0, str(out)),
+            f"fersyn, {options.workers} workers": lambda out: ours(frame_set, out, options.workers),
+        },
+        options.repeats,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

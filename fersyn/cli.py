@@ -1,0 +1,203 @@
+"""The command `fersyn`. Everything heavy is imported by the command that needs it, so that help and errors come at
+once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from fersyn.errors import FersynError
+
+
+class _Group(TyperGroup):
+    """Turns errors meant for the user into one line on stderr and exit code 2, whichever way the app is started."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except FersynError as error:
+            typer.echo(f"fersyn: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            typer.echo("fersyn: stopped; run the same command again to go on", err=True)
+            raise typer.Exit(130) from None
+
+
+_STYLE = {"no_args_is_help": True, "rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
+app = typer.Typer(cls=_Group, help="A kit for facial expression synthesis: face tables, notebooks, reports.", **_STYLE)
+data = typer.Typer(help="Read a data set, detect and align its faces, and write a face table.", **_STYLE)
+app.add_typer(data, name="data")
+
+Out = Annotated[Path, typer.Option("--out", help="Folder of the face table.")]
+Size = Annotated[int, typer.Option("--size", help="Side of the faces, px.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", help="Processes (default: one a core; 0: none besides this one).")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete the table that stands there first.")]
+
+
+def _build(frame_set, out: Path, size: int, workers: int | None, overwrite: bool) -> None:
+    from fersyn.faces.pool import start_server
+
+    if workers != 0:
+        start_server()  # loads while the rest is imported here
+    from fersyn.faces.preprocess import build_table
+    from fersyn.progress import say
+
+    for note in frame_set.notes:
+        say(f"{frame_set.dataset}: {note}")
+    table = build_table(frame_set, out, size=size, workers=workers, overwrite=overwrite)
+    typer.echo(f"{table.path}\t{len(table)} faces\t{table.fingerprint}")
+
+
+@data.command()
+def rendered(
+    out: Out,
+    subjects: Annotated[int, typer.Option(help="Number of people.")] = 24,
+    seed: Annotated[int, typer.Option(help="Who the people are.")] = 0,
+    frames: Annotated[
+        str, typer.Option(help="ends: first and last three frames of each sequence, as in CK+; all: every frame.")
+    ] = "ends",
+    sequence_length: Annotated[int, typer.Option(help="Frames from neutral to peak.")] = 12,
+    grey: Annotated[bool, typer.Option("--grey", help="Grey pictures, as in CK+.")] = False,
+    glasses: Annotated[float, typer.Option(help="Part of the people who wear glasses, 0..1.")] = 0.15,
+    size: Size = 128,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Faces that the kit renders itself: no one's photograph, with known pose, light and landmarks."""
+    from fersyn.datasets.rendered import read_rendered
+
+    frame_set = read_rendered(
+        subjects=subjects, seed=seed, frames=frames, sequence_length=sequence_length, grey=grey, glasses=glasses
+    )
+    _build(frame_set, out, size, workers, overwrite)
+
+
+@data.command()
+def ckplus(
+    root: Annotated[Path, typer.Argument(help="Folder that holds cohn-kanade-images and Emotion.")],
+    out: Out,
+    consent: Annotated[
+        list[str] | None,
+        typer.Option(help="Subjects who agreed to be shown in public: a file, or ids (S052,S055). None by default."),
+    ] = None,
+    labelled_only: Annotated[
+        bool, typer.Option("--labelled-only", help="Leave out sequences without an emotion file.")
+    ] = False,
+    size: Size = 128,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Extended Cohn-Kanade: first and last three frames of each sequence."""
+    from fersyn.datasets.ckplus import read_ckplus, read_consent
+
+    frame_set = read_ckplus(root, consent=read_consent(consent or []), unlabelled=not labelled_only)
+    _build(frame_set, out, size, workers, overwrite)
+
+
+@data.command("oulu-casia")
+def oulu_casia(
+    root: Annotated[Path, typer.Argument(help="Folder that holds B_OriginalImg/VL/Strong.")],
+    out: Out,
+    size: Size = 128,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Oulu-CASIA NIR&VIS: visible light, strong illumination, first and last three frames of each sequence."""
+    from fersyn.datasets.oulu_casia import read_oulu_casia
+
+    _build(read_oulu_casia(root), out, size, workers, overwrite)
+
+
+@data.command()
+def london(
+    root: Annotated[Path, typer.Argument(help="Folder that holds neutral_front and smiling_front.")],
+    out: Out,
+    size: Size = 128,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Face Research Lab London Set: 102 people, neutral and smiling."""
+    from fersyn.datasets.london import read_london
+
+    _build(read_london(root), out, size, workers, overwrite)
+
+
+@data.command()
+def openpeople(
+    out: Out,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder data/curated of openpeople (default: the installed package).")
+    ] = None,
+    size: Size = 128,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Ten photo-like people who do not exist, seven expressions each."""
+    from fersyn.datasets.openpeople import read_openpeople
+
+    _build(read_openpeople(root), out, size, workers, overwrite)
+
+
+@data.command()
+def folder(
+    root: Annotated[
+        Path,
+        typer.Argument(help="Folder with expression/... or subject/expression/..., or the one that --csv speaks of."),
+    ],
+    out: Out,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Columns file, expression, and optionally subject, intensity, publishable."),
+    ] = None,
+    subject_from: Annotated[
+        str | None, typer.Option(help="Regular expression with one group that finds the person in a picture's path.")
+    ] = None,
+    publishable: Annotated[
+        bool, typer.Option("--publishable", help="Everybody pictured agreed to be shown in public.")
+    ] = False,
+    size: Size = 128,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Your own photographs."""
+    from fersyn.datasets.folder import read_folder
+
+    frame_set = read_folder(root, csv=csv, subject_from=subject_from, publishable=publishable)
+    _build(frame_set, out, size, workers, overwrite)
+
+
+@app.command()
+def report(
+    profile: Annotated[str, typer.Option(help="Name of a profile (profiles/NAME.yaml).")] = "laptop",
+    cores: Annotated[int | None, typer.Option(help="Cores to use (default: all).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run.")] = False,
+    only: Annotated[str | None, typer.Option(help="Run this notebook only.")] = None,
+) -> None:
+    """Run the notebooks and write reports/PROFILE/index.html."""
+    from fersyn.reporting.run import report as run
+
+    status = run(profile=profile, cores=cores, dry_run=dry_run, only=only)
+    if isinstance(status, int) and status:
+        raise typer.Exit(status)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from fersyn import __version__
+
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Entry of the console command."""
+    sys.exit(app())
+
+
+if __name__ == "__main__":
+    main()

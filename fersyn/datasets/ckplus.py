@@ -1,0 +1,146 @@
+"""Extended Cohn-Kanade (CK+): 593 sequences neutral -> peak of 123 people (Lucey et al., CVPRW 2010)."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from fersyn.datasets.frames import FrameSet, PhotoFrame
+from fersyn.datasets.layout import ends, existing_folder, find_folder, folders, pictures
+from fersyn.errors import FersynError, LayoutError
+from fersyn.expressions import EXPRESSIONS
+
+LAYOUT = (
+    "cohn-kanade-images/S005/001/S005_001_00000011.png and Emotion/S005/001/S005_001_00000011_emotion.txt (a float: 1 "
+    "anger 2 contempt 3 disgust "
+    "4 fear 5 happiness 6 sadness 7 surprise)"
+)
+
+
+def read_ckplus(root: str | Path, consent: Iterable[str] = (), unlabelled: bool = True) -> FrameSet:
+    """Read the first three frames of each sequence as neutral (intensity 0) and the last three as its expression at the
+    peak (intensity 1).
+
+    That is the choice of Li, Qi & Sun (IEEE Access 9, 2021). A sequence shorter than six frames gives fewer, none
+    twice; one of a single frame gives none, as nobody can tell whether it is neutral. Without an emotion file the
+    frames at the peak have no label (None).
+
+    Args:
+        root: folder that holds cohn-kanade-images and Emotion (or Emotion_labels).
+        consent: ids (S052) of the subjects whom the distribution allows to be shown in public; nobody by default.
+        unlabelled: keep sequences that have no emotion file.
+
+    Raises:
+        LayoutError: folders are missing, or hold no pictures.
+        FersynError: an emotion file holds no label; `consent` names somebody who is not in the set.
+    """
+    base = existing_folder(root, "ckplus", LAYOUT)
+    images = find_folder(base, ("cohn-kanade-images",), "ckplus", LAYOUT)
+    emotions = find_folder(base, ("Emotion", "Emotion_labels", "Emotion_labels/Emotion"), "ckplus", LAYOUT)
+    if (emotions / "Emotion").is_dir():  # Emotion_labels.zip unpacks to Emotion_labels/Emotion
+        emotions = emotions / "Emotion"
+    consenting = set(consent)
+    frames: list[PhotoFrame] = []
+    seen: set[str] = set()
+    left_out = labelled = single = 0
+    for subject in folders(images):
+        for sequence in folders(subject):
+            files = pictures(sequence)
+            if not files:
+                continue
+            seen.add(subject.name)
+            expression = _label(emotions / subject.name / sequence.name)
+            if expression is None and not unlabelled:
+                left_out += 1
+                continue
+            if len(files) == 1:
+                single += 1
+                continue
+            labelled += expression is not None
+            first, last = ends(len(files))
+            chosen = [(file, "neutral", 0.0) for file in files[:first]] + [
+                (file, expression, 1.0) for file in files[len(files) - last :]
+            ]
+            for file, shown, intensity in chosen:
+                frames.append(
+                    PhotoFrame(
+                        dataset="ckplus",
+                        source=file.relative_to(base).as_posix(),
+                        subject=subject.name,
+                        sequence=sequence.name,
+                        frame=_number(file),
+                        expression=shown,
+                        intensity=0.0 if shown == "neutral" else intensity,
+                        publishable=subject.name in consenting,
+                        path=file,
+                    )
+                )
+    if not seen:
+        raise LayoutError(f"{images}: no pictures in it; expected is {LAYOUT}")
+    if not frames:
+        raise LayoutError(
+            f"{base}: none of the {left_out} sequences has an emotion file in {emotions.name}; leave out "
+            "--labelled-only, or unpack Emotion"
+        )
+    unknown = sorted(consenting - seen)
+    if unknown:
+        raise FersynError(f"consent names {', '.join(unknown[:5])}, who are not in {images}; give ids as S052")
+    notes = [
+        f"{labelled} labelled sequences; pictures of {len(consenting)} of {len(seen)} people may be published (option "
+        "--consent)."
+    ]
+    notes += [f"{left_out} sequences without an emotion file were left out."] if left_out else []
+    notes += [f"{single} sequences of one frame were left out: it may be neutral or not."] if single else []
+    return FrameSet(
+        dataset="ckplus",
+        frames=list(frames),
+        licence="CK+ agreement: research only, pictures of consenting subjects only may be published",
+        attribution="Extended Cohn-Kanade (CK+), Lucey et al., CVPR Workshops 2010; Kanade, Cohn & Tian, FG 2000",
+        notes=notes,
+        request={"reader": "ckplus", "consent": sorted(consenting), "unlabelled": unlabelled},
+        root=str(base.resolve()),
+    )
+
+
+def read_consent(values: Iterable[str]) -> list[str]:
+    """Return subject ids from `values`: each a file of ids (any separators, '#' starts a comment) or ids with
+    commas; raises FersynError.
+    """
+    ids: set[str] = set()
+    for value in values:
+        path = Path(value).expanduser()
+        if path.is_file():
+            text = re.sub(r"#.*", "", path.read_text(encoding="utf-8-sig", errors="replace"))
+        elif path.suffix or len(path.parts) > 1:
+            raise FersynError(f"{value}: no such file of consenting subjects; give a file of ids, or ids as S052,S055")
+        else:
+            text = value
+        for word in re.split(r"[\s,;]+", text.strip()):
+            if word and not re.fullmatch(r"S\d{3}", word):
+                raise FersynError(f"{value}: '{word}' is no subject of CK+; ids look like S052")
+            ids.update([word] if word else [])
+    return sorted(ids)
+
+
+def _label(folder: Path) -> str | None:
+    """Read a sequence's emotion file, which holds one float as '   3.0000000e+00'; None without one (the folder may
+    be there, and empty).
+    """
+    files = sorted(p for p in folder.glob("*_emotion.txt") if not p.name.startswith(".")) if folder.is_dir() else []
+    if not files:
+        return None
+    text = files[-1].read_text(encoding="ascii", errors="replace").strip()
+    try:
+        code = float(text)
+        if code != int(code) or not 0 <= code < len(EXPRESSIONS):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise FersynError(
+            f"{files[-1]}: '{text[:20]}' is no label of CK+ (a float, 1 anger ... 7 surprise); mend the file, or "
+            "delete it to leave the sequence unlabelled"
+        ) from None
+    return EXPRESSIONS[int(code)]
+
+
+def _number(file: Path) -> int:
+    digits = re.search(r"(\d+)$", file.stem)
+    return int(digits[1]) if digits else 0

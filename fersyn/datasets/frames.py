@@ -1,0 +1,125 @@
+"""What every reader hands on: frames (one picture with what is known of it) and the set they belong to."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fersyn.datasets.photo import read_photo
+from fersyn.errors import UnreadablePhoto
+
+TRUTH = ("yaw", "pitch", "roll", "light_azimuth", "light_elevation")  # degrees
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded frame.
+
+    Attributes:
+        image: uint8 RGB (H, W, 3).
+        truth: what the source knows for certain, absent where it does not: `landmarks` ((68, 2) px of the frame),
+            `yaw`, `pitch`, `roll`, `light_azimuth`, `light_elevation` (degrees), `glasses` (bool).
+    """
+
+    image: np.ndarray
+    truth: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of one person, not yet decoded. Frames are pickled to worker processes, so they hold no pixels.
+
+    Attributes:
+        dataset: short name of the set, as in 'ckplus'.
+        source: '/'-separated, relative, unique within the set; never an absolute path.
+        subject: the person, unique within the set.
+        sequence: the sequence within the person ('' where there are none).
+        frame: number within the sequence.
+        expression: one of `fersyn.expressions.EXPRESSIONS`, or None without a label.
+        intensity: 0 (neutral) .. 1 (peak), NaN where nobody said.
+        publishable: whether the person's picture may be shown in public.
+    """
+
+    dataset: str
+    source: str
+    subject: str
+    sequence: str
+    frame: int
+    expression: str | None
+    intensity: float
+    publishable: bool
+
+    def picture(self) -> Picture:
+        """Decode (or render) the frame; raises UnreadablePhoto."""
+        raise NotImplementedError
+
+    def stamp(self) -> str:
+        """Return a text that changes when the source changes: what is resumed or reused goes by it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class PhotoFrame(Frame):
+    """A frame that is a picture file, or a tile of one.
+
+    Attributes:
+        path: the file.
+        tile: (left, top, right, bottom) px of the upright picture, right and bottom exclusive; None for the whole
+            picture.
+    """
+
+    path: Path
+    tile: tuple[int, int, int, int] | None = None
+
+    def picture(self) -> Picture:
+        """Read the file and cut the tile out of it; raises UnreadablePhoto."""
+        if self.tile is None:
+            image = read_photo(self.path)
+        else:
+            left, top, right, bottom = self.tile
+            image = np.ascontiguousarray(
+                _sheet(self.path, self.path.stat().st_mtime_ns if self.path.is_file() else 0)[top:bottom, left:right]
+            )
+            if image.size == 0:
+                raise UnreadablePhoto(f"{self.path.name}: the tile {self.tile} lies outside the picture")
+        return Picture(image)
+
+    def stamp(self) -> str:
+        """Size and modification time of the file, and the tile."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return "missing"
+        tile = "" if self.tile is None else f":{','.join(map(str, self.tile))}"
+        return f"{status.st_size}:{status.st_mtime_ns}{tile}"
+
+
+@lru_cache(maxsize=1)
+def _sheet(path: Path, modified: int) -> np.ndarray:
+    """Keep the last sheet: its tiles are asked for one after the other."""
+    return read_photo(path)
+
+
+@dataclass
+class FrameSet:
+    """All frames that a reader found, in a fixed order.
+
+    Attributes:
+        dataset: short name, the same in all its frames.
+        frames: in the order of the rows of the table to be.
+        licence, attribution: of the pictures, to be shown with anything made from them.
+        notes: sentences for the user on what was decided while reading.
+        request: what was asked for (JSON-able, no absolute paths): a table answers to one request only.
+        root: where it was read, kept in the table's hidden folder alone, so that no path of a machine gets into a
+            report.
+    """
+
+    dataset: str
+    frames: list[Frame]
+    licence: str
+    attribution: str
+    notes: list[str] = field(default_factory=list)
+    request: dict[str, Any] = field(default_factory=dict)
+    root: str = ""

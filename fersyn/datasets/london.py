@@ -1,0 +1,61 @@
+"""Face Research Lab London Set: 102 people, neutral and smiling (DeBruine & Jones 2017, CC BY 4.0)."""
+
+import re
+from pathlib import Path
+
+from fersyn.datasets.frames import FrameSet, PhotoFrame
+from fersyn.datasets.layout import existing_folder, find_folder, pictures
+from fersyn.errors import LayoutError
+
+LAYOUT = "neutral_front/001_03.jpg ... and smiling_front/001_08.jpg ... (number = person)"
+ATTRIBUTION = "Face Research Lab London Set, DeBruine & Jones 2017, CC BY 4.0, doi 10.6084/m9.figshare.5047666"
+_FOLDERS = (("neutral_front", "03", "neutral"), ("smiling_front", "08", "happiness"))
+
+
+def read_london(root: str | Path) -> FrameSet:
+    """Read the folders neutral_front and smiling_front; person by person, neutral first. How wide a smile is nobody
+    measured (NaN).
+
+    Raises:
+        LayoutError: a folder is missing, or holds no pictures named as in the set.
+    """
+    base = existing_folder(root, "london", LAYOUT)
+    frames, strange = [], []
+    for folder, code, expression in _FOLDERS:
+        path = find_folder(base, (folder,), "london", LAYOUT)
+        before = len(frames)
+        for file in pictures(path):
+            match = re.fullmatch(rf"(\d+)_{code}", file.stem)
+            if match is None:
+                strange.append(f"{folder}/{file.name}")
+                continue
+            frames.append(
+                PhotoFrame(
+                    dataset="london",
+                    source=f"{folder}/{file.name}",
+                    subject=match[1],
+                    sequence="",
+                    frame=int(code),
+                    expression=expression,
+                    intensity=0.0 if expression == "neutral" else float("nan"),
+                    publishable=True,
+                    path=file,
+                )
+            )
+        if len(frames) == before:
+            raise LayoutError(f"{path}: no picture named NNN_{code}.jpg in it; expected is {LAYOUT}")
+    frames.sort(key=lambda frame: (frame.subject, frame.frame))
+    notes = (
+        [f"{len(strange)} pictures are not named as in the set and were left out: {', '.join(strange[:5])}"]
+        if strange
+        else []
+    )
+    return FrameSet(
+        dataset="london",
+        frames=list(frames),
+        licence="CC BY 4.0",
+        attribution=ATTRIBUTION,
+        notes=notes,
+        request={"reader": "london"},
+        root=str(base.resolve()),
+    )

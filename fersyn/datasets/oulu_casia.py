@@ -1,0 +1,73 @@
+"""Oulu-CASIA NIR&VIS: 80 people, six expressions; read are visible light and strong illumination (Zhao et al.,
+Image Vis. Comput. 29, 2011).
+"""
+
+from pathlib import Path
+
+from fersyn.datasets.frames import FrameSet, PhotoFrame
+from fersyn.datasets.layout import ends, existing_folder, find_folder, folders, pictures
+from fersyn.errors import FersynError, LayoutError
+from fersyn.expressions import parse
+
+LAYOUT = "B_OriginalImg/VL/Strong/P001/Anger/000.jpeg (and Disgust, Fear, Happiness, Sadness, Surprise)"
+_STRONG = "VL/Strong"
+
+
+def read_oulu_casia(root: str | Path) -> FrameSet:
+    """Read the first three frames of each sequence as neutral (intensity 0) and the last three as its expression
+    (intensity 1).
+
+    A sequence shorter than six frames gives fewer, none twice; one of a single frame gives none. Nobody's picture may
+    be published.
+
+    Args:
+        root: the folder that holds B_OriginalImg, or B_OriginalImg itself.
+
+    Raises:
+        LayoutError: folders are missing, hold no pictures, or are named after no expression.
+    """
+    base = existing_folder(root, "oulu-casia", LAYOUT)
+    strong = find_folder(base, (f"B_OriginalImg/{_STRONG}", _STRONG), "oulu-casia", LAYOUT)
+    frames: list[PhotoFrame] = []
+    single = 0
+    for subject in folders(strong):
+        for sequence in folders(subject):
+            try:
+                expression = parse(sequence.name)
+            except FersynError:
+                raise LayoutError(
+                    f"{sequence}: the folder is named after no expression; expected is {LAYOUT}"
+                ) from None
+            files = pictures(sequence)
+            if len(files) == 1:
+                single += 1
+                continue
+            first, last = ends(len(files))
+            chosen = [(i, "neutral", 0.0) for i in range(first)] + [
+                (i, expression, 1.0) for i in range(len(files) - last, len(files))
+            ]
+            for i, shown, intensity in chosen:
+                frames.append(
+                    PhotoFrame(
+                        dataset="oulu-casia",
+                        source=f"{_STRONG}/{files[i].relative_to(strong).as_posix()}",
+                        subject=subject.name,
+                        sequence=sequence.name,
+                        frame=int(files[i].stem) if files[i].stem.isdigit() else i,
+                        expression=shown,
+                        intensity=intensity,
+                        publishable=False,
+                        path=files[i],
+                    )
+                )
+    if not frames:
+        raise LayoutError(f"{strong}: no sequences with pictures in it; expected is {LAYOUT}")
+    return FrameSet(
+        dataset="oulu-casia",
+        frames=list(frames),
+        licence="Oulu-CASIA agreement: research only, no pictures of people may be published",
+        attribution="Oulu-CASIA NIR&VIS, Zhao et al., Image and Vision Computing 29, 2011",
+        notes=[f"{single} sequences of one frame were left out: it may be neutral or not."] if single else [],
+        request={"reader": "oulu-casia"},
+        root=str(strong.resolve()),
+    )

@@ -1,0 +1,3 @@
+"""From a picture to an aligned face: detection, 68 landmarks, one alignment for everything, heatmaps, and whole
+tables of faces.
+"""

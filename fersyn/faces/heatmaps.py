@@ -1,0 +1,55 @@
+"""Landmarks as pictures, for networks that take geometry (Li, Qi & Sun, IEEE Access 9, 2021); made on the device,
+in batch.
+"""
+
+import torch
+from torch import Tensor
+
+
+def heatmaps(landmarks: Tensor, size: int | tuple[int, int] = 128, sigma: float = 2.0, channels: int = 1) -> Tensor:
+    """Draw a Gaussian of height 1 at every landmark.
+
+    The Gaussian is separable, so that a map is the outer product of a row and a column. The paper gives neither
+    channels nor width. [ours]
+
+    Args:
+        landmarks: (N, K, 2), (x, y) px with pixel centres at whole numbers; any device. Points outside leave only the
+            tail that reaches in.
+        size: side of the maps in px, or (height, width).
+        sigma: standard deviation, px.
+        channels: K (68) for a map a point, 1 for the maximum over the points.
+
+    Returns:
+        (N, channels, height, width) in [0, 1], float32 (or float64 for float64 landmarks), on the device of the
+        landmarks.
+
+    Raises:
+        ValueError: wrong shape, channels or sigma.
+
+    Example:
+        >>> heatmaps(torch.zeros(2, 68, 2), size=64).shape
+        torch.Size([2, 1, 64, 64])
+    """
+    if landmarks.ndim != 3 or landmarks.shape[-1] != 2:
+        raise ValueError(f"landmarks must be (N, K, 2), got {tuple(landmarks.shape)}")
+    points = landmarks.shape[1]
+    if channels not in (1, points):
+        raise ValueError(f"channels must be 1 or {points} (one a landmark), got {channels}")
+    if not sigma > 0:
+        raise ValueError(f"sigma must be positive, got {sigma}")
+    height, width = (size, size) if isinstance(size, int) else size
+    if not landmarks.dtype == torch.float64:
+        landmarks = landmarks.float()
+    columns = _gauss(landmarks[..., 0], width, sigma)  # (N, K, W)
+    rows = _gauss(landmarks[..., 1], height, sigma)  # (N, K, H)
+    if channels == points and channels != 1:
+        return rows[..., :, None] * columns[..., None, :]
+    out = landmarks.new_zeros(landmarks.shape[0], height, width)
+    for k in range(points):  # point by point: all 68 maps of a batch at once would be 68 times the memory
+        out = torch.maximum(out, rows[:, k, :, None] * columns[:, k, None, :])
+    return out[:, None]
+
+
+def _gauss(centres: Tensor, length: int, sigma: float) -> Tensor:
+    grid = torch.arange(length, device=centres.device, dtype=centres.dtype)
+    return torch.exp(-((grid - centres[..., None]) ** 2) / (2 * sigma**2))

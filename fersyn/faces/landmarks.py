@@ -1,0 +1,43 @@
+"""The 68 landmarks of the iBUG scheme by dlib's ensemble of regression trees (Kazemi & Sullivan, CVPR 2014)."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from fersyn.faces.detect import Box, resize
+from fersyn.faces.models import model_path
+
+# Points of the iBUG scheme.
+JAW, RIGHT_BROW, LEFT_BROW = slice(0, 17), slice(17, 22), slice(22, 27)
+NOSE_BRIDGE, NOSE_BASE = slice(27, 31), slice(31, 36)
+RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # the person's right, so the left one in the picture
+OUTER_LIPS, INNER_LIPS = slice(48, 60), slice(60, 68)
+
+# The trees compare single pixels and were trained on faces of a few hundred px: larger ones are reduced, or they
+# compare noise.
+_FACE_PX = 300
+
+
+@lru_cache(maxsize=1)
+def _predictor():
+    import dlib
+
+    return dlib.shape_predictor(model_path("shape_predictor_68_face_landmarks.dat"))
+
+
+def find_landmarks(image: np.ndarray, box: Box) -> np.ndarray:
+    """Return the 68 landmarks, float (68, 2), (x, y) px, of the face in `box` of a uint8 RGB picture (H, W, 3)."""
+    import dlib
+
+    height, width = image.shape[:2]
+    side = max(box.right - box.left, box.bottom - box.top, 1.0)
+    # Cut out the face with half its size around it (more than the trees look at), so that reducing does not touch the
+    # rest of a big photo.
+    left, top = max(0, int(box.left - side / 2)), max(0, int(box.top - side / 2))
+    right, bottom = min(width, int(box.right + side / 2) + 2), min(height, int(box.bottom + side / 2) + 2)
+    copy, factors = resize(image[top:bottom, left:right], min(1.0, _FACE_PX / side))
+    corners = np.array([[box.left - left, box.top - top], [box.right - left, box.bottom - top]])
+    (x0, y0), (x1, y1) = np.rint((corners + 0.5) * factors - 0.5).astype(int)
+    shape = _predictor()(np.ascontiguousarray(copy), dlib.rectangle(int(x0), int(y0), int(x1), int(y1)))
+    points = np.array([(p.x, p.y) for p in shape.parts()], dtype=np.float64)
+    return (points + 0.5) / factors - 0.5 + (left, top)

@@ -1,0 +1,132 @@
+"""Spread chunks of frames over worker processes, with a bounded number of them waiting."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+
+from fersyn.datasets.frames import Frame
+from fersyn.errors import FersynError
+from fersyn.faces import worker
+
+Job = tuple[int, Frame, bool]
+_MOST = 48  # frames a chunk, what a killed run loses at most, a worker: a rendered person in one go
+
+
+def default_workers() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def process(jobs: list[Job], folder: str, size: int, workers: int) -> Iterator[list[dict]]:
+    """Yield the journal entries of finished chunks, in whatever order they finish.
+
+    Args:
+        jobs: (number, frame, whether to keep a preview).
+        folder: the table.
+        size: side of the faces, px.
+        workers: processes; 0 works in this one (for debugging: no start-up, plain tracebacks).
+
+    Raises:
+        FersynError: a worker was ended from outside.
+    """
+    chunks = _chunks(jobs, max(workers, 1))
+    if workers == 0:
+        with _one_thread_here():
+            for chunk in chunks:
+                yield worker.work(chunk, folder, size)
+        return
+    with _pool(min(workers, len(chunks))) as pool:
+        waiting = iter(chunks)
+        try:
+            running = {pool.submit(worker.work, chunk, folder, size) for chunk in islice(waiting, 2 * workers)}
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    entries = future.result()
+                    running |= {pool.submit(worker.work, chunk, folder, size) for chunk in islice(waiting, 1)}
+                    yield entries
+        except BrokenProcessPool:
+            raise FersynError(
+                "a worker process was ended from outside (often for lack of memory); nothing finished is lost: run "
+                "the same command again, "
+                "if need be with fewer --workers"
+            ) from None
+        except BaseException:  # Ctrl-C, or the caller stopped: what runs may finish, what waits is dropped
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def start_server() -> None:
+    """Start the fork server already, to let it load while the caller does other things. Harmless if it runs."""
+    if _context().get_start_method() == "forkserver":
+        from multiprocessing.forkserver import ensure_running
+
+        multiprocessing.set_forkserver_preload(["fersyn.faces.warm"])
+        with _environment_of_one_thread():
+            ensure_running()
+
+
+def _context():
+    # Not fork: a notebook has torch and its threads loaded, and a forked copy of those can hang. The fork server is a
+    # clean process that holds numpy, cv2 and dlib's models once; where there is none (Windows), workers start from
+    # scratch.
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    start_server()
+    return ProcessPoolExecutor(workers, mp_context=_context(), initializer=worker.start_worker)
+
+
+def _chunks(jobs: list[Job], workers: int) -> list[list[Job]]:
+    """Neighbours together, people not torn apart where it can be helped: a renderer that draws a person once saves
+    time.
+    """
+    most = max(1, min(_MOST, -(-len(jobs) // (4 * workers))))
+    chunks: list[list[Job]] = []
+    for job in jobs:
+        last = chunks[-1] if chunks else None
+        another = last is not None and last[-1][1].subject != job[1].subject
+        if last is None or len(last) >= most or (another and 2 * len(last) >= most):
+            chunks.append([job])
+        else:
+            last.append(job)
+    return chunks
+
+
+@contextmanager
+def _environment_of_one_thread():
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _one_thread_here():
+    import sys
+
+    import cv2
+
+    torch = sys.modules.get("torch")
+    before = cv2.getNumThreads(), torch.get_num_threads() if torch else None
+    with _environment_of_one_thread():
+        worker.one_thread()
+        try:
+            yield
+        finally:
+            cv2.setNumThreads(before[0])
+            if torch:
+                torch.set_num_threads(before[1])

@@ -1,0 +1,135 @@
+"""What a worker process does: frames in, aligned pictures on disk and facts for the table out. Imports no torch by
+itself.
+"""
+
+import hashlib
+import os
+import re
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fersyn.datasets.frames import TRUTH, Frame, Picture
+from fersyn.errors import NoFace, UnreadablePhoto
+from fersyn.faces.align import Alignment
+from fersyn.faces.crop import Face, crop_face
+from fersyn.files import pixel_hash, write_atomic
+
+PREVIEW_PX = 320
+# Hugging Face datasets takes a file whose name holds one of these words for part of that split, and would leave the
+# others out.
+_SPLIT_WORDS = re.compile(r"(?<![a-z])(train|training|validation|valid|dev|val|test|testing|eval|evaluation)(?![a-z])")
+
+
+def start_worker() -> None:
+    """Prepare a fresh process: one thread, Ctrl-C left to the parent, and an end when the parent is gone (even by
+    SIGKILL).
+    """
+    import multiprocessing
+
+    one_thread()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def one_thread() -> None:
+    """One thread a process: the pictures are the parallel thing, and sums come out the same whatever the number of
+    workers.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"  # for libraries that are loaded later on
+    cv2.setNumThreads(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def work(chunk: list[tuple[int, Frame, bool]], folder: str, size: int) -> list[dict[str, Any]]:
+    """Process frames, each (number, frame, whether to keep a preview), one after the other; return their journal
+    entries.
+    """
+    return [_one(number, frame, preview, Path(folder), size) for number, frame, preview in chunk]
+
+
+def _one(number: int, frame: Frame, preview: bool, folder: Path, size: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {"source": frame.source}
+    try:
+        entry["stamp"] = frame.stamp()  # before reading: a file that changes meanwhile is read again next time
+        picture = frame.picture()
+        face = crop_face(picture.image, size)
+        name = file_name(number, frame.source)
+        data = _encode(".png", face.crop, cv2.IMWRITE_PNG_COMPRESSION, 3)
+        write_atomic(folder / name, lambda path: path.write_bytes(data))
+        entry["face"] = {"bytes": len(data), **_facts(picture, face)}
+        if preview:
+            entry["preview"] = _preview(picture.image, face, frame.source, folder)
+    except (UnreadablePhoto, NoFace) as error:
+        entry["reason"] = str(error)
+    except (
+        Exception
+    ) as error:  # one odd picture must not end a run of thousands: it is skipped, named, and tried again next time
+        text = " ".join(str(error).split())
+        entry["reason"] = f"unexpected {type(error).__name__}: {text}"
+        entry["stamp"] = None
+    return entry
+
+
+def file_name(number: int, source: str) -> str:
+    """Return a face's name in the table: its number, a readable piece of its source, and a hash that tells sources
+    apart.
+    """
+    stem = re.sub(r"\.[A-Za-z]{2,4}$", "", source)
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", stem)[-60:].strip("-")
+    slug = _SPLIT_WORDS.sub(r"\1x", slug.lower())
+    return f"images/{number:06d}_{slug or 'face'}_{source_key(source)}.png"
+
+
+def source_key(source: str) -> str:
+    """Return twelve hex digits that stand for a source in file names."""
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
+
+
+def _facts(picture: Picture, face: Face) -> dict[str, Any]:
+    truth = picture.truth
+    facts: dict[str, Any] = {
+        "landmarks": np.round(face.landmarks, 2).tolist(),
+        "align": np.round(face.alignment.matrix, 6).ravel().tolist(),
+        "width": picture.image.shape[1],
+        "height": picture.image.shape[0],
+        "sha256": pixel_hash(face.crop),
+        "truth_landmarks": _true_landmarks(truth.get("landmarks"), face.alignment),
+        "truth_glasses": None if truth.get("glasses") is None else bool(truth["glasses"]),
+    }
+    for name in TRUTH:
+        value = truth.get(name)
+        facts[f"truth_{name}"] = None if value is None else round(float(value), 6)
+    return facts
+
+
+def _true_landmarks(points: np.ndarray | None, alignment: Alignment) -> list | None:
+    return None if points is None else np.round(alignment.apply(points), 2).tolist()
+
+
+def _preview(image: np.ndarray, face: Face, source: str, folder: Path) -> dict[str, Any]:
+    scale = min(1.0, PREVIEW_PX / max(image.shape[:2]))
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    small = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    name = f"{source_key(source)}.jpg"
+    data = _encode(".jpg", small, cv2.IMWRITE_JPEG_QUALITY, 90)
+    write_atomic(folder / ".fersyn" / "previews" / name, lambda path: path.write_bytes(data))
+    points = (face.alignment.apply_inverse(face.landmarks) + 0.5) * scale - 0.5
+    box = (np.array(face.box[:4]) + 0.5) * scale - 0.5
+    return {"preview": name, "box": np.round(box, 2).tolist(), "landmarks": np.round(points, 2).tolist()}
+
+
+def _encode(kind: str, image: np.ndarray, option: int, value: int) -> bytes:
+    ok, data = cv2.imencode(kind, np.ascontiguousarray(image[..., ::-1]), [option, value])
+    if not ok:
+        raise OSError(f"the picture cannot be written as {kind}")
+    return data.tobytes()

@@ -1,0 +1,89 @@
+"""Progress that suits where it is shown: a bar in a terminal or notebook, a plain line every few seconds in a log.
+
+The environment variable FERSYN_PROGRESS (bar, plain, off) overrides the choice.
+"""
+
+import os
+import sys
+import time
+
+
+def say(text: str) -> None:
+    """Print a line on stderr, where a bar does not swallow it (stdout is for results)."""
+    if _kind() != "off":
+        print(text, file=sys.stderr, flush=True)
+
+
+class Progress:
+    """Counts finished items; used as a context: `with Progress(100, 'faces') as progress: progress.advance(3)`.
+
+    Args:
+        total: number of items.
+        title: what they are.
+        done: how many were finished before.
+        every: seconds between two plain lines.
+    """
+
+    def __init__(self, total: int, title: str, done: int = 0, every: float = 5.0):
+        self.total, self.title, self.done, self.every = total, title, done, every
+        self._start, self._first, self._last = time.monotonic(), done, time.monotonic()
+        self._bar = None
+
+    def __enter__(self) -> "Progress":
+        kind = _kind()
+        self._plain = kind == "plain"
+        if kind == "bar":
+            tqdm = _tqdm()
+            self._bar = tqdm(total=self.total, initial=self.done, desc=self.title, unit="face", smoothing=0.1)
+        return self
+
+    def __exit__(self, *exception) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        elif self._plain and self.done > self._first and exception[0] is None:
+            self._line()
+
+    def advance(self, count: int = 1) -> None:
+        """Count `count` more items as finished."""
+        self.done += count
+        if self._bar is not None:
+            self._bar.update(count)
+        elif self._plain and time.monotonic() - self._last >= self.every:
+            self._line()
+
+    def _line(self) -> None:
+        self._last = time.monotonic()
+        seconds = max(self._last - self._start, 1e-6)
+        rate = (self.done - self._first) / seconds
+        left = (
+            f", {(self.total - self.done) / rate:.0f} s left"
+            if rate > 0 and self.done < self.total
+            else f" in {seconds:.1f} s"
+        )
+        say(f"{self.title}: {self.done}/{self.total}, {rate:.1f}/s{left}")
+
+
+def _kind() -> str:
+    kind = os.environ.get("FERSYN_PROGRESS", "")
+    if kind in ("bar", "plain", "off"):
+        return kind
+    return "bar" if _in_notebook() or sys.stderr.isatty() else "plain"
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules.get("IPython")
+    return bool(shell) and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
+
+
+def _tqdm():
+    if _in_notebook():
+        try:
+            import ipywidgets  # noqa: F401  (tqdm.notebook needs it)
+            from tqdm.notebook import tqdm
+
+            return tqdm
+        except ImportError:
+            pass
+    from tqdm import tqdm
+
+    return tqdm

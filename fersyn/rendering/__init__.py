@@ -1,0 +1,1 @@
+"""People that the kit draws itself: a parametric head, painted, lit and photographed by ray casting."""

@@ -1,0 +1,104 @@
+"""The mesh's own 68 landmarks (iBUG/300-W order, Sagonas et al. 2013), as fixed points on the rig's surface.
+
+Eyes and inner lips are points of the lid and lip rims, so they are exact. Jaw, brows, nose and outer lips have no edge in the mesh:
+their places were set once on the template, at the symmetrised median of where dlib finds them on 60 frontal neutral faces. For
+those points the comparison with dlib shows its scatter and its drift with pose and expression, not its bias.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from embreex import rtcore_scene
+from embreex.mesh_construction import TriangleMesh
+
+from fersyn.rendering.parts import rims
+from fersyn.rendering.rig import PARTS, load_rig
+
+# (x, z) in mm on the template for the subject's left side; the midline's points have x = 0.
+_JAW = [(0, -119.3), (19, -116.4), (35.3, -107.2), (49.4, -94), (59.5, -76.8), (65.2, -58.7), (68.2, -40), (71.2, -20.4), (72.7, -1.2)]
+_BROW = [(9.8, 13.3), (20.7, 18.1), (32.7, 20.4), (44.8, 18.8), (54.5, 11.8)]
+_NOSE = [(0, 1.0), (0, -13.0), (0, -25.4), (0, -37.4)]
+_NOSTRILS = [(0, -51.0), (6.6, -49.3), (12.8, -47.1)]
+_LIPS_UPPER = [(0, -65.4), (6.6, -63.6), (15.3, -67.1)]
+_LIPS_LOWER = [(0, -85.2), (7.0, -84.5), (15.6, -81.5)]
+_INNER_CORNER, _INNER_SIDE = 19.6, 6.6  # |x| of points 60/64 and of 61, 63, 65, 67
+
+MIRROR = np.array(  # index of each point's mirror image
+    [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+     54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+)
+
+
+@lru_cache(maxsize=1)
+def weights() -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (68, 3) and weights (68, 3) whose weighted sum is each landmark; points 0-16 run from the subject's right."""
+    vertices, share = np.zeros((68, 3), int), np.zeros((68, 3))
+
+    def put(point: int, found: tuple[np.ndarray, np.ndarray]) -> None:
+        vertices[point], share[point] = found
+
+    surface = {}
+    for k, place in enumerate(_JAW):
+        surface[8 + k] = place
+    for k, place in enumerate(_BROW):
+        surface[22 + k] = place
+    for k, place in enumerate(_NOSE):
+        surface[27 + k] = place
+    for k, place in enumerate(_NOSTRILS):
+        surface[33 + k] = place
+    for k, place in enumerate(_LIPS_UPPER):
+        surface[51 + k] = place
+    for k, place in enumerate(_LIPS_LOWER):
+        surface[57 - k] = place
+    for point, (x, z) in surface.items():
+        put(point, _on_surface(x, z))
+        if x:
+            put(int(MIRROR[point]), _on_surface(-x, z))
+    left, right = rims()["lid_upper_left"], rims()["lid_upper_right"]
+    for upper, lower, first in ((right, rims()["lid_lower_right"], 36), (left, rims()["lid_lower_left"], 42)):
+        a, b = load_rig().template[upper[[0, -1]], 0]
+        put(first, _on_rim(upper, a))
+        put(first + 1, _on_rim(upper, a + (b - a) * 0.33))
+        put(first + 2, _on_rim(upper, a + (b - a) * 0.67))
+        put(first + 3, _on_rim(upper, b))
+        put(first + 4, _on_rim(lower, a + (b - a) * 0.67))
+        put(first + 5, _on_rim(lower, a + (b - a) * 0.33))
+    upper, lower = rims()["lip_upper"], rims()["lip_lower"]
+    put(48, _on_rim(upper, -99.0))
+    put(54, _on_rim(upper, 99.0))
+    for point, rim, x in ((60, upper, -_INNER_CORNER), (61, upper, -_INNER_SIDE), (62, upper, 0), (63, upper, _INNER_SIDE),
+                          (64, upper, _INNER_CORNER), (65, lower, _INNER_SIDE), (66, lower, 0), (67, lower, -_INNER_SIDE)):
+        put(point, _on_rim(rim, x))
+    return vertices, share
+
+
+def points(vertices: np.ndarray) -> np.ndarray:
+    """The 68 landmarks (68, 3) in mm of posed rig vertices (V, 3)."""
+    corners, share = weights()
+    return (vertices[corners] * share[..., None]).sum(1)
+
+
+def _on_surface(x: float, z: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where a ray from straight ahead meets the template's skin."""
+    rig = load_rig()
+    skin = rig.triangles[rig.part == PARTS.index("skin")]
+    scene = rtcore_scene.EmbreeScene()
+    TriangleMesh(scene, rig.template.astype(np.float32), skin.astype(np.int32))
+    start, ahead = np.array([[x, -200, z]], np.float32), np.array([[0, 1, 0]], np.float32)
+    hit = scene.run(start, ahead, query="INTERSECT", output=True)
+    if hit["geomID"][0] < 0:  # past the silhouette: the nearest vertex
+        nearest = np.unique(skin)[np.argmin(np.linalg.norm(rig.template[np.unique(skin)][:, [0, 2]] - [x, z], axis=1))]
+        return np.full(3, nearest), np.array([1.0, 0, 0])
+    u, v = float(hit["u"][0]), float(hit["v"][0])
+    return skin[hit["primID"][0]], np.array([1 - u - v, u, v])
+
+
+def _on_rim(rim: np.ndarray, x: float) -> tuple[np.ndarray, np.ndarray]:
+    """The point of a rim (vertices ordered by x) that has this x on the template."""
+    along = load_rig().template[rim, 0]
+    x = float(np.clip(x, along[0], along[-1]))
+    k = int(np.clip(np.searchsorted(along, x), 1, len(rim) - 1))
+    share = (x - along[k - 1]) / max(along[k] - along[k - 1], 1e-6)
+    return np.array([rim[k - 1], rim[k], rim[k]]), np.array([1 - share, share, 0.0])

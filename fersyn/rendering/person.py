@@ -1,0 +1,126 @@
+"""A person that nobody is: everything that stays the same from picture to picture, drawn from (seed, index) alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from skimage.color import lab2rgb
+
+from fersyn.rendering.rig import Rig, load_rig
+
+# CIE L*a*b* of skin from very light to dark (centres of the ITA classes, Del Bino & Bernerd 2013, ends stretched).
+SKIN = np.array([[76, 8, 14], [69, 11, 17], [61, 13, 19], [52, 14, 20], [42, 13, 17], [33, 10, 12], [26, 8, 8]], float)
+HAIR = {  # linear RGB
+    "black": (0.012, 0.010, 0.009),
+    "dark brown": (0.035, 0.020, 0.012),
+    "brown": (0.085, 0.045, 0.024),
+    "red": (0.21, 0.065, 0.025),
+    "blond": (0.40, 0.27, 0.13),
+    "grey": (0.34, 0.33, 0.32),
+}
+IRIS = {  # linear RGB
+    "brown": (0.10, 0.045, 0.018),
+    "hazel": (0.16, 0.10, 0.035),
+    "green": (0.13, 0.17, 0.075),
+    "blue": (0.12, 0.21, 0.33),
+    "grey": (0.20, 0.23, 0.25),
+}
+STYLES = ("shaved", "crop", "parted", "fringe", "bob", "long", "curly", "tied")
+# Changes that make an eyelid or lip intersect itself when pushed far.
+GENTLE = ("eye-height", "eye-push", "eye-corner", "eye-eyefold", "eye-epicanthus", "mouth-lowerlip-middle",
+          "mouth-upperlip-middle", "mouth-angles", "eye-trans", "neck-double", "ear-", "mouth-scale-depth")
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Identity of one rendered subject. Colours are linear RGB in [0, 1], lengths mm."""
+
+    seed: int
+    index: int
+    rest: np.ndarray  # (V, 3) neutral face, origin between the eyes
+    age: float  # 0 young adult .. 1 old
+    gender: float  # 0 .. 1 of anny's phenotype
+    skin: np.ndarray  # (3,)
+    melanin: float  # 0 lightest .. 1 darkest
+    hair: np.ndarray  # (3,)
+    hair_style: str
+    iris: np.ndarray  # (3,)
+    glasses: bool
+    beard: float  # 0 none .. 1 full
+    lids: float  # how far the lids hang at rest, of ARKit's eyeBlink
+    texture_seed: int
+
+    @property
+    def name(self) -> str:
+        """Subject name in a face table, e.g. R0-0007."""
+        return f"R{self.seed}-{self.index:04d}"
+
+    def rng(self, purpose: int) -> np.random.Generator:
+        """A generator of one's own for one purpose, so that adding a feature does not redraw the others."""
+        return np.random.default_rng([self.texture_seed, purpose])
+
+
+@lru_cache(maxsize=4)
+def draw_person(seed: int, index: int, glasses: float = 0.15) -> Person:
+    """Person `index` of the population `seed`; the same on every machine and in any order.
+
+    Args:
+        seed, index: non-negative integers.
+        glasses: share of people who wear glasses, 0..1. Changing it changes nothing else about anyone.
+    """
+    rng = np.random.default_rng([seed, index])
+    rig = load_rig()
+    ancestry = rng.dirichlet([0.45, 0.45, 0.45])
+    gender, age = float(rng.random()), float(rng.beta(1.1, 1.7))
+    phenotypes = {
+        "gender": gender,
+        "age": 0.60 + 0.38 * age,
+        "muscle": float(rng.uniform(0.2, 0.9)),
+        "weight": float(rng.uniform(0.15, 0.9)),
+        "proportions": float(rng.random()),
+    }
+    changes = _changes(rig, rng)
+    melanin = float(np.clip(np.dot(ancestry, [0.78, 0.34, 0.22]) + rng.normal(0, 0.15), 0, 1))
+    lab = [np.interp(melanin * (len(SKIN) - 1), np.arange(len(SKIN)), SKIN[:, k]) for k in range(3)]
+    lab = np.array(lab) + rng.normal(0, [1.5, 1.2, 1.5])
+    skin = linear(lab2rgb(lab))
+    grey = rng.random() < np.clip(age * 1.6 - 0.7, 0, 0.9)
+    natural = _choice(rng, ["black", "dark brown", "brown", "red", "blond"],
+                      np.array([0.15 + 2 * melanin, 0.5, 0.45 * (1 - melanin), 0.12 * (1 - melanin), 0.4 * (1 - melanin)]))
+    hair = np.array(HAIR["grey" if grey else natural]) * rng.uniform(0.8, 1.25)
+    iris = np.array(IRIS[_choice(rng, list(IRIS), np.array([0.3 + 3 * melanin, 0.3, 0.15, 0.35, 0.15]))]) * rng.uniform(0.8, 1.2)
+    feminine = gender < 0.5
+    weights = np.array([0.25, 0.7, 0.5, 0.8, 1.1, 1.6, 0.5 + melanin, 1.2] if feminine
+                       else [1.0, 2.2, 1.8, 0.6, 0.15, 0.25, 0.5 + melanin, 0.15])
+    style = _choice(rng, list(STYLES), weights)
+    beard = float(rng.choice([0, rng.uniform(0.15, 0.45), rng.uniform(0.6, 1.0)], p=[0.45, 0.35, 0.2])) if gender > 0.6 else 0.0
+    lids = float(rng.uniform(0.05, 0.16))
+    texture_seed = int(rng.integers(2**62))
+    wears = bool(np.random.default_rng([seed, index, 1]).random() < glasses)
+    rest = rig.rest(ancestry, phenotypes, changes)
+    return Person(seed, index, rest, age, gender, skin, melanin, hair, style, iris, wears, beard, lids, texture_seed)
+
+
+def linear(srgb: np.ndarray) -> np.ndarray:
+    """sRGB in [0, 1] -> linear light (IEC 61966-2-1)."""
+    srgb = np.asarray(srgb, float)
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def _changes(rig: Rig, rng: np.random.Generator) -> np.ndarray:
+    """Local changes of the face, the right side as the left with a little asymmetry."""
+    values: dict[str, float] = {}
+    for label in rig.change_labels:
+        if label.startswith("r-") and "l-" + label[2:] in values:
+            value = values["l-" + label[2:]] + rng.normal(0, 0.04)
+        else:
+            spread = 0.16 if any(part in label for part in GENTLE) else 0.32
+            value = float(np.clip(rng.normal(0, spread), -0.85, 0.85))
+        values[label] = value
+    return np.array([values[label] for label in rig.change_labels])
+
+
+def _choice(rng: np.random.Generator, names: list[str], weights: np.ndarray) -> str:
+    return str(rng.choice(names, p=weights / weights.sum()))

@@ -1,0 +1,190 @@
+"""The face table: a folder of aligned faces with a row of facts for each; all else in the kit reads it.
+
+T/images/000000_s005-001-...png   aligned faces, RGB 8 bit, all of one size
+T/metadata.parquet                a row a face (`COLUMNS`); column `file_name` makes it a Hugging Face imagefolder
+T/skipped.csv                     what is not in it, and why
+T/splits/holdout.csv, kfold*.csv  people by side or fold
+T/table.json                      request, licence, attribution, notes, counts, version, fingerprint
+T/.fersyn/                        journal, lock and "before" pictures (hidden: not part of the data)
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fersyn import splits
+from fersyn.errors import TableError
+from fersyn.expressions import EXPRESSIONS
+from fersyn.files import pixel_hash
+from fersyn.rows import COLUMNS, canonical, check, fingerprint, write_metadata
+
+__all__ = ["COLUMNS", "FaceTable", "fingerprint", "write_metadata"]
+
+
+class FaceTable:
+    """A face table on disk, opened with `FaceTable.open(path)`.
+
+    Attributes:
+        path: the folder.
+        rows: DataFrame, a row a face, columns as in `COLUMNS`.
+        info: what table.json holds.
+        skipped: DataFrame (source, subject, expression, reason) of what could not be used.
+
+    Example:
+        >>> table = FaceTable.open("data/laptop/rendered")      # doctest: +SKIP
+        >>> faces, labels = table.tensor(), table.labels()      # doctest: +SKIP
+    """
+
+    def __init__(self, path: Path, rows: pd.DataFrame, info: dict[str, Any], skipped: pd.DataFrame):
+        self.path, self.rows, self.info, self.skipped = path, rows, info, skipped
+
+    @classmethod
+    def open(cls, path: str | Path) -> "FaceTable":
+        """Open a table and check its shape (not its pixels: see `verify`); raises TableError naming what is wrong."""
+        path = Path(path)
+        if not path.is_dir():
+            raise TableError(f"{path}: there is no such face table; build one with: fersyn data ... --out {path}")
+        if not (path / "metadata.parquet").is_file() or not (path / "table.json").is_file():
+            if (path / ".fersyn").is_dir():
+                raise TableError(
+                    f"{path}: this face table is unfinished; run the command that builds it again, it goes on where "
+                    "it stopped"
+                )
+            raise TableError(
+                f"{path} is no face table (no metadata.parquet and table.json); build one with: fersyn data ... --out "
+                "DIR"
+            )
+        try:
+            info = json.loads((path / "table.json").read_text(encoding="utf-8"))
+            rows = pq.ParquetFile(path / "metadata.parquet").read().to_pandas()
+        except (ValueError, OSError, pa.ArrowException) as error:
+            raise TableError(
+                f"{path}: metadata.parquet or table.json cannot be read ({error}); build the table anew with "
+                "--overwrite"
+            ) from None
+        rows = canonical(rows, path)
+        check(rows, path)
+        skipped = path / "skipped.csv"
+        columns = ["source", "subject", "expression", "reason"]
+        read = (
+            pd.read_csv(skipped, dtype=str, keep_default_na=False)
+            if skipped.is_file()
+            else pd.DataFrame(columns=columns)
+        )
+        return cls(path, rows, info, read)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        who = f"{len(self)} faces of {len(set(self.people))} people"
+        return f"FaceTable({str(self.path)!r}, {who}, {self.fingerprint[:12]})"
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hex) over all rows and pixels: equal fingerprints mean equal tables."""
+        return self.info["fingerprint"]
+
+    @property
+    def size(self) -> int:
+        """Side of the faces, px."""
+        return int(self.info["size"])
+
+    @property
+    def people(self) -> np.ndarray:
+        """'dataset/subject' for each row, str (N,)."""
+        return splits.people(self.rows)
+
+    def images(self, index: Any = None) -> np.ndarray:
+        """Return faces as uint8 RGB (N, size, size, 3), of all rows or of `index` (positions, slice or boolean
+        mask).
+        """
+        names = self._pick(self.rows["file_name"], index)
+        out = np.empty((len(names), self.size, self.size, 3), np.uint8)
+        for i, name in enumerate(names):
+            out[i] = self._read(name)
+        return out
+
+    def tensor(self, index: Any = None):
+        """Return faces as a torch tensor, float32 (N, 3, size, size) in [-1, 1]."""
+        import torch
+
+        pixels = torch.from_numpy(self.images(index)).permute(0, 3, 1, 2).contiguous()
+        return pixels.float().div_(127.5).sub_(1)
+
+    def landmarks(self, index: Any = None) -> np.ndarray:
+        """Return landmarks, float32 (N, 68, 2), (x, y) px of the crop."""
+        points = self._pick(self.rows["landmarks"], index)
+        return np.array([np.stack(p) for p in points], np.float32).reshape(-1, 68, 2)
+
+    def labels(self, index: Any = None) -> np.ndarray:
+        """Return labels, int64 (N,): an index into EXPRESSIONS, -1 where there is none."""
+        number = {name: i for i, name in enumerate(EXPRESSIONS)}
+        return np.array([number.get(name, -1) for name in self._pick(self.rows["expression"], index)], np.int64)
+
+    def previews(self) -> list[dict[str, Any]]:
+        """Return some pictures as they were before preprocessing.
+
+        Each is a dict: `image` (uint8 RGB (h, w, 3), at most 320 px), `box` (4,) and `landmarks` (68, 2) in px of
+        that image, `file_name` of its row, and `row`, the position of its row.
+        """
+        from fersyn.datasets.photo import read_photo
+
+        folder = self.path / ".fersyn" / "previews"
+        try:
+            entries = json.loads((folder.parent / "previews.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+        position = {name: i for i, name in enumerate(self.rows["file_name"])}
+        return [
+            {
+                "image": read_photo(folder / entry["preview"]),
+                "box": np.array(entry["box"]),
+                "landmarks": np.array(entry["landmarks"]),
+                "file_name": entry["file_name"],
+                "row": position[entry["file_name"]],
+            }
+            for entry in entries
+            if entry["file_name"] in position and (folder / entry["preview"]).is_file()
+        ]
+
+    def verify(self) -> None:
+        """Hash rows and pixels again; raises TableError naming the files that were changed."""
+        changed = [
+            name
+            for name, wanted in zip(self.rows["file_name"], self.rows["sha256"], strict=True)
+            if pixel_hash(self._read(name)) != wanted
+        ]
+        if changed:
+            raise TableError(
+                f"{self.path}: {len(changed)} pictures were changed ({', '.join(changed[:5])}); build the table anew "
+                "with --overwrite"
+            )
+        if fingerprint(self.rows) != self.fingerprint:
+            raise TableError(
+                f"{self.path}: metadata.parquet does not fit table.json's fingerprint; build the table anew with "
+                "--overwrite"
+            )
+
+    def _pick(self, column: pd.Series, index: Any) -> list:
+        values = column.to_numpy(dtype=object)
+        if index is None:
+            return list(values)
+        if not isinstance(index, slice):
+            index = np.atleast_1d(np.asarray(index))
+            index = index if index.size else index.astype(int)
+        return list(values[index])
+
+    def _read(self, name: str) -> np.ndarray:
+        import cv2
+
+        image = cv2.imread(str(self.path / name), cv2.IMREAD_COLOR)
+        if image is None or image.shape != (self.size, self.size, 3):
+            found = "cannot be read" if image is None else f"is {image.shape[1]}x{image.shape[0]} px, not {self.size}"
+            raise TableError(f"{self.path / name} {found}; build the table anew with --overwrite")
+        return image[..., ::-1]

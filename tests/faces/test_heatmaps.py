@@ -1,0 +1,74 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fersyn.faces.heatmaps import heatmaps
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 3), st.integers(8, 40), st.floats(0.5, 4), st.integers(0, 1000))
+def test_maps_peak_at_their_landmarks(n, size, sigma, seed):
+    generator = torch.Generator().manual_seed(seed)
+    points = torch.randint(0, size, (n, 68, 2), generator=generator).float()
+    maps = heatmaps(points, size, sigma, channels=68)
+    assert maps.shape == (n, 68, size, size) and maps.dtype == torch.float32
+    assert maps.min() >= 0 and maps.max() <= 1
+    where = maps.flatten(2).argmax(-1)
+    assert torch.equal(where % size, points[..., 0].long()) and torch.equal(where // size, points[..., 1].long())
+    assert torch.allclose(maps.amax((-1, -2)), torch.ones(n, 68))
+
+
+@settings(max_examples=20)
+@given(st.integers(8, 32), st.floats(0.7, 3), st.integers(0, 1000))
+def test_one_channel_is_the_maximum_over_the_points(size, sigma, seed):
+    points = torch.rand(2, 68, 2, generator=torch.Generator().manual_seed(seed)) * (size + 10) - 5
+    many, one = heatmaps(points, size, sigma, channels=68), heatmaps(points, size, sigma, channels=1)
+    assert one.shape == (2, 1, size, size)
+    assert torch.allclose(one[:, 0], many.amax(1), atol=1e-6)
+
+
+def test_the_formula_and_a_shift_by_a_pixel():
+    points = torch.full((1, 68, 2), 10.25)
+    maps = heatmaps(points, (24, 30), 2.0, channels=68)
+    assert maps.shape == (1, 68, 24, 30)
+    assert maps[0, 0, 12, 9].item() == pytest.approx(
+        torch.exp(torch.tensor(-((12 - 10.25) ** 2 + (9 - 10.25) ** 2) / 8)).item()
+    )
+    moved = heatmaps(points + 1, (24, 30), 2.0, channels=68)
+    assert torch.allclose(moved[..., 1:, 1:], maps[..., :-1, :-1], atol=1e-6)
+
+
+def test_gradients_reach_the_landmarks():
+    points = torch.rand(1, 68, 2) * 16
+    points.requires_grad_(True)
+    heatmaps(points, 16).sum().backward()
+    assert points.grad.abs().sum() > 0
+
+
+def test_a_point_far_outside_leaves_nothing():
+    assert heatmaps(torch.full((1, 68, 2), -500.0), 16).max() == 0
+
+
+def test_an_empty_batch():
+    assert heatmaps(torch.zeros(0, 68, 2), 16).shape == (0, 1, 16, 16)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"landmarks": torch.zeros(68, 2)}, r"must be \(N, K, 2\), got \(68, 2\)"),
+        ({"landmarks": torch.zeros(1, 68, 2), "channels": 3}, "channels must be 1 or 68"),
+        ({"landmarks": torch.zeros(1, 68, 2), "sigma": 0}, "sigma must be positive"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        heatmaps(**arguments)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_made_on_the_device_of_the_landmarks():
+    points = torch.rand(4, 68, 2) * 64
+    maps = heatmaps(points.cuda(), 64)
+    assert maps.is_cuda and torch.allclose(maps.cpu(), heatmaps(points, 64), atol=1e-6)
