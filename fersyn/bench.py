@@ -1,4 +1,5 @@
-"""``make bench``: faces a second and peak memory of a worker, ours beside a plain dlib loop over the same files in the same run.
+"""``make bench``: faces a second and peak memory of a worker, ours beside a plain dlib loop over the same files in
+the same run.
 
 ``python -m fersyn.bench [--photos DIR] [--subjects 4] [--workers N] [--repeats 3] [--only preprocessing|rendering]``
 """
@@ -26,7 +27,8 @@ from fersyn.reporting.provenance import cores
 
 
 def plain_loop(files: list[str], out: str) -> tuple[int, float]:
-    """What a user of dlib writes: load, detect, 68 landmarks, aligned chip of 128 px, save. One picture after the other.
+    """What a user of dlib writes: load, detect, 68 landmarks, aligned chip of 128 px, save. One picture after the
+    other.
 
     It detects at full size and, only where nothing is found, upsampled once; the quicker of the two usual settings.
 
@@ -73,7 +75,9 @@ def plain_rendering(subjects: int, seed: int, out: str) -> tuple[int, float]:
 
 @contextmanager
 def peak_memory_of_children(every: float = 0.05):
-    """Yields a list that in the end holds one number: the largest resident set of any one new child process, in bytes."""
+    """Yields a list that in the end holds one number: the largest resident set of any one new child process, in
+    bytes.
+    """
     found, stop, me = [0], threading.Event(), psutil.Process()
     before = set(me.children(recursive=True))  # multiprocessing's fork server stays from one run to the next
 
@@ -102,7 +106,9 @@ def in_one_process(function: Callable, *arguments) -> tuple[int, float, int]:
 
 
 def ours(frame_set, out: Path, workers: int) -> tuple[int, float, int]:
-    """Builds a face table of ``frame_set``: faces, seconds (starting the workers included), bytes of the largest worker."""
+    """Builds a face table of ``frame_set``: faces, seconds (starting the workers included), bytes of the largest
+    worker.
+    """
     from fersyn.faces.preprocess import build_table
 
     with peak_memory_of_children() as peak:
@@ -132,14 +138,19 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
         model = names[0] if names else model
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("dlib-bin", "opencv-python-headless", "torch"))
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("dlib-bin", "opencv-python-headless", "torch")
+    )
     return f"fersyn {__version__}, Python {platform.python_version()}, {versions}\n{model}, {cores()} cores in use, {platform.system()}"
 
 
 def compare(title: str, runs: dict[str, Callable[[Path], tuple[int, float, int]]], repeats: int) -> dict[str, float]:
-    """Runs all in turn, ``repeats`` times, and prints the median of each; the first is what the others are compared with.
+    """Runs all in turn, ``repeats`` times, and prints the median of each; the first is what the others are compared
+    with.
 
     Returns:
         Median faces a second of each.
@@ -161,14 +172,19 @@ def compare(title: str, runs: dict[str, Callable[[Path], tuple[int, float, int]]
     for name, own in rates.items():
         ratio = f"{median(own) / first:5.2f} x"
         each = ", ".join(f"{rate:.1f}" for rate in own)
-        print(f"  {name:<38}{median(own):7.1f} faces/s  {ratio}  {memory[name] / 1e6:6.0f} MB a worker  {count[name]} faces  ({each})", flush=True)
+        print(
+            f"  {name:<38}{median(own):7.1f} faces/s  {ratio}  {memory[name] / 1e6:6.0f} MB a worker  {count[name]} faces  ({each})",
+            flush=True,
+        )
     return {name: median(own) for name, own in rates.items()}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m fersyn.bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=Path, help="a folder as `fersyn data folder` reads it (default: openpeople's faces)")
+    parser.add_argument(
+        "--photos", type=Path, help="a folder as `fersyn data folder` reads it (default: openpeople's faces)"
+    )
     parser.add_argument("--subjects", type=int, default=4, help="rendered people (42 frames each)")
     parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--repeats", type=int, default=3)
@@ -209,7 +225,9 @@ def _bench_rendering(options: argparse.Namespace) -> None:
     compare(
         f"rendering and preprocessing {len(frame_set.frames)} frames of {options.subjects} people",
         {
-            "render, then plain loop, 1 process": lambda out: in_one_process(plain_rendering, options.subjects, 0, str(out)),
+            "render, then plain loop, 1 process": lambda out: in_one_process(
+                plain_rendering, options.subjects, 0, str(out)
+            ),
             f"fersyn, {options.workers} workers": lambda out: ours(frame_set, out, options.workers),
         },
         options.repeats,

@@ -115,4 +115,4 @@ def _gaps(line: np.ndarray) -> list[tuple[int, int]]:
     if len(where) == 0:
         return []
     runs = np.split(where, np.flatnonzero(np.diff(where) > 2) + 1)
-    return [(int(a[-1]) + 2, int(b[0]) - 1) for a, b in zip(runs[0::2], runs[1::2], strict=False)]
+    return [(int(a[-1]) + 2, int(b[0]) - 1) for a, b in zip(runs[0::2], runs[1::2], strict=True)]

@@ -48,7 +48,11 @@ class RenderedFrame(Frame):
             roll=scene.roll + self.progress * drift[2],
         )
         shot = photograph(person, scaled(actions, self.intensity), scene)
-        image = _expose(shot.image, camera, np.random.default_rng([self.seed, self.index, EXPRESSIONS.index(self.sequence), 4, self.frame]))
+        image = _expose(
+            shot.image,
+            camera,
+            np.random.default_rng([self.seed, self.index, EXPRESSIONS.index(self.sequence), 4, self.frame]),
+        )
         if self.grey:
             image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         truth = {
@@ -97,12 +101,17 @@ def read_rendered(
         (frames in ("ends", "all"), f"--frames is '{frames}': use ends or all"),
         (sequence_length >= 2 * ENDS, f"--sequence-length is {sequence_length}: at least {2 * ENDS} frames are needed"),
         (0 <= glasses <= 1, f"--glasses is {glasses}: a share between 0 and 1 is needed"),
-        ("neutral" not in wanted and wanted, "--expressions: name at least one besides neutral, which comes with every sequence"),
+        (
+            "neutral" not in wanted and wanted,
+            "--expressions: name at least one besides neutral, which comes with every sequence",
+        ),
     )
     for fine, message in checks:
         if not fine:
             raise FersynError(message)
-    kept = range(sequence_length) if frames == "all" else [*range(ENDS), *range(sequence_length - ENDS, sequence_length)]
+    kept = (
+        range(sequence_length) if frames == "all" else [*range(ENDS), *range(sequence_length - ENDS, sequence_length)]
+    )
     out: list[Frame] = []
     for index in range(subjects):
         for expression in wanted:
@@ -110,25 +119,49 @@ def read_rendered(
             for frame in kept:
                 out.append(_frame(seed, index, expression, frame, sequence_length, strength, glasses, grey))
     request = {
-        "reader": "rendered", "version": VERSION, "subjects": subjects, "seed": seed, "frames": frames, "sequence_length": sequence_length,
-        "grey": grey, "glasses": glasses, "expressions": list(wanted),
+        "reader": "rendered",
+        "version": VERSION,
+        "subjects": subjects,
+        "seed": seed,
+        "frames": frames,
+        "sequence_length": sequence_length,
+        "grey": grey,
+        "glasses": glasses,
+        "expressions": list(wanted),
     }
     return FrameSet(
-        "rendered", out, "CC0 1.0 (anny's assets are CC0; the kit claims nothing on its pictures)",
+        "rendered",
+        out,
+        "CC0 1.0 (anny's assets are CC0; the kit claims nothing on its pictures)",
         "People rendered by fersyn with the anny body model; none of them exists",
-        [f"{subjects} rendered people, {len(wanted)} sequences each, {len(kept)} of {sequence_length} frames of a sequence"], request,
+        [
+            f"{subjects} rendered people, {len(wanted)} sequences each, {len(kept)} of {sequence_length} frames of a sequence"
+        ],
+        request,
     )
 
 
-def _frame(seed: int, index: int, expression: str, frame: int, length: int, strength: float, glasses: float, grey: bool) -> RenderedFrame:
+def _frame(
+    seed: int, index: int, expression: str, frame: int, length: int, strength: float, glasses: float, grey: bool
+) -> RenderedFrame:
     # Three frames of rest, then a smooth rise that slows down towards the peak.
     rise = np.clip((frame - ENDS + 1) / (length - ENDS), 0, 1)
     intensity = float(strength * (1 - (1 - rise) ** 2) ** 0.8) if frame >= ENDS else 0.0
     subject = f"R{seed}-{index:04d}"
     return RenderedFrame(
-        dataset="rendered", source=f"{subject}/{expression}/{frame:03d}", subject=subject, sequence=expression, frame=frame,
-        expression=expression if frame >= ENDS else "neutral", intensity=round(intensity, 4), publishable=True,
-        seed=seed, index=index, progress=round(frame / (length - 1), 4), glasses=glasses, grey=grey,
+        dataset="rendered",
+        source=f"{subject}/{expression}/{frame:03d}",
+        subject=subject,
+        sequence=expression,
+        frame=frame,
+        expression=expression if frame >= ENDS else "neutral",
+        intensity=round(intensity, 4),
+        publishable=True,
+        seed=seed,
+        index=index,
+        progress=round(frame / (length - 1), 4),
+        glasses=glasses,
+        grey=grey,
     )
 
 

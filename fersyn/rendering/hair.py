@@ -96,7 +96,9 @@ def hair(person: Person) -> list[Mesh]:
         curls = gaussian_filter(rng.standard_normal((ROWS, COLUMNS)), (1.1, 1.7), mode=("nearest", "wrap"))
         thickness = thickness + 4.5 * curls / curls.std()
     r = distance + np.maximum(thickness, 0.8)
-    points = CENTRE + np.stack([np.sin(polar) * np.sin(turn) * r, -np.sin(polar) * np.cos(turn) * r, np.cos(polar) * r], -1)
+    points = CENTRE + np.stack(
+        [np.sin(polar) * np.sin(turn) * r, -np.sin(polar) * np.cos(turn) * r, np.cos(polar) * r], -1
+    )
     coords = np.stack(np.broadcast_arrays(turn, share), -1)
     seen = np.abs(turn) < np.deg2rad(130)  # the back of the head is never in the picture
     meshes = [sheet(points[:, seen], "hair", coords[:, seen])]
@@ -135,10 +137,12 @@ def _falling(cap: np.ndarray, turn: np.ndarray, cut: Cut, rng: np.random.Generat
 
 
 def _bun(rng: np.random.Generator) -> Mesh:
-    polar, turn = np.meshgrid(np.linspace(0.05, np.pi - 0.05, 16), np.linspace(-np.pi, np.pi, 32, endpoint=False), indexing="ij")
+    polar, turn = np.meshgrid(
+        np.linspace(0.05, np.pi - 0.05, 16), np.linspace(-np.pi, np.pi, 32, endpoint=False), indexing="ij"
+    )
     size = rng.uniform(26, 34) * (1 + 0.04 * rng.standard_normal(polar.shape))
     centre = np.array([0, rng.uniform(95, 125), rng.uniform(105, 125)])
-    points = centre + size[..., None] * np.stack([np.sin(polar) * np.sin(turn), -np.sin(polar) * np.cos(turn), np.cos(polar)], -1)
+    points = centre + size[..., None] * np.stack(
+        [np.sin(polar) * np.sin(turn), -np.sin(polar) * np.cos(turn), np.cos(polar)], -1
+    )
     return sheet(points, "hair", np.stack([turn * 1.7, polar / np.pi], -1), closed=True)
-
-

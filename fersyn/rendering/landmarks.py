@@ -17,7 +17,17 @@ from fersyn.rendering.parts import rims
 from fersyn.rendering.rig import PARTS, load_rig
 
 # (x, z) in mm on the template for the subject's left side; the midline's points have x = 0.
-_JAW = [(0, -119.3), (19, -116.4), (35.3, -107.2), (49.4, -94), (59.5, -76.8), (65.2, -58.7), (68.2, -40), (71.2, -20.4), (72.7, -1.2)]
+_JAW = [
+    (0, -119.3),
+    (19, -116.4),
+    (35.3, -107.2),
+    (49.4, -94),
+    (59.5, -76.8),
+    (65.2, -58.7),
+    (68.2, -40),
+    (71.2, -20.4),
+    (72.7, -1.2),
+]
 _BROW = [(9.8, 13.3), (20.7, 18.1), (32.7, 20.4), (44.8, 18.8), (54.5, 11.8)]
 _NOSE = [(0, 1.0), (0, -13.0), (0, -25.4), (0, -37.4)]
 _NOSTRILS = [(0, -51.0), (6.6, -49.3), (12.8, -47.1)]
@@ -26,8 +36,51 @@ _LIPS_LOWER = [(0, -85.2), (7.0, -84.5), (15.6, -81.5)]
 _INNER_CORNER, _INNER_SIDE = 19.6, 6.6  # |x| of points 60/64 and of 61, 63, 65, 67
 
 MIRROR = np.array(  # index of each point's mirror image
-    [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-     54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+    [
+        *range(16, -1, -1),
+        *range(26, 16, -1),
+        27,
+        28,
+        29,
+        30,
+        35,
+        34,
+        33,
+        32,
+        31,
+        45,
+        44,
+        43,
+        42,
+        47,
+        46,
+        39,
+        38,
+        37,
+        36,
+        41,
+        40,
+        54,
+        53,
+        52,
+        51,
+        50,
+        49,
+        48,
+        59,
+        58,
+        57,
+        56,
+        55,
+        64,
+        63,
+        62,
+        61,
+        60,
+        67,
+        66,
+        65,
+    ]
 )
 
 
@@ -68,8 +121,16 @@ def weights() -> tuple[np.ndarray, np.ndarray]:
     upper, lower = rims()["lip_upper"], rims()["lip_lower"]
     put(48, _on_rim(upper, -99.0))
     put(54, _on_rim(upper, 99.0))
-    for point, rim, x in ((60, upper, -_INNER_CORNER), (61, upper, -_INNER_SIDE), (62, upper, 0), (63, upper, _INNER_SIDE),
-                          (64, upper, _INNER_CORNER), (65, lower, _INNER_SIDE), (66, lower, 0), (67, lower, -_INNER_SIDE)):
+    for point, rim, x in (
+        (60, upper, -_INNER_CORNER),
+        (61, upper, -_INNER_SIDE),
+        (62, upper, 0),
+        (63, upper, _INNER_SIDE),
+        (64, upper, _INNER_CORNER),
+        (65, lower, _INNER_SIDE),
+        (66, lower, 0),
+        (67, lower, -_INNER_SIDE),
+    ):
         put(point, _on_rim(rim, x))
     return vertices, share
 

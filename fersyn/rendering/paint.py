@@ -47,7 +47,12 @@ def paint(person: Person) -> Skin:
     def glow(cx: float, cz: float, rx: float, rz: float) -> np.ndarray:
         return np.exp(-(((side - cx) / rx) ** 2 + ((z - cz) / rz) ** 2))
 
-    flush = 0.5 * glow(42, -32, 17, 14) + 0.55 * glow(0, -38, 13, 9) + 0.25 * glow(0, -103, 14, 9) + 0.3 * glow(95, -20, 18, 30)
+    flush = (
+        0.5 * glow(42, -32, 17, 14)
+        + 0.55 * glow(0, -38, 13, 9)
+        + 0.25 * glow(0, -103, 14, 9)
+        + 0.3 * glow(95, -20, 18, 30)
+    )
     flush *= rng.uniform(0.4, 1.2) * redness
     albedo *= 1 + flush[..., None] * np.array([0.06, -0.22, -0.20], np.float32)
     hollow = 0.5 * glow(33, -7, 16, 9) + 0.30 * glow(33, 8, 17, 7)
@@ -55,7 +60,9 @@ def paint(person: Person) -> Skin:
 
     _freckles(albedo, rng, person)
     _lips(albedo, rng, person)
-    relief = (0.014 * facemap.smooth_noise(rng, 0.6) + 0.03 * facemap.smooth_noise(rng, 1.6) * (0.4 + person.age)) * plain
+    relief = (
+        0.014 * facemap.smooth_noise(rng, 0.6) + 0.03 * facemap.smooth_noise(rng, 1.6) * (0.4 + person.age)
+    ) * plain
     _scalp(albedo, rng, person, x, z)
     if person.beard:
         _beard(albedo, rng, person, side, z)
@@ -79,7 +86,9 @@ def _freckles(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> N
     count = int(rng.choice([3, 8, 120], p=[0.5, 0.35, 0.15]) * (1.2 - person.melanin) + 3 * person.age * 10)
     for px, pz in rng.normal([0, -22], [42, 26], (count, 2)):
         centre = np.round(facemap.to_pixels([px, pz]) * 16).astype(int)
-        cv2.circle(canvas, centre.tolist(), int(16 * rng.uniform(0.5, 1.4)), int(rng.uniform(60, 150)), -1, cv2.LINE_AA, 4)
+        cv2.circle(
+            canvas, centre.tolist(), int(16 * rng.uniform(0.5, 1.4)), int(rng.uniform(60, 150)), -1, cv2.LINE_AA, 4
+        )
     cover = cv2.GaussianBlur(canvas, (0, 0), 0.8).astype(np.float32) / 255
     _blend(albedo, cover, person.skin * [0.55, 0.42, 0.36])
 
@@ -100,10 +109,12 @@ def _lips(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> None:
     albedo *= 1 - 0.5 * (cv2.GaussianBlur(dark, (0, 0), 1.2).astype(np.float32) / 255)[..., None]
 
 
-def _hair_strokes(rng: np.random.Generator, roots: np.ndarray, angle: np.ndarray, length: np.ndarray, bend: float) -> list[np.ndarray]:
+def _hair_strokes(
+    rng: np.random.Generator, roots: np.ndarray, angle: np.ndarray, length: np.ndarray, bend: float
+) -> list[np.ndarray]:
     """Short curved hairs: roots (n, 2) mm, direction (n,) radians from +x, length (n,) mm."""
     lines = []
-    for root, a, size in zip(roots, angle, length):
+    for root, a, size in zip(roots, angle, length, strict=True):
         turn = a + np.linspace(0, bend, 4) + rng.normal(0, 0.05)
         step = np.stack([np.cos(turn), np.sin(turn)], -1) * size / 4
         lines.append(np.concatenate([[root], root + np.cumsum(step, 0)]))
@@ -127,7 +138,9 @@ def _brows(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> None
         lines = _hair_strokes(rng, roots, angle, rng.uniform(3.5, 6.0, density) * np.interp(t, [0, 1], [1, 0.8]), -0.35)
         canvas = np.zeros(albedo.shape[:2], np.uint8)
         facemap.strokes(canvas, [line * [flip, 1] for line in lines], 215, 0.5)
-        under = facemap.mask([np.concatenate([spine + [0, thickness * 0.42], spine[::-1] - [0, thickness * 0.42]]) * [flip, 1]], 1.3)
+        under = facemap.mask(
+            [np.concatenate([spine + [0, thickness * 0.42], spine[::-1] - [0, thickness * 0.42]]) * [flip, 1]], 1.3
+        )
         cover = np.maximum(cv2.GaussianBlur(canvas, (0, 0), 0.55).astype(np.float32) / 255, 0.42 * under)
         _blend(albedo, 0.94 * cover, colour)
 
@@ -136,7 +149,9 @@ def _beard(albedo: np.ndarray, rng: np.random.Generator, person: Person, side: n
     cheek_line = np.interp(side, [0, 26, 45, 75, 110], [-60, -62, -52, -34, -8])
     zone = 1 / (1 + np.exp(-(cheek_line - z) / 2.5)) / (1 + np.exp(-(z + 128) / 6)) / (1 + np.exp((side - 100) / 4))
     moustache = np.exp(-(((side - 11) / 17) ** 4 + ((z + 57.5) / 4.6) ** 4))
-    bare = np.exp(-((side / 27) ** 4 + ((z + 74.5) / 12.5) ** 4)) + 0.7 * np.exp(-(((side - 24) / 9) ** 2 + ((z + 93) / 5) ** 2))
+    bare = np.exp(-((side / 27) ** 4 + ((z + 74.5) / 12.5) ** 4)) + 0.7 * np.exp(
+        -(((side - 24) / 9) ** 2 + ((z + 93) / 5) ** 2)
+    )
     zone = np.clip(np.maximum(zone, moustache) - 1.3 * np.clip(bare - 0.8 * moustache, 0, 1), 0, 1)
     grain = np.clip(0.5 + 0.42 * facemap.smooth_noise(rng, 0.6) + 0.2 * facemap.smooth_noise(rng, 4), 0, 1)
     cover = zone * np.clip(grain * (0.25 + 1.1 * person.beard), 0, 0.97) * min(1.0, 0.35 + person.beard)
@@ -144,7 +159,9 @@ def _beard(albedo: np.ndarray, rng: np.random.Generator, person: Person, side: n
         canvas = np.zeros(albedo.shape[:2], np.uint8)
         roots = np.stack([rng.uniform(-105, 105, 5200), rng.uniform(-128, -8, 5200)], -1)
         at = np.round(facemap.to_pixels(roots)).astype(int)
-        inside = zone[np.clip(at[:, 1], 0, facemap.HEIGHT - 1), np.clip(at[:, 0], 0, facemap.WIDTH - 1)] > rng.random(len(roots))
+        inside = zone[np.clip(at[:, 1], 0, facemap.HEIGHT - 1), np.clip(at[:, 0], 0, facemap.WIDTH - 1)] > rng.random(
+            len(roots)
+        )
         roots = roots[inside]
         angle = -np.pi / 2 + np.clip(roots[:, 0] / 60, -1, 1) * 0.5 + rng.normal(0, 0.25, len(roots))
         lines = _hair_strokes(rng, roots, angle, rng.uniform(3, 7, len(roots)), 0.2)

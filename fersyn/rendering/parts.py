@@ -88,7 +88,9 @@ TOOTH_WIDTHS = np.array([8.6, 6.7, 7.7, 7.0, 6.8, 9.5])  # mm, central incisor t
 LOWER_WIDTHS = np.array([5.4, 5.9, 6.9, 7.0, 7.1, 10.5])
 
 
-def _arch(widths: np.ndarray, half_width: float, depth: float, top: float, bottom: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _arch(
+    widths: np.ndarray, half_width: float, depth: float, top: float, bottom: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """One dental arch as a sheet (rows, columns, 3) about the middle of the incisors, and coords (tooth phase, height)."""
     edges = np.concatenate([[0], np.cumsum(widths)])
     arc = np.linspace(-edges[-1], edges[-1], 121)
@@ -133,7 +135,8 @@ def teeth(person: Person, posed: np.ndarray) -> list[Mesh]:
     press = posed[lower_rim][np.abs(person.rest[lower_rim, 0]) < 10, 1].max() - low[0, 55:66, 1].min()
     low[..., 1] += np.clip(press + 2.5, 0, 3)
     low_coords = low_coords + [100, 0]  # tells the lower arch from the upper
-    return [sheet(top, "teeth", top_coords), sheet(low, "teeth", low_coords)]
+    # Rows run from the edge to the gum: upwards above, downwards below. Reversed above, so that both sheets face the lips.
+    return [sheet(top[::-1], "teeth", top_coords[::-1]), sheet(low, "teeth", low_coords)]
 
 
 def lashes(person: Person, posed: np.ndarray) -> Mesh:
@@ -142,13 +145,18 @@ def lashes(person: Person, posed: np.ndarray) -> Mesh:
     length = rng.uniform(6.5, 8.5) * (1.12 - 0.3 * person.gender)
     vertices = []
     for side, sign in (("left", 1), ("right", -1)):
-        for lid, count, size, lift, width in (("upper", 54, length, 0.12, 0.5), ("lower", 28, 0.5 * length, -0.4, 0.28)):
+        for lid, count, size, lift, width in (
+            ("upper", 54, length, 0.12, 0.5),
+            ("lower", 28, 0.5 * length, -0.4, 0.28),
+        ):
             rim = posed[rims()[f"lid_{lid}_{side}"]]
             t = (np.arange(count) + rng.uniform(0.2, 0.8, count)) / count
             t = 0.08 + 0.92 * t if sign > 0 else 0.92 * t  # none in the inner corner
             along = np.linspace(0, 1, len(rim))
             root = np.stack([np.interp(t, along, rim[:, k]) for k in range(3)], -1)
-            root = root + np.array([0, -1.4, 0.5 * np.sign(lift)])  # the rim is the lid's inner edge; lashes spring from its outer one
+            root = root + np.array(
+                [0, -1.4, 0.5 * np.sign(lift)]
+            )  # the rim is the lid's inner edge; lashes spring from its outer one
             out = (root[:, 0] - rim[:, 0].mean()) / 14
             direction = np.stack([0.55 * out, np.full(count, -1.0), np.full(count, lift)], -1)
             direction += rng.normal(0, 0.07, direction.shape)
@@ -189,9 +197,16 @@ def glasses(person: Person) -> list[Mesh]:
     radius = rng.choice([1.1, 1.9, 2.7], p=[0.35, 0.4, 0.25])
     width, height, power = rng.uniform(22, 26), rng.uniform(16, 21), rng.choice([2.0, 2.6, 4.0])
     turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    shape = np.stack([np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** (2 / power) * width,
-                      np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** (2 / power) * height], -1)
-    brow = rest[(np.abs(rig.template[:, 0]) < 48) & (np.abs(rig.template[:, 2]) < 22) & (rig.template[:, 1] < 10), 1].min()
+    shape = np.stack(
+        [
+            np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** (2 / power) * width,
+            np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** (2 / power) * height,
+        ],
+        -1,
+    )
+    brow = rest[
+        (np.abs(rig.template[:, 0]) < 48) & (np.abs(rig.template[:, 2]) < 22) & (rig.template[:, 1] < 10), 1
+    ].min()
     meshes = []
     for side in (1, -1):
         eye = rest[rig.eyes == (1 if side > 0 else 2)].mean(0)

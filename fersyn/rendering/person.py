@@ -29,8 +29,20 @@ IRIS = {  # linear RGB
 }
 STYLES = ("shaved", "crop", "parted", "fringe", "bob", "long", "curly", "tied")
 # Changes that make an eyelid or lip intersect itself when pushed far.
-GENTLE = ("eye-height", "eye-push", "eye-corner", "eye-eyefold", "eye-epicanthus", "mouth-lowerlip-middle",
-          "mouth-upperlip-middle", "mouth-angles", "eye-trans", "neck-double", "ear-", "mouth-scale-depth")
+GENTLE = (
+    "eye-height",
+    "eye-push",
+    "eye-corner",
+    "eye-eyefold",
+    "eye-epicanthus",
+    "mouth-lowerlip-middle",
+    "mouth-upperlip-middle",
+    "mouth-angles",
+    "eye-trans",
+    "neck-double",
+    "ear-",
+    "mouth-scale-depth",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +99,27 @@ def draw_person(seed: int, index: int, glasses: float = 0.15) -> Person:
     lab = np.array(lab) + rng.normal(0, [1.5, 1.2, 1.5])
     skin = linear(lab2rgb(lab))
     grey = rng.random() < np.clip(age * 1.6 - 0.7, 0, 0.9)
-    natural = _choice(rng, ["black", "dark brown", "brown", "red", "blond"],
-                      np.array([0.15 + 2 * melanin, 0.5, 0.45 * (1 - melanin), 0.12 * (1 - melanin), 0.4 * (1 - melanin)]))
+    natural = _choice(
+        rng,
+        ["black", "dark brown", "brown", "red", "blond"],
+        np.array([0.15 + 2 * melanin, 0.5, 0.45 * (1 - melanin), 0.12 * (1 - melanin), 0.4 * (1 - melanin)]),
+    )
     hair = np.array(HAIR["grey" if grey else natural]) * rng.uniform(0.8, 1.25)
-    iris = np.array(IRIS[_choice(rng, list(IRIS), np.array([0.3 + 3 * melanin, 0.3, 0.15, 0.35, 0.15]))]) * rng.uniform(0.8, 1.2)
+    iris = np.array(IRIS[_choice(rng, list(IRIS), np.array([0.3 + 3 * melanin, 0.3, 0.15, 0.35, 0.15]))]) * rng.uniform(
+        0.8, 1.2
+    )
     feminine = gender < 0.5
-    weights = np.array([0.25, 0.7, 0.5, 0.8, 1.1, 1.6, 0.5 + melanin, 1.2] if feminine
-                       else [1.0, 2.2, 1.8, 0.6, 0.15, 0.25, 0.5 + melanin, 0.15])
+    weights = np.array(
+        [0.25, 0.7, 0.5, 0.8, 1.1, 1.6, 0.5 + melanin, 1.2]
+        if feminine
+        else [1.0, 2.2, 1.8, 0.6, 0.15, 0.25, 0.5 + melanin, 0.15]
+    )
     style = _choice(rng, list(STYLES), weights)
-    beard = float(rng.choice([0, rng.uniform(0.15, 0.45), rng.uniform(0.6, 1.0)], p=[0.45, 0.35, 0.2])) if gender > 0.6 else 0.0
+    beard = (
+        float(rng.choice([0, rng.uniform(0.15, 0.45), rng.uniform(0.6, 1.0)], p=[0.45, 0.35, 0.2]))
+        if gender > 0.6
+        else 0.0
+    )
     lids = float(rng.uniform(0.05, 0.16))
     texture_seed = int(rng.integers(2**62))
     wears = bool(np.random.default_rng([seed, index, 1]).random() < glasses)

@@ -74,7 +74,11 @@ def _with_lids(person: Person, actions: dict[str, float]) -> dict[str, float]:
 
 def _gaze(scene: Scene) -> dict[str, float]:
     left, up = scene.gaze
-    sideways = {"eyeLookOutLeft": left, "eyeLookInRight": left} if left > 0 else {"eyeLookInLeft": -left, "eyeLookOutRight": -left}
+    sideways = (
+        {"eyeLookOutLeft": left, "eyeLookInRight": left}
+        if left > 0
+        else {"eyeLookInLeft": -left, "eyeLookOutRight": -left}
+    )
     lift = "eyeLookUp" if up > 0 else "eyeLookDown"
     return sideways | {f"{lift}Left": abs(up), f"{lift}Right": abs(up)}
 
@@ -131,16 +135,19 @@ class _World:
         self.hair_tips = hair_tips
         offsets = np.cumsum([0] + [len(m.vertices) for m in meshes])
         self.vertices = np.concatenate([m.vertices for m in meshes])
-        self.triangles = np.concatenate([m.triangles + o for m, o in zip(meshes, offsets)])
+        self.triangles = np.concatenate([m.triangles + o for m, o in zip(meshes, offsets, strict=True)])
         self.coords = np.concatenate([m.coords for m in meshes]).astype(np.float32)
-        self.material = np.concatenate([rig_part.astype(np.int64)] + [np.full(len(m.triangles), m.material) for m in meshes[1:]])
+        self.material = np.concatenate(
+            [rig_part.astype(np.int64)] + [np.full(len(m.triangles), m.material) for m in meshes[1:]]
+        )
         self.scene = rtcore_scene.EmbreeScene()
         TriangleMesh(self.scene, self.vertices.astype(np.float32), self.triangles.astype(np.int32))
         corners = self.vertices[self.triangles]
         self.face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         count = len(self.triangles)
         gather = csr_matrix(
-            (np.ones(3 * count), (self.triangles.T.ravel(), np.tile(np.arange(count), 3))), shape=(len(self.vertices), count)
+            (np.ones(3 * count), (self.triangles.T.ravel(), np.tile(np.arange(count), 3))),
+            shape=(len(self.vertices), count),
         )
         normals = gather @ self.face_normals
         self.normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
@@ -256,7 +263,15 @@ def _sample(image: np.ndarray, coords: np.ndarray) -> np.ndarray:
     return out.reshape(x.size, -1)[: x.size - pad]
 
 
-def _shade(person: Person, actions: dict[str, float], scene: Scene, world: _World, hits: Hits, posed: np.ndarray, head: np.ndarray) -> np.ndarray:
+def _shade(
+    person: Person,
+    actions: dict[str, float],
+    scene: Scene,
+    world: _World,
+    hits: Hits,
+    posed: np.ndarray,
+    head: np.ndarray,
+) -> np.ndarray:
     """Radiance (n, 3) of every hit, linear light."""
     n = hits.normal.copy()
     albedo = np.zeros((len(n), 3), np.float32)
@@ -273,7 +288,11 @@ def _shade(person: Person, actions: dict[str, float], scene: Scene, world: _Worl
     cloth = (hits.material == MATERIAL["body"]) & (hits.point[:, 2] < -178)
     albedo[cloth], gloss[cloth], soft[cloth] = scene.cloth, 0.02, 0
 
-    for part, colour in (("eye_cavity", person.skin * [0.7, 0.4, 0.35]), ("mouth_cavity", [0.16, 0.03, 0.03]), ("tongue", [0.42, 0.13, 0.12])):
+    for part, colour in (
+        ("eye_cavity", person.skin * [0.7, 0.4, 0.35]),
+        ("mouth_cavity", [0.16, 0.03, 0.03]),
+        ("tongue", [0.42, 0.13, 0.12]),
+    ):
         at = hits.material == MATERIAL[part]
         albedo[at], gloss[at], soft[at] = colour, 0.25, 0.2
     mouth = (hits.material == MATERIAL["mouth_cavity"]) | (hits.material == MATERIAL["tongue"])
@@ -298,13 +317,25 @@ def _shade(person: Person, actions: dict[str, float], scene: Scene, world: _Worl
     wrapped *= 1 - shadow[:, None] * (1 - 0.18 * bleed)
     ambient = scene.ground + (scene.sky - scene.ground) * (0.5 + 0.5 * n[:, 2:3])
     occluded = open_[:, None] ** np.array([0.85, 1.0, 1.05], np.float32)
-    light = wrapped * scene.key + np.clip((n @ fill)[:, None] + 0.25, 0, None) / 1.25 * scene.fill * occluded + ambient * occluded
+    light = (
+        wrapped * scene.key
+        + np.clip((n @ fill)[:, None] + 0.25, 0, None) / 1.25 * scene.fill * occluded
+        + ambient * occluded
+    )
     out = albedo * light
 
     half = key + hits.view
     half = _unit(half)
     fresnel = 0.04 + 0.96 * np.clip(1 - _dot(half, hits.view), 0, 1) ** 5
-    mirror = gloss * fresnel * (sharp + 8) / 8 * np.clip(_dot(n, half), 0, 1) ** sharp * np.clip(lambert, 0, 1) * (1 - shadow)
+    mirror = (
+        gloss
+        * fresnel
+        * (sharp + 8)
+        / 8
+        * np.clip(_dot(n, half), 0, 1) ** sharp
+        * np.clip(lambert, 0, 1)
+        * (1 - shadow)
+    )
     rim = 0.25 * gloss * np.clip(1 - _dot(n, hits.view), 0, 1) ** 4 * open_
     out += mirror[:, None] * scene.key + rim[:, None] * scene.sky
     _hair_shine(person, hits, strands, key, up, scene, shadow, out)
@@ -330,7 +361,9 @@ def _shadow(world: _World, hits: Hits, key: np.ndarray) -> np.ndarray:
     weight[hits.pixel[lit]] = 1
     picture[hits.pixel[lit]] = world.blocked(start, rays)
     # ... and a small blur joins their samples.
-    blurred = cv2.blur(picture.reshape(size, size), (5, 5)) / np.maximum(cv2.blur(weight.reshape(size, size), (5, 5)), 1e-3)
+    blurred = cv2.blur(picture.reshape(size, size), (5, 5)) / np.maximum(
+        cv2.blur(weight.reshape(size, size), (5, 5)), 1e-3
+    )
     return blurred.reshape(-1)[hits.pixel]
 
 
@@ -375,7 +408,11 @@ def _eyes(person, hits, head, n, albedo, gloss, sharp, open_) -> None:
         helper = np.cross(gaze, [0.0, 0.0, 1.0])
         turn = np.arctan2(spoke @ np.cross(helper, gaze), spoke @ helper)
         white = np.array([0.50, 0.46, 0.43]) - np.clip((off - 8) / 8, 0, 1)[:, None] * np.array([0.08, 0.20, 0.20])
-        fibre = 0.8 + 0.25 * np.sin(turn * 23 + person.index) * np.sin(turn * 41 + 2.0) + 0.35 * np.clip((4 - off) / 4, 0, 1)
+        fibre = (
+            0.8
+            + 0.25 * np.sin(turn * 23 + person.index) * np.sin(turn * 41 + 2.0)
+            + 0.35 * np.clip((4 - off) / 4, 0, 1)
+        )
         iris = person.iris * fibre[:, None] * np.interp(off, [0, 4.6, 5.9], [1.3, 1.0, 0.35])[:, None]
         colour = white + _step(5.9 - off, 0.35)[:, None] * (iris - white)
         colour = colour + _step(2.5 - off, 0.3)[:, None] * (0.006 - colour)
@@ -413,7 +450,7 @@ def _teeth(person, hits, n, albedo, gloss, sharp, open_) -> None:
     colour = colour + gum[:, None] * (np.array([0.42, 0.14, 0.13]) * (1 - 0.4 * person.melanin) - colour)
     # Lips shade the back teeth.
     albedo[at] = colour * np.interp(np.abs(phase), [0, 2.5, 5], [1, 0.85, 0.35])[:, None]
-    open_[at] = np.clip(open_[at] * 1.7, 0.25, 1)
+    open_[at] = np.clip(open_[at] * 1.4, 0.2, 1)
     gloss[at], sharp[at] = 0.7 * (1 - gum), 60
 
 
@@ -422,8 +459,12 @@ def _strands(person: Person) -> np.ndarray:
     """Brightness of the locks, (along, round) around 1."""
     rng = person.rng(8)
     rough = 3 if person.hair_style == "curly" else 1
-    fine = cv2.resize(rng.standard_normal((6 * rough * 2, 900)).astype(np.float32), (1800, 256), interpolation=cv2.INTER_CUBIC)
-    broad = cv2.resize(rng.standard_normal((4 * rough, 140)).astype(np.float32), (1800, 256), interpolation=cv2.INTER_CUBIC)
+    fine = cv2.resize(
+        rng.standard_normal((6 * rough * 2, 900)).astype(np.float32), (1800, 256), interpolation=cv2.INTER_CUBIC
+    )
+    broad = cv2.resize(
+        rng.standard_normal((4 * rough, 140)).astype(np.float32), (1800, 256), interpolation=cv2.INTER_CUBIC
+    )
     return np.clip(1 + 0.30 * fine + 0.28 * broad, 0.25, 2.0)
 
 
@@ -457,5 +498,7 @@ def _hair_shine(person, hits, strands, key, up, scene, shadow, out) -> None:
 
 def _frame_colour(person: Person) -> np.ndarray:
     rng = person.rng(9)
-    choices = np.array([[0.01, 0.01, 0.01], [0.05, 0.02, 0.01], [0.35, 0.33, 0.3], [0.3, 0.2, 0.08], [0.02, 0.03, 0.08]])
+    choices = np.array(
+        [[0.01, 0.01, 0.01], [0.05, 0.02, 0.01], [0.35, 0.33, 0.3], [0.3, 0.2, 0.08], [0.02, 0.03, 0.08]]
+    )
     return choices[rng.integers(len(choices))]

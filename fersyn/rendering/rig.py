@@ -157,13 +157,21 @@ def _build() -> dict[str, np.ndarray]:
     part[(u > 600) & (u < 700) & (v < 90)] = PARTS.index("tongue")
     part[(eyes[keep][triangles] > 0).all(1)] = PARTS.index("eyeball")
 
-    grid = np.stack([
-        np.stack([
-            rest(**dict.fromkeys(ANCESTRIES, 0.0) | {ancestry: 1.0}, height=0.5, **dict(zip(ANCHORS, values)))[keep]
-            for values in np.stack(np.meshgrid(*ANCHORS.values(), indexing="ij"), -1).reshape(-1, len(ANCHORS))
-        ])
-        for ancestry in ANCESTRIES
-    ])
+    grid = np.stack(
+        [
+            np.stack(
+                [
+                    rest(
+                        **dict.fromkeys(ANCESTRIES, 0.0) | {ancestry: 1.0},
+                        height=0.5,
+                        **dict(zip(ANCHORS, values, strict=True)),
+                    )[keep]
+                    for values in np.stack(np.meshgrid(*ANCHORS.values(), indexing="ij"), -1).reshape(-1, len(ANCHORS))
+                ]
+            )
+            for ancestry in ANCESTRIES
+        ]
+    )
     grid = grid.reshape(len(ANCESTRIES), *(len(a) for a in ANCHORS.values()), len(keep), 3)
 
     def wanted(label: str) -> bool:

@@ -6,7 +6,13 @@ from fersyn.rendering import parts, photograph, wrinkles
 from fersyn.rendering.person import draw_person
 from fersyn.rendering.scene import FRAME, Camera, draw_scene, turn_head
 
-SMILE = {"mouthSmileLeft": 1.0, "mouthSmileRight": 1.0, "mouthUpperUpLeft": 0.6, "mouthUpperUpRight": 0.6, "jawOpen": 0.15}
+SMILE = {
+    "mouthSmileLeft": 1.0,
+    "mouthSmileRight": 1.0,
+    "mouthUpperUpLeft": 0.6,
+    "mouthUpperUpRight": 0.6,
+    "jawOpen": 0.15,
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +36,7 @@ def seen_materials(person, actions, scene, monkeypatch):
     monkeypatch.setattr(photograph._World, "look", spy)
     photograph.photograph(person, actions, scene)
     counts = np.bincount(caught["material"], minlength=len(parts.MATERIALS))
-    return dict(zip(parts.MATERIALS, counts))
+    return dict(zip(parts.MATERIALS, counts, strict=True))
 
 
 def test_same_call_same_picture(scene):
@@ -106,3 +112,10 @@ def test_light_from_the_left_lights_the_left(scene):
         face = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[90:150, 72:152].astype(float)
         halves.append(face[:, 40:].mean() - face[:, :40].mean())  # +x, the subject's left, is the picture's right
     assert halves[0] < -8 and halves[1] > 8
+
+
+def test_both_rows_of_teeth_face_the_lips():
+    person = draw_person(0, 2)
+    for mesh in parts.teeth(person, person.rest):
+        corners = mesh.vertices[mesh.triangles]
+        assert np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 1].mean() < 0

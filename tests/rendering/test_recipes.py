@@ -33,7 +33,9 @@ def test_displays_use_actions_that_the_rig_has(expression):
 )
 def test_displays_show_the_prototype_of_emfacs(expression, units):
     for seed in range(10):
-        names = {name.removesuffix("Left").removesuffix("Right") for name in display(expression, np.random.default_rng(seed))}
+        names = {
+            name.removesuffix("Left").removesuffix("Right") for name in display(expression, np.random.default_rng(seed))
+        }
         assert units <= {ACTION_UNITS.get(name) for name in names}
 
 

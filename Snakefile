@@ -1,0 +1,84 @@
+# The report as a graph of jobs: face tables -> notebooks -> index page. `make report` and `fersyn report` call it;
+# by hand: snakemake --cores all --config profile=laptop set="folds=5;seed=1" only=01
+# Runs unchanged with Snakemake 7.32 (Python 3.10) and 9.
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir)))
+from fersyn.reporting import sources
+from fersyn.reporting.plan import SUFFIXES, plan
+
+PYTHON = shlex.quote(sys.executable)
+PLAN = plan(
+    config.get("profile", "laptop"),
+    settings=[line for line in str(config.get("set", "")).split(";") if line],
+    only=[part for part in str(config.get("only", "")).split(";") if part],
+    folder=Path(workflow.basedir),
+)
+REPORTS, DATA = f"reports/{PLAN.profile}", f"data/{PLAN.profile}"
+INDEX = f"{PYTHON} -m fersyn.reporting.index {REPORTS} {' '.join(map(shlex.quote, PLAN.all_runs))}"
+
+
+wildcard_constraints:
+    table="|".join(map(re.escape, PLAN.tables)),
+    run="|".join(map(re.escape, PLAN.runs)),
+
+
+localrules:
+    report,
+    index,
+
+
+rule report:
+    input:
+        f"{REPORTS}/index.html",
+
+
+rule table:
+    output:
+        # Small and the same as long as the table is: Snakemake then takes it for unchanged, whatever its time.
+        DATA + "/{table}.fingerprint.json",
+    params:
+        key=lambda w: PLAN.tables[w.table].key,
+        # Files in the folders that the arguments name: an added photograph is a reason to look again.
+        sources=lambda w: PLAN.tables[w.table].sources,
+        arguments=lambda w: PLAN.tables[w.table].command,
+    threads: workflow.cores or 1
+    shell:
+        "{PYTHON} -m fersyn.reporting.tables {DATA}/{wildcards.table} {output} {params.key} {params.arguments}"
+
+
+rule notebook:
+    input:
+        notebook=lambda w: PLAN.runs[w.run].notebook,
+        tables=lambda w: [f"{DATA}/{table}.fingerprint.json" for table in PLAN.runs[w.run].tables],
+    output:
+        [REPORTS + "/{run}" + suffix for suffix in SUFFIXES],
+    params:
+        parameters=lambda w: json.dumps(PLAN.runs[w.run].parameters, sort_keys=True),
+        # A change in the modules that this notebook imports reruns it; one elsewhere in fersyn does not.
+        code=lambda w: PLAN.runs[w.run].code,
+    threads: 2
+    shell:
+        "OMP_NUM_THREADS={threads} {PYTHON} -m fersyn.reporting.execute {input.notebook} {REPORTS}/{wildcards.run}"
+        " --parameters {params.parameters:q}"
+
+
+rule index:
+    input:
+        [f"{REPORTS}/{run}.json" for run in PLAN.runs],
+    output:
+        f"{REPORTS}/index.html",
+    params:
+        runs=PLAN.all_runs,
+        code=sources.digest(sources.module_files(["fersyn.reporting.index"])),
+    shell:
+        "{INDEX}"
+
+
+onerror:
+    # The page is worth opening after a failure too: it shows what failed, with a link to the traceback.
+    shell(INDEX)

@@ -1,0 +1,1 @@
+"""Numbers: who is it (identity), which expression (recognition), where are the landmarks (landmark error)."""

@@ -1,0 +1,177 @@
+"""Does a face stay the same person? Face descriptors, Rank-1 identification and TAR at a fixed FAR (Li, Qi & Sun,
+Table 6).
+
+Gallery: one known picture of each person. Probe: the pictures to be named. A low distance means the same person.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from fersyn.errors import FersynError
+
+# Below this many impostor pairs for each accepted one, a threshold is set by single pairs: FAR 0.1 % wants 10 000
+# pairs.
+PAIRS_PER_FALSE_ACCEPT = 10
+
+
+@lru_cache(maxsize=1)
+def _network():
+    import dlib
+
+    from fersyn.faces.models import model_path
+
+    return dlib.face_recognition_model_v1(model_path("dlib_face_recognition_resnet_model_v1.dat"))
+
+
+def embed(images: np.ndarray, landmarks: np.ndarray, batch: int = 64) -> np.ndarray:
+    """Describes faces by dlib's face ResNet (King, 2017; trained on some 3 million photographs).
+
+    Args:
+        images: uint8 RGB (N, H, W, 3).
+        landmarks: (N, 68, 2) px of the images.
+        batch: faces given to the network at once.
+
+    Returns:
+        float32 (N, 128), of length about 1 to 1.5; two pictures of one person mostly lie closer than 0.6.
+
+    Raises:
+        FersynError: numbers of images and landmarks differ.
+    """
+    import dlib
+
+    if len(images) != len(landmarks):
+        raise FersynError(
+            f"{len(images)} images but {len(landmarks)} sets of landmarks; give one set of landmarks an image"
+        )
+    found = np.zeros((len(images), 128), np.float32)
+    for start in range(0, len(images), batch):
+        chips = []
+        for image, points in zip(images[start : start + batch], landmarks[start : start + batch], strict=True):
+            low, high = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int)
+            shape = dlib.full_object_detection(
+                dlib.rectangle(int(low[0]), int(low[1]), int(high[0]), int(high[1])),
+                [dlib.point(round(float(x)), round(float(y))) for x, y in points],
+            )
+            chips.append(dlib.get_face_chip(np.ascontiguousarray(image), shape, size=150, padding=0.25))
+        found[start : start + batch] = np.array(_network().compute_face_descriptor(chips))
+    return found
+
+
+def distances(gallery: np.ndarray, probe: np.ndarray) -> np.ndarray:
+    """Euclidean distances (P, G) of all probes (P, D) to all gallery descriptors (G, D)."""
+    squares = (probe**2).sum(1)[:, None] + (gallery**2).sum(1)[None] - 2 * probe @ gallery.T
+    return np.sqrt(np.maximum(squares, 0))
+
+
+def rank1(gallery: np.ndarray, gallery_ids: np.ndarray, probe: np.ndarray, probe_ids: np.ndarray) -> float:
+    """Share (0..1) of the probes whose nearest gallery picture is of the same person.
+
+    Raises:
+        FersynError: no probe, or a probe's person is not in the gallery (it could never be right).
+    """
+    gallery_ids, probe_ids = np.asarray(gallery_ids), np.asarray(probe_ids)
+    if not len(probe_ids):
+        raise FersynError("rank-1: there is no probe; the table needs people with two pictures or more")
+    strangers = sorted(set(probe_ids.tolist()) - set(gallery_ids.tolist()))
+    if strangers:
+        raise FersynError(f"rank-1: no gallery picture of {', '.join(map(str, strangers[:5]))}")
+    nearest = gallery_ids[distances(gallery, probe).argmin(1)]
+    return float((nearest == probe_ids).mean())
+
+
+def pairs(
+    gallery: np.ndarray, gallery_ids: np.ndarray, probe: np.ndarray, probe_ids: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distances of all genuine and of all impostor (gallery, probe) pairs."""
+    far_apart = distances(gallery, probe)
+    same = np.asarray(probe_ids)[:, None] == np.asarray(gallery_ids)[None]
+    return far_apart[same], far_apart[~same]
+
+
+def roc(genuine: np.ndarray, impostor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False and true accept rates (T,), rising, when pairs at a distance up to each occurring one are accepted."""
+    thresholds = np.unique(np.concatenate([genuine, impostor]))
+    far = np.searchsorted(np.sort(impostor), thresholds, "right") / max(len(impostor), 1)
+    tar = np.searchsorted(np.sort(genuine), thresholds, "right") / max(len(genuine), 1)
+    return np.concatenate([[0.0], far]), np.concatenate([[0.0], tar])
+
+
+def tar_on_curve(far: np.ndarray, tar: np.ndarray, at: float) -> float:
+    """The highest TAR among the curve's points whose FAR does not exceed ``at``."""
+    return float(tar[far <= at].max(initial=0.0))
+
+
+def tar_at_far(genuine: np.ndarray, impostor: np.ndarray, far: float) -> float:
+    """Share (0..1) of genuine pairs accepted at the loosest threshold that accepts at most ``far`` of the impostor
+    pairs.
+    """
+    return tar_on_curve(*roc(np.asarray(genuine), np.asarray(impostor)), far)
+
+
+def enough_pairs(impostor: np.ndarray, far: float) -> bool:
+    """Whether there are so many impostor pairs that a threshold at ``far`` rests on at least ten of them."""
+    return len(impostor) * far >= PAIRS_PER_FALSE_ACCEPT
+
+
+@dataclass(frozen=True)
+class IdentityCheck:
+    """What :func:`check` found. Rates are 0..1, distances those of :func:`pairs`."""
+
+    rank1: float
+    genuine: np.ndarray
+    impostor: np.ndarray
+    people: int
+    probes: int
+
+    def tar(self, far: float) -> float:
+        """TAR at ``far``."""
+        return tar_at_far(self.genuine, self.impostor, far)
+
+    def enough(self, far: float) -> bool:
+        """Whether :meth:`tar` at ``far`` rests on enough pairs."""
+        return enough_pairs(self.impostor, far)
+
+
+def choose(rows, probes_per_expression: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Gallery and probe positions in a table's rows.
+
+    Gallery: each person's neutral picture (the first; without one, their first picture). Probe: of each further
+    sequence or expression of that person the most intense picture. People with one picture are left out.
+
+    Returns:
+        Two int arrays of positions: gallery (one a person) and probe.
+    """
+    gallery, probe = [], []
+    frame = rows.reset_index(drop=True)
+    intensity = frame["intensity"].astype(float).fillna(1.0)
+    for _, own in frame.groupby(["dataset", "subject"], sort=True):
+        if len(own) < 2:
+            continue
+        neutral = own.index[own["expression"] == "neutral"]
+        first = neutral[0] if len(neutral) else own.index[0]
+        rest = own.drop(index=first)
+        rest = rest[rest["expression"] != "neutral"] if (rest["expression"] != "neutral").any() else rest
+        kinds = rest["expression"].astype(object).where(rest["expression"].notna(), rest["sequence"])
+        chosen = []
+        for _, group in rest.groupby(kinds, sort=True):
+            order = intensity[group.index].sort_values(ascending=False, kind="stable").index
+            chosen += list(order[:probes_per_expression])
+        if chosen:
+            gallery.append(first)
+            probe += chosen
+    return np.array(gallery, int), np.array(probe, int)
+
+
+def check(table, probes_per_expression: int = 1) -> IdentityCheck | None:
+    """Rank-1 and verification on a face table as it is, probes chosen by :func:`choose`; None with fewer than two
+    people.
+    """
+    gallery, probe = choose(table.rows, probes_per_expression)
+    if len(gallery) < 2:
+        return None
+    known, asked = (embed(table.images(part), table.landmarks(part)) for part in (gallery, probe))
+    ids = np.asarray(table.people)
+    genuine, impostor = pairs(known, ids[gallery], asked, ids[probe])
+    return IdentityCheck(rank1(known, ids[gallery], asked, ids[probe]), genuine, impostor, len(gallery), len(probe))

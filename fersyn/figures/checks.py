@@ -1,0 +1,170 @@
+"""Landmark error, identity and recognition in tables and pictures: the second half of notebook 01."""
+
+import numpy as np
+
+from fersyn.evaluation import landmarks as errors_of
+from fersyn.evaluation.identity import IdentityCheck, roc
+from fersyn.evaluation.recognition import CrossValidation
+from fersyn.figures import charts, faces
+from fersyn.figures.note import Note
+from fersyn.figures.picture import Picture
+from fersyn.figures.table import Table
+
+FARS = (0.01, 0.001)
+
+
+def landmark_error_table(table, error: np.ndarray | None) -> Table | Note:
+    """Mean, median and worst error (N, 68) in %, by part of the face; a sentence where no truth is known."""
+    if error is None:
+        return Note(
+            f"The set *{table.info['dataset']}* brings no true landmark positions: only faces that the kit renders itself do. "
+            "So this page cannot say how far dlib's landmarks are off here; look at the drawn ones above."
+        )
+    parts = {"all 68": range(68), **errors_of.GROUPS}
+    lines = []
+    for name, points in parts.items():
+        own = error[:, list(points)]
+        lines.append((name, float(own.mean()), float(np.median(own.mean(1))), float(np.percentile(own.mean(1), 95))))
+    return Table(lines, ["part", "mean, %", "median face, %", "95 % of faces below, %"])
+
+
+def landmark_error_face(table, shown: np.ndarray, known: np.ndarray, error: np.ndarray | None) -> Picture | None:
+    """The mean error of each point as discs on the average face."""
+    if error is None or not (known & shown).any():
+        return None
+    face = table.images(np.flatnonzero(known & shown)).mean(0).round().astype(np.uint8)
+    return faces.landmark_errors(
+        face,
+        table.landmarks(known).mean(0),
+        error.mean(0),
+        "Mean error of each of the 68 points, drawn on the average face.",
+    )
+
+
+def landmark_error_worst(
+    table, shown: np.ndarray, known: np.ndarray, error: np.ndarray | None, number: int = 6
+) -> Picture | None:
+    """The faces with the largest mean error: found and true points."""
+    if error is None or not (known & shown).any():
+        return None
+    rows = np.flatnonzero(known)
+    worst = [i for i in np.argsort(-error.mean(1)) if shown[rows[i]]][:number]
+    truth = errors_of.truth_of(table.rows.iloc[rows[worst]])
+    cells = [
+        faces.overlay(image, found, truth=true)
+        for image, found, true in zip(table.images(rows[worst]), table.landmarks(rows[worst]), truth, strict=True)
+    ]
+    return faces.grid(
+        [cells], column_names=[f"{error[i].mean():.1f} %" for i in worst],
+        alt="The faces with the largest landmark error, found points in blue and true ones in orange.",
+        caption="The largest errors in the set: dlib's points in blue, the mesh's own in orange.", cell=116,
+    )  # fmt: skip
+
+
+def identity_numbers(who: IdentityCheck | None) -> dict:
+    """What the JSON keeps of an identity check; TAR is None where there are too few pairs."""
+    if who is None:
+        return {}
+    return {
+        "network": "dlib face ResNet",
+        "rank1": who.rank1,
+        "people": who.people,
+        "probes": who.probes,
+        "genuine_pairs": len(who.genuine),
+        "impostor_pairs": len(who.impostor),
+        "tar_at_far": {f"{far:g}": who.tar(far) if who.enough(far) else None for far in FARS},
+    }
+
+
+def identity_table(who: IdentityCheck | None) -> Table | Note:
+    """Rank-1 and TAR@FAR, or why they cannot be had."""
+    if who is None:
+        return Note("This set has fewer than two people with two pictures or more: identity cannot be checked.")
+    lines = [
+        ("people in the gallery", str(who.people), ""),
+        ("probes", str(who.probes), "pictures of these people with another expression"),
+        ("Rank-1", f"{100 * who.rank1:.1f} %", f"{round(who.rank1 * who.probes)} of {who.probes} named rightly"),
+    ]
+    for far in FARS:
+        pairs = len(who.impostor)
+        enough = who.enough(far)
+        lines.append(
+            (
+                f"TAR at FAR {100 * far:g} %",
+                f"{who.tar(far):.3f}" if enough else "too few pairs",
+                f"{pairs} pairs of two people" + ("" if enough else f"; {round(10 / far)} would be needed"),
+            )
+        )
+    return Table(lines, ["measure", "value", "from"])
+
+
+def identity_figures(who: IdentityCheck | None) -> list[Picture]:
+    """Distances of genuine and impostor pairs; the ROC curve where there are pairs enough."""
+    if who is None:
+        return []
+    found = [
+        charts.scores(who.genuine, who.impostor, "The less the two hills overlap, the better people are told apart.")
+    ]
+    marks = [far for far in FARS if who.enough(far)]
+    if marks:
+        caption = (
+            "Same people accepted against other people accepted, as the threshold moves; dots at the FARs of the table."
+        )
+        found.append(charts.roc(*roc(who.genuine, who.impostor), marks, caption=caption))
+    return found
+
+
+def recognition_numbers(test: CrossValidation) -> dict:
+    """What the JSON keeps of a cross-validation."""
+    return {
+        "classifier": test.name,
+        "accuracy": test.mean,
+        "deviation": test.deviation,
+        "balanced": float(test.balanced.mean()),
+        "chance": test.chance,
+        "each": test.accuracy.tolist(),
+        "people": test.people,
+        "faces": test.faces,
+        "classes": test.names,
+        "confusion": test.matrix.tolist(),
+    }
+
+
+def recognition_table(tests: list[CrossValidation], cnn_people: int) -> Table | Note:
+    """Accuracy as mean ± deviation over folds and seeds, beside that of always naming the most frequent expression."""
+    if not tests:
+        return Note(
+            "This set has fewer than two people, or fewer than two labelled expressions: recognition cannot be tested."
+        )
+    first = tests[0]
+    lines = [
+        ("always the most frequent expression", f"{100 * first.chance:.1f} %", f"{100 / len(first.classes):.1f} %", "")
+    ]
+    for test in tests:
+        spread = f" ± {100 * test.deviation:.1f}" if test.deviation == test.deviation else ""
+        runs = f"{len(test.accuracy)} runs on {test.people} people, {test.faces} faces"
+        lines.append((test.name, f"{100 * test.mean:.1f}{spread} %", f"{100 * test.balanced.mean():.1f} %", runs))
+    if len(tests) == 1:
+        lines.append(
+            (
+                "CNN on pixels",
+                "not trained",
+                "",
+                f"{first.people} people are fewer than {cnn_people}: it would learn the people",
+            )
+        )
+    return Table(lines, ["classifier", "accuracy", "balanced", "from"])
+
+
+def recognition_figures(tests: list[CrossValidation]) -> list[Picture]:
+    """Confusion matrix of each classifier, and the CNN's training loss."""
+    found = []
+    for test in tests:
+        caption = f"{test.name}: which expression was named what, in % of each row, all folds together."
+        found.append(charts.confusion(test.matrix, test.names, caption=caption))
+    for test in tests:
+        if test.losses:
+            curves = {f"fold {i + 1}": curve for i, curve in enumerate(test.losses)}
+            caption = "The CNN's loss while it trains. A curve that still falls at its end wants more epochs."
+            found.append(charts.learning(curves, "training loss (cross-entropy)", caption=caption))
+    return found

@@ -1,0 +1,55 @@
+"""A small table of numbers, as HTML that a screen reader and a phone can read."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+
+class Table:
+    """Rows of text and numbers.
+
+    Args:
+        rows: a DataFrame, or a sequence of rows.
+        columns: headings, if ``rows`` is no DataFrame.
+        digits: decimals of floats.
+        caption: one line above the table.
+    """
+
+    def __init__(
+        self,
+        rows: pd.DataFrame | Sequence[Sequence[Any]],
+        columns: Sequence[str] = (),
+        digits: int = 2,
+        caption: str = "",
+    ):
+        self.frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows), columns=list(columns))
+        self.digits, self.caption = digits, caption
+
+    def _text(self, value: Any) -> tuple[str, bool]:
+        """The cell's text, and whether it is a number."""
+        if value is None or (isinstance(value, float) and value != value):
+            return "–", True
+        if isinstance(value, bool):
+            return ("yes" if value else "no"), False
+        if hasattr(value, "item"):
+            value = value.item()
+        if isinstance(value, float):
+            return f"{value:.{self.digits}f}", True
+        return (f"{value:d}", True) if isinstance(value, int) else (str(value), False)
+
+    def _repr_html_(self) -> str:
+        def cell(tag: str, text: str, number: bool) -> str:
+            kind = ' class="number"' if number else ""
+            return f"<{tag}{kind}>{html.escape(text)}</{tag}>"
+
+        body = [[self._text(value) for value in row] for row in self.frame.itertuples(index=False)]
+        numeric = [bool(body) and all(row[column][1] for row in body) for column in range(len(self.frame.columns))]
+        head = "".join(cell("th", str(name), number) for name, number in zip(self.frame.columns, numeric, strict=True))
+        lines = "".join("<tr>" + "".join(cell("td", *item) for item in row) + "</tr>" for row in body)
+        caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+
+    def __repr__(self) -> str:
+        return self.frame.to_string(index=False)

@@ -1,0 +1,178 @@
+"""Runs one notebook: papermill executes it, nbconvert makes its two HTML files, its numbers become JSON.
+
+As a command, for the Snakefile::
+
+    python -m fersyn.reporting.execute notebooks/01_preprocessing.ipynb reports/laptop/01_preprocessing-rendered \\
+        --parameters '{"table": "data/laptop/rendered"}'
+
+writes ``….ipynb``, ``….html``, ``…-code.html`` and ``….json``. When the notebook fails it writes ``….failed.ipynb``,
+``….failed.html`` (with code and traceback) and ``….failed.json`` instead, says so on stderr and exits with 1. Those
+names are not outputs of the Snakefile's rule, for Snakemake deletes the outputs of a job that failed.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from traitlets.config import Config
+
+from fersyn.reporting import export, privacy, provenance
+from fersyn.reporting.plan import FAILED_SUFFIXES, SUFFIXES
+from fersyn.reporting.record import SCHEMA, write_json
+
+
+class NotebookFailed(Exception):
+    """A cell raised, or the kernel died; ``notebook`` is what was executed until then."""
+
+    def __init__(self, reason: str, notebook: nbformat.NotebookNode | None):
+        super().__init__(reason)
+        self.notebook = notebook
+
+
+def run_cells(source: Path, parameters: dict[str, Any], attempts: int = 2) -> nbformat.NotebookNode:
+    """Executes a notebook in a fresh kernel of this very Python and returns it.
+
+    Kernels that start at the same time on one machine now and then pick the same port, a known fault of papermill's
+    default. Here they talk over files in a folder of their own; a kernel that fails before its first cell is started
+    once more, then over ports.
+
+    Raises:
+        NotebookFailed: a cell raised or the kernel died.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    with tempfile.TemporaryDirectory() as folder:
+        # A user's own IPython startup files and kernels have no part in a report.
+        os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+        os.environ["IPYTHONDIR"] = folder
+        os.environ["JUPYTER_RUNTIME_DIR"] = folder
+        os.environ.setdefault("FERSYN_PROGRESS", "off")  # a bar would be a line a tick on the page
+        output = Path(folder) / "executed.ipynb"
+        for attempt in range(1, attempts + 1):
+            config = Config()
+            if attempt == 1 and os.name == "posix":
+                config.KernelManager.transport = "ipc"
+            try:
+                return papermill.execute_notebook(
+                    str(source), str(output), parameters=parameters, kernel_name="python3", progress_bar=False,
+                    start_timeout=120, config=config,
+                )  # fmt: skip
+            except PapermillExecutionError as error:
+                name, value = error.ename, str(error.evalue)
+                raise NotebookFailed(f"{name}: {value}", nbformat.read(output, as_version=4)) from None
+            except Exception as error:
+                partial = nbformat.read(output, as_version=4) if output.is_file() else None
+                begun = partial is not None and any(cell.get("execution_count") for cell in partial.cells)
+                if begun or attempt == attempts:
+                    raise NotebookFailed(f"{type(error).__name__}: {error}", partial) from None
+                print(f"{source.stem}: the kernel did not start ({error}); once more", file=sys.stderr, flush=True)
+                time.sleep(1 + attempt)
+    raise AssertionError("not reached")
+
+
+def footer(seconds: float) -> str:
+    """The last line of a page."""
+    return f"Executed in {seconds:.0f} s by fersyn {provenance.__version__}. This file is self-contained and loads nothing."
+
+
+def run(source: Path, stem: Path, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Executes ``source`` and writes its files at ``stem`` (a path without suffix); returns the JSON's content.
+
+    Raises:
+        NotebookFailed: after writing the ``.failed`` files.
+    """
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    _remove(stem, FAILED_SUFFIXES)
+    numbers = stem.with_name(stem.name + ".json")
+    began, now = time.perf_counter(), datetime.now(timezone.utc)
+    about: dict[str, Any] = {"notebook": source.stem, "run": stem.name, "started": now.isoformat(timespec="seconds")}
+    try:
+        notebook = privacy.scrub_notebook(run_cells(source, {**parameters, "results": str(numbers)}))
+    except NotebookFailed as failure:
+        about["seconds"] = round(time.perf_counter() - began, 1)
+        _write_failure(source, stem, parameters, about, failure)
+        raise
+    about["seconds"] = round(time.perf_counter() - began, 1)
+
+    content = json.loads(numbers.read_text(encoding="utf-8")) if numbers.is_file() else {"schema": SCHEMA}
+    content = {"title": export.title_of(notebook), **content, **about, "status": "done"}
+    home = {"href": "index.html", "text": "All reports"}
+    pages = {
+        ".html": export.html(
+            notebook, links=[home, _link(stem, "-code.html", "With code")], footer=footer(about["seconds"])
+        ),
+        "-code.html": export.html(
+            notebook, True, links=[home, _link(stem, ".html", "Without code")], footer=footer(about["seconds"])
+        ),
+    }
+    nbformat.write(notebook, stem.with_name(stem.name + ".ipynb"))
+    for suffix, page in pages.items():
+        stem.with_name(stem.name + suffix).write_text(page, encoding="utf-8")
+    write_json(numbers, content)
+    return content
+
+
+def _link(stem: Path, suffix: str, text: str) -> dict[str, str]:
+    return {"href": stem.name + suffix, "text": text}
+
+
+def _remove(stem: Path, suffixes: tuple[str, ...]) -> None:
+    for suffix in suffixes:
+        stem.with_name(stem.name + suffix).unlink(missing_ok=True)
+
+
+def _write_failure(
+    source: Path, stem: Path, parameters: dict[str, Any], about: dict[str, Any], failure: NotebookFailed
+) -> None:
+    """The ``.failed`` files; what an earlier success left at ``stem`` goes, for it is no longer what the kit makes."""
+    notebook = failure.notebook or nbformat.read(source, as_version=4)
+    if failure.notebook is None:  # the kernel never ran: there is no traceback to show but the reason itself
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**The kernel did not start.** {failure}"))
+    title = export.title_of(notebook)
+    # Papermill's banner links to an id in its own format; the traceback is in the page anyway.
+    notebook.cells = [
+        cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])
+    ]
+    notebook = privacy.scrub_notebook(notebook)
+    reason = privacy.scrub(str(failure))
+    nbformat.write(notebook, stem.with_name(stem.name + ".failed.ipynb"))
+    page = export.html(notebook, True, [{"href": "index.html", "text": "All reports"}], f"Failed: {reason}")
+    stem.with_name(stem.name + ".failed.html").write_text(page, encoding="utf-8")
+    shared = provenance.collect(parameters, parameters.get("seed"))
+    content = {"schema": SCHEMA, "title": title, **shared, **about, "status": "failed", "error": reason}
+    write_json(stem.with_name(stem.name + ".failed.json"), privacy.scrub_all(content))
+    _remove(stem, SUFFIXES)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m fersyn.reporting.execute", description="Run one notebook.")
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("stem", type=Path, help="output path without suffix")
+    parser.add_argument("--parameters", type=json.loads, default={}, help="JSON mapping")
+    options = parser.parse_args(arguments)
+    print(f"{options.stem.name}: running", flush=True)
+    try:
+        content = run(options.notebook, options.stem, options.parameters)
+    except NotebookFailed as failure:
+        reason = str(failure).strip().splitlines()[0][:300] if str(failure).strip() else "no message"
+        print(
+            f"\nfersyn: notebook {options.stem.name} FAILED: {reason}\n"
+            f"        traceback: {options.stem.with_name(options.stem.name + '.failed.html')}\n",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+        return 1
+    print(f"{options.stem.name}: done in {content['seconds']:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

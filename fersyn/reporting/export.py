@@ -1,0 +1,146 @@
+"""A notebook as one self-contained HTML file: pictures embedded, equations as MathML, no script and no request to
+anywhere.
+
+nbconvert does the work; its own page templates load MathJax and require.js from the network, hence
+``templates/report``.
+"""
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import latex2mathml.converter
+import nbformat
+from jinja2 import pass_context
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from pygments.formatters import HtmlFormatter
+from traitlets.config import Config
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def slug(text: str) -> str:
+    """An HTML id made of a heading: ``Who is it? (Rank-1)`` -> ``who-is-it-rank-1``."""
+    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"<[^>]+>|&\w+;", "", text).lower()).strip("-") or "section"
+
+
+def mathml(latex: str, display: str) -> str:
+    """An equation as MathML; what latex2mathml cannot read stays visible as code rather than vanishing."""
+    try:
+        return latex2mathml.converter.convert(latex.strip(), display=display)
+    except Exception:  # it raises many kinds, some of them bare
+        return f"<code>{latex}</code>"
+
+
+class ReportRenderer(IPythonRenderer):
+    """Markdown to HTML with MathML, headings that can be linked to, and tables that scroll on a narrow screen."""
+
+    def block_math(self, body: str) -> str:
+        """``$$...$$``."""
+        return mathml(body, "block")
+
+    def inline_math(self, body: str) -> str:
+        """``$...$``."""
+        return mathml(body, "inline")
+
+    def latex_environment(self, name: str, body: str) -> str:
+        r"""``\begin{align}...\end{align}``."""
+        return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", "block")
+
+    def heading(self, text: str, level: int, **attrs: Any) -> str:
+        """A heading with an id."""
+        return f'<h{level} id="{slug(text)}">{text}</h{level}>\n'
+
+    def table(self, text: str) -> str:
+        """A Markdown table inside a box that scrolls sideways."""
+        return f'<div class="scroll"><table>{text}</table></div>\n'
+
+
+class ReportExporter(HTMLExporter):
+    """nbconvert's exporter with the kit's template. Construct it with :func:`html`."""
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        """Replaces nbconvert's Markdown filter."""
+        renderer = ReportRenderer(
+            escape=False, attachments=context.get("cell", {}).get("attachments", {}), exclude_anchor_links=True
+        )
+        return MarkdownWithMath(renderer=renderer).render(source)
+
+
+def _code_style() -> str:
+    """Colours for highlighted code, light and dark."""
+    light = HtmlFormatter(style="friendly").get_style_defs(".pygments")
+    dark = HtmlFormatter(style="github-dark").get_style_defs(".pygments")
+    # The formatter's own background and line-number rules would fight the page's.
+    keep = re.compile(r"^\.pygments \.\w+ \{.*?\}", re.M)
+    return "\n".join(
+        [
+            *keep.findall(light),
+            "@media screen and (prefers-color-scheme: dark) {",
+            *keep.findall(dark),
+            "}",
+        ]
+    )
+
+
+def title_of(notebook: nbformat.NotebookNode) -> str:
+    """The notebook's first heading, without Markdown marks; empty if it has none."""
+    for cell in notebook.cells:
+        found = re.search(r"^#\s+(.+)$", cell.source, re.M) if cell.cell_type == "markdown" else None
+        if found:
+            return re.sub(r"[*_`]", "", found.group(1)).strip()
+    return ""
+
+
+def contents_of(notebook: nbformat.NotebookNode) -> list[dict[str, str]]:
+    """Second-level headings of the text cells, as ``{"id", "text"}``."""
+    found = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for text in re.findall(r"^##\s+(.+)$", cell.source, re.M):
+                plain = re.sub(r"[*`]", "", text).strip()
+                found.append({"id": slug(plain), "text": plain})
+    return found
+
+
+def html(
+    notebook: nbformat.NotebookNode,
+    with_code: bool = False,
+    links: list[dict[str, str]] | None = None,
+    footer: str = "",
+) -> str:
+    """The notebook as an HTML page.
+
+    Args:
+        notebook: an executed notebook; it is not changed.
+        with_code: show the code cells, highlighted.
+        links: ``{"href", "text"}`` shown at the top of the page.
+        footer: one line at the end of the page.
+    """
+    config = Config()
+    config.TemplateExporter.exclude_input_prompt = True
+    config.TemplateExporter.exclude_output_prompt = True
+    # A widget's or script's output would want its JavaScript from the network: its still picture or text is shown.
+    config.NbConvertBase.display_data_priority = [
+        "image/svg+xml", "image/png", "image/jpeg", "text/html", "text/markdown", "text/latex", "text/plain",
+    ]  # fmt: skip
+    exporter = ReportExporter(config=config, template_name="report", extra_template_basedirs=[str(TEMPLATES)])
+    resources = {
+        "page_title": title_of(notebook) or "fersyn",
+        "contents": contents_of(notebook),
+        "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        "code_style": _code_style(),
+        "with_code": with_code,
+        "links": links or [],
+        "footer": footer,
+    }
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "execute_result":  # one kind less for the template: they look the same
+                output.output_type = "display_data"
+    page, _ = exporter.from_notebook_node(notebook, resources=resources)
+    return page

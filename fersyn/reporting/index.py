@@ -1,0 +1,147 @@
+"""The report's front page: a card for each notebook run, made from the JSON that the runs left.
+
+``python -m fersyn.reporting.index reports/laptop RUN...`` writes ``reports/laptop/index.html``.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from fersyn import __version__
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def duration(seconds: float | None) -> str | None:
+    """``8 s``, ``3 min 20 s``; None stays None."""
+    if seconds is None:
+        return None
+    whole = round(seconds)
+    return f"{whole} s" if whole < 100 else f"{whole // 60} min {whole % 60} s"
+
+
+def number(value: Any, digits: int) -> str:
+    """A key figure's value as text: numbers with ``digits`` decimals (whole ones with none), None as a dash."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:,}".replace(",", "\u202f") if isinstance(value, int) else f"{value:.{digits}f}"
+
+
+def facts(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and value of everything that the numbers depend on, for the card's fold-out."""
+    rows = [
+        (
+            "Parameters",
+            ", ".join(f"{key} = {json.dumps(value)}" for key, value in content.get("parameters", {}).items()),
+        ),
+        ("Seed", "" if content.get("seed") is None else str(content["seed"])),
+        ("Commit", content.get("commit", "")),
+        ("Data", ", ".join(f"{name} ({mark[:16]})" for name, mark in content.get("fingerprints", {}).items())),
+        ("Device", content.get("device", "")),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in content.get("versions", {}).items())),
+        ("Started", content.get("started", "").replace("T", " ").replace("+00:00", " UTC")),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def card(folder: Path, run: str) -> dict[str, Any]:
+    """What the template needs to know about one run, whether it succeeded, failed or never ran."""
+    done, failed = folder / f"{run}.json", folder / f"{run}.failed.json"
+    file = failed if failed.is_file() else done
+    if not file.is_file():
+        return {"run": run, "status": "missing", "title": run, "seconds": None}
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if content.get("status") == "failed":
+        pages = [(f"{run}.failed.html", "Open the traceback")]
+    else:
+        pages = [
+            (f"{run}.html", "Open the report"),
+            (f"{run}-code.html", "With code"),
+            (f"{run}.json", "Numbers (JSON)"),
+        ]
+    links = [{"href": name, "text": text} for name, text in pages if (folder / name).is_file()]
+    return {
+        "run": run,
+        "status": content.get("status", "done"),
+        "title": content.get("title") or run,
+        "seconds": duration(content.get("seconds")),
+        "error": content.get("error"),
+        "page": links[0]["href"] if links else None,
+        "links": links,
+        "thumbnails": content.get("thumbnails", []),
+        "notes": content.get("notes", []),
+        "facts": facts(content),
+        "credits": content.get("credits", []),
+        "key_figures": [
+            {
+                "name": figure["name"],
+                "unit": figure.get("unit"),
+                "text": isinstance(figure.get("value"), str),
+                "value": number(figure.get("value"), figure.get("digits", 1)),
+                "spread": number(figure["spread"], figure.get("digits", 1))
+                if figure.get("spread") is not None
+                else None,
+            }
+            for figure in content.get("key_figures", [])
+        ],
+    }
+
+
+def summary(cards: list[dict[str, Any]]) -> str:
+    """One sentence on top of the page."""
+    failed = sum(item["status"] == "failed" for item in cards)
+    missing = sum(item["status"] == "missing" for item in cards)
+    parts = [f"{len(cards)} notebook run{'s' if len(cards) != 1 else ''}"]
+    if failed:
+        parts.append(f"{failed} failed")
+    if missing:
+        parts.append(f"{missing} not made")
+    return (
+        ", ".join(parts)
+        + ". Each card opens a page that explains what was asked, how it was measured and what came out."
+    )
+
+
+def write(folder: Path, runs: Iterable[str]) -> Path:
+    """Writes ``folder/index.html`` with a card for each of ``runs`` and returns its path."""
+    cards = [card(folder, run) for run in runs]
+    credits = []
+    for credit in (entry for item in cards for entry in item.get("credits", [])):
+        if credit not in credits:
+            credits.append(credit)
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    page = environment.get_template("index.html.j2").render(
+        profile=folder.name,
+        summary=summary(cards),
+        cards=cards,
+        credits=credits,
+        style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        version=__version__,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    target, draft = folder / "index.html", folder / f".index.{os.getpid()}.tmp"
+    draft.write_text(page, encoding="utf-8")
+    os.replace(draft, target)
+    return target
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m fersyn.reporting.index")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("runs", nargs="*")
+    options = parser.parse_args(arguments)
+    write(options.folder, options.runs)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Nothing of the author's machine in a file that is meant to be shared: paths, the home folder and the host's name
+go.
+"""
+
+import platform
+import re
+import sys
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fersyn.reporting import project
+
+# An absolute path of at least two parts that starts a word: not a URL, not "and/or", not an HTML tag's end.
+# Quotes or spaces inside the path end it; its last part is kept, so that a message still names the file.
+_PATH = re.compile(r"(?<![\w/:.<~+=,&-])/(?:[\w.@+~-]+/)+([\w.@+~-]+)")
+_WINDOWS_PATH = re.compile(r"(?<![\w/])[A-Za-z]:\\(?:[\w.@+~ -]+\\)+([\w.@+~-]+)")
+# Pictures, left as they are; and terminal colours, whose letter "m" would look like the start of a word before a path.
+_APART = re.compile(r"(data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+|\x1b\[[0-9;]*m)")
+
+
+@lru_cache(maxsize=1)
+def _replacements() -> list[tuple[str, str]]:
+    """Known prefixes and what stands for them, the longest first."""
+    prefixes = {
+        str(project.root()): ".",
+        str(Path(__file__).resolve().parents[2]): ".",
+        str(Path.home()): "~",
+        sys.prefix: ".venv",
+        sys.base_prefix: "python",
+        str(Path(tempfile.gettempdir()).resolve()): "tmp",
+    }
+    found = [(prefix.rstrip("/") + "/", name + "/") for prefix, name in prefixes.items() if len(prefix) > 1]
+    return sorted(found, key=lambda pair: -len(pair[0]))
+
+
+def scrub(text: str) -> str:
+    """``text`` without absolute paths and without this machine's name; pictures in data URIs are left as they are.
+
+    A path below the project becomes relative, one elsewhere keeps its last part: ``/home/anna/x/a.png`` -> ``…/a.png``.
+    """
+    parts = _APART.split(text)
+    parts[::2] = [_scrub_plain(part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _scrub_plain(text: str) -> str:
+    for prefix, name in _replacements():
+        # Only where the prefix starts a path: with root "/" or "/app", "https://x/app/" must stay.
+        text = re.sub(rf"(?<![\w:/.]){re.escape(prefix)}", name, text)
+    home = str(Path.home())
+    if len(home) > 1:
+        text = re.sub(rf"(?<![\w:/.]){re.escape(home)}(?![\w/-])", "~", text)
+    text = _PATH.sub(r"…/\1", text)
+    text = _WINDOWS_PATH.sub(r"…/\1", text)
+    host = platform.node()
+    if len(host) > 3 and host != "localhost":
+        text = re.sub(rf"\b{re.escape(host)}\b", "host", text)
+    return text
+
+
+def scrub_all(value: Any) -> Any:
+    """:func:`scrub` applied to every string in a JSON-like value, keys included."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        return {scrub_all(key): scrub_all(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [scrub_all(item) for item in value]
+    return value
+
+
+def scrub_notebook(notebook: Any) -> Any:
+    """Cleans a notebook's outputs, injected parameters and papermill's metadata in place; pictures stay untouched."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = scrub(cell.source)
+            for output in cell.get("outputs", []):
+                for key in ("text", "traceback", "evalue"):
+                    if key in output:
+                        output[key] = scrub_all(output[key])
+                for mime, value in output.get("data", {}).items():
+                    if not mime.startswith("image/"):
+                        output["data"][mime] = scrub_all(value)
+        else:
+            cell.source = scrub(cell.source)  # papermill's error banner is a text cell
+        if "papermill" in cell.metadata:
+            cell.metadata["papermill"] = scrub_all(dict(cell.metadata["papermill"]))
+    if "papermill" in notebook.metadata:
+        about = scrub_all(dict(notebook.metadata["papermill"]))
+        # Where papermill worked: temporary files.
+        notebook.metadata["papermill"] = {key: value for key, value in about.items() if not key.endswith("_path")}
+    return notebook

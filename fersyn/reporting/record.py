@@ -1,0 +1,119 @@
+"""What a notebook writes down: its provenance on the page, and its numbers as JSON beside its HTML."""
+
+import html
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fersyn.reporting import privacy, provenance
+
+SCHEMA = 1
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON atomically: a reader sees the old file or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    os.replace(draft, path)
+
+
+def plain(value: Any) -> Any:
+    """``value`` with NumPy scalars and arrays as Python's, NaN and infinities as None, keys as strings."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not (value - value == 0):
+        return None
+    return value
+
+
+class Record:
+    """One run of a notebook: its first output shows what it depends on; :meth:`save` writes what it found.
+
+    >>> record = Record("Preprocessing", parameters=dict(table="data/laptop/rendered", seed=0), table=table)
+    >>> record                                  # the provenance, as the cell's output
+    >>> record.key("Rank-1", 98.2, "%")         # a key figure: the index page shows it
+    >>> record.save("reports/laptop/01_preprocessing-rendered.json")
+    """
+
+    def __init__(self, title: str, parameters: Mapping[str, Any], tables: Mapping[str, Any] | None = None):
+        """Collects provenance now.
+
+        Args:
+            title: what the index page calls this run.
+            parameters: the resolved parameters of the notebook; ``seed`` is shown apart if there is one.
+            tables: face tables in use, by name; their fingerprints, licences and attributions go along.
+        """
+        self.started = time.time()
+        tables = dict(tables or {})
+        self.content: dict[str, Any] = {
+            "schema": SCHEMA,
+            "title": title,
+            **provenance.collect(
+                dict(parameters), parameters.get("seed"), {name: table.fingerprint for name, table in tables.items()}
+            ),
+            "key_figures": [],
+            "results": {},
+            "thumbnails": [],
+            "notes": [],
+            "credits": [
+                {key: table.info.get(key) or "" for key in ("dataset", "licence", "attribution")}
+                for table in tables.values()
+            ],
+        }
+
+    def key(self, name: str, value: Any, unit: str = "", digits: int = 1, spread: float | None = None) -> None:
+        """Adds a key figure. ``value`` is a number or a short text; ``spread`` is shown as ± (same unit)."""
+        self.content["key_figures"].append(
+            plain({"name": name, "value": value, "unit": unit, "digits": digits, "spread": spread})
+        )
+
+    def result(self, name: str, value: Any) -> None:
+        """Keeps numbers (scalars, lists, nested dicts) under ``name`` in the JSON."""
+        self.content["results"][name] = plain(value)
+
+    def thumbnail(self, picture: Any) -> None:
+        """Adds a strip for the index page: a :class:`fersyn.figures.Picture`, some 10 kB; None adds nothing."""
+        if picture is not None:
+            self.content["thumbnails"].append({"src": picture.data_uri(), "alt": picture.alt})
+
+    def note(self, text: str) -> None:
+        """Adds a sentence that the index page shows on the card (faces left out, too few people ...); empty text adds
+        nothing.
+        """
+        if text:
+            self.content["notes"].append(text)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the JSON; an empty ``path`` (exploring by hand) writes nothing."""
+        if not str(path):
+            return
+        self.content["seconds_in_cells"] = round(time.time() - self.started, 1)
+        write_json(Path(path), privacy.scrub_all(plain(self.content)))
+
+    def _repr_html_(self) -> str:
+        content = privacy.scrub_all(plain(self.content))
+        parameters = ", ".join(f"{name} = {json.dumps(value)}" for name, value in content["parameters"].items())
+        rows = {
+            "Parameters": f"<code>{html.escape(parameters)}</code>",
+            "Seed": html.escape(str(content["seed"])),
+            "Commit": f"<code>{html.escape(content['commit'])}</code>",
+            "Data": "<br>".join(
+                f"{html.escape(name)}, fingerprint <code>{html.escape(mark[:16])}</code>"
+                for name, mark in content["fingerprints"].items()
+            ),
+            "Device": html.escape(content["device"]),
+            "Versions": html.escape(", ".join(f"{name} {version}" for name, version in content["versions"].items())),
+        }
+        lines = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows.items() if value)
+        return f'<div class="provenance"><dl>{lines}</dl></div>'
+
+    def __repr__(self) -> str:
+        return f"<Record {self.content['title']!r}: {len(self.content['key_figures'])} key figures>"

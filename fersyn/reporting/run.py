@@ -1,0 +1,87 @@
+"""``fersyn report``: starts Snakemake on the project's Snakefile, one report at a time in a working copy."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fersyn.errors import FersynError
+from fersyn.reporting import project
+from fersyn.reporting.plan import plan
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Holds a lock that dies with this process. Snakemake's own outlives a killed run and then asks for ``--unlock``."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: no lock
+        yield
+        return
+    (folder / ".snakemake").mkdir(exist_ok=True)
+    with open(folder / ".snakemake" / "fersyn.lock", "w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FersynError("another report is being made in this folder; wait for it to end, or stop it") from None
+        yield
+
+
+def report(
+    profile: str = "laptop",
+    cores: int | str | None = None,
+    only: str | Sequence[str] | None = None,
+    settings: Sequence[str] = (),
+    dry_run: bool = False,
+    extra: Sequence[str] = (),
+) -> int:
+    """Brings ``reports/<profile>/index.html`` up to date; returns Snakemake's exit code.
+
+    Args:
+        profile: name of a file in ``profiles/``.
+        cores: how many to use; None or ``"all"`` for all.
+        only: part of a run's name (``"01"``, ``"openpeople"``), or several; other runs are left as they are.
+        settings: ``name=value`` laid over the profile's parameters.
+        dry_run: print what would be done.
+        extra: further arguments for Snakemake (``["--executor", "slurm"]``).
+
+    Raises:
+        FersynError: no Snakefile here, unknown profile, parameter or run.
+    """
+    only = [only] if isinstance(only, str) else list(only or ())
+    folder = project.root()
+    if not (folder / "Snakefile").is_file():
+        raise FersynError("no Snakefile here; run `fersyn report` inside the folder of the project")
+    chosen = plan(profile, list(settings), only, folder)  # wrong names end here, with a plain message
+    config = [f"profile={profile}"]
+    if settings:
+        config.append(f"set={';'.join(settings)}")
+    if only:
+        config.append(f"only={';'.join(only)}")
+    command = [
+        sys.executable, "-m", "snakemake", "--snakefile", str(folder / "Snakefile"), "--directory", str(folder),
+        "--cores", str(cores or "all"), "--nolock", "--rerun-incomplete", "--keep-going",
+        *(["--dry-run"] if dry_run else ["--quiet", "all"]),  # our jobs say what they do
+        *extra, "--config", *config,
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.getenv("PYTHONPATH")]))}
+    index = folder / "reports" / profile / "index.html"
+    before = index.stat().st_mtime_ns if index.is_file() else None
+    with _alone(folder):
+        code = subprocess.run(command, env=environment).returncode
+    if dry_run:
+        return code
+    if code:
+        failed = sorted((folder / "reports" / profile).glob("*.failed.html"))
+        runs = [file for file in failed if file.name.removesuffix(".failed.html") in chosen.runs]
+        for file in runs:
+            name = file.name.removesuffix(".failed.html")
+            print(f"fersyn: notebook {name} failed; traceback: {file.relative_to(folder)}", file=sys.stderr)
+        if not runs:
+            print("fersyn: the report is not complete; see the messages above", file=sys.stderr)
+    if index.is_file():
+        same = " (nothing to do)" if not code and index.stat().st_mtime_ns == before else ""
+        print(f"report: {index.relative_to(folder)}{same}", flush=True)
+    return code

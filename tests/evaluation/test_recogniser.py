@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import torch
+
+from fersyn.errors import FersynError
+from fersyn.evaluation import recogniser
+
+
+def test_global_random_state_is_left_alone():
+    faces = torch.rand(4, 3, 64, 64)
+    state = torch.get_rng_state().clone()
+    recogniser.train_recogniser(faces, torch.tensor([0, 1, 0, 1]), epochs=1, classes=2)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_probabilities(count):
+    network = recogniser.Recogniser(8).eval()
+    found = recogniser.predict(network, torch.rand(count, 3, 128, 128) * 2 - 1)
+    assert found.shape == (count, 8)
+    assert found.sum(1).numpy() == pytest.approx(np.ones(count), abs=1e-5)
+
+
+def test_a_face_and_its_mirror_image_are_named_alike():
+    network = recogniser.Recogniser(8).eval()
+    faces = torch.rand(2, 3, 128, 128) * 2 - 1
+    assert torch.allclose(recogniser.predict(network, faces), recogniser.predict(network, faces.flip(3)), atol=1e-4)
+
+
+def test_nothing_to_predict():
+    assert recogniser.predict(recogniser.Recogniser(5).eval(), torch.zeros(0, 3, 128, 128)).shape == (0, 5)
+
+
+def test_prepared_faces_ignore_brightness_and_a_flat_face_is_finite():
+    faces = torch.rand(2, 3, 128, 128) - 0.5
+    side = recogniser.INPUT + 2 * recogniser.MARGIN
+    assert recogniser.prepare(faces).shape == (2, 1, side, side)
+    assert torch.allclose(recogniser.prepare(faces), recogniser.prepare(faces + 0.2), atol=1e-4)
+    assert torch.isfinite(recogniser.prepare(torch.zeros(1, 3, 128, 128))).all()
+
+
+def test_augmented_faces_come_from_the_generator():
+    faces = recogniser.prepare(torch.rand(4, 3, 128, 128))
+    draws = [recogniser.augment(faces, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
+    assert draws[0].shape == (4, 1, recogniser.INPUT, recogniser.INPUT)
+    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+
+
+def test_wrong_labels_are_refused():
+    with pytest.raises(FersynError, match="leave out faces without a label"):
+        recogniser.train_recogniser(torch.rand(2, 3, 64, 64), torch.tensor([-1, 0]))
+    with pytest.raises(FersynError, match="1 faces|0 faces"):
+        recogniser.train_recogniser(torch.rand(0, 3, 64, 64), torch.tensor([], dtype=torch.long))

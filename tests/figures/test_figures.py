@@ -1,0 +1,139 @@
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from fersyn.evaluation import identity, recognition
+from fersyn.figures import Note, Picture, Table, charts, checks, dataset, faces, pictured, privacy_note, selection
+
+
+def size(picture):
+    return Image.open(io.BytesIO(picture.data)).size
+
+
+def everyone(table):
+    return np.ones(len(table), bool)
+
+
+def test_a_picture_carries_its_description():
+    picture = Picture.of_array(np.zeros((20, 40, 3), np.uint8), "black", "look")
+    data, about = picture._repr_mimebundle_()
+    assert set(data) == {"image/jpeg", "text/plain"} and about == {"image/jpeg": {"alt": "black", "width": 20}}
+    assert picture.data_uri().startswith("data:image/jpeg;base64,") and size(picture) == (40, 20)
+
+
+def test_table_text():
+    table = Table([("a <b>", 1.234, 5, None), ("c", float("nan"), 12, None)], ["name", "x", "n", "-"], digits=1)
+    page = table._repr_html_()
+    assert "a &lt;b&gt;" in page and '<td class="number">1.2</td>' in page and '<td class="number">12</td>' in page
+    assert page.count("–") == 3
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        lambda: charts.counts({"anger": {"training": 4, "test": 1}, "fear": {"training": 2}}),
+        lambda: charts.bars({"jaw": 3.0, "lips": 2.0}, [0.1, 0.2], "%"),
+        lambda: charts.histogram({"a": np.array([1.0, 2, np.nan]), "b": np.array([1.0])}, "x"),
+        lambda: charts.confusion(np.array([[3, 1], [0, 0]]), ["anger", "fear"]),
+        lambda: charts.roc(*identity.roc(np.array([0.1, 0.2]), np.array([0.15, 0.5, 0.6])), marks=[0.5]),
+        lambda: charts.learning({"fold 1": [2.0, 1.0]}, "loss"),
+    ],
+)
+def test_charts_are_small_and_described(picture):
+    found = picture()
+    assert found.alt and found.mime == "image/png" and 1000 < len(found.data) < 60_000 and found.width < 800
+
+
+def test_overlay_draws_at_the_right_place():
+    points = np.full((68, 2), 10.0)
+    drawn = faces.overlay(np.zeros((32, 32, 3), np.uint8), points, scale=2)
+    ys, xs = np.nonzero(drawn.max(2) > 128)
+    assert drawn.shape == (64, 64, 3)
+    assert (
+        abs(xs.mean() - 20.5) < 0.6 and abs(ys.mean() - 20.5) < 0.6
+    )  # pixel centre 10 lies at 20.5 in the doubled picture
+
+
+def test_fit_keeps_proportions():
+    out = faces.fit(np.zeros((10, 40, 3), np.uint8), 20)
+    assert out.shape == (20, 20, 3) and (out.max(2) < 128).sum() == 5 * 20
+
+
+def test_every_figure_of_a_real_table(small_table):
+    shown = everyone(small_table)
+    for figure in (
+        dataset.by_expression(small_table), dataset.samples(small_table, shown, 4), dataset.people(small_table,
+        shown, 2),
+        dataset.landmarks(small_table, shown, 6), dataset.heatmap_rows(small_table, shown, 2.0),
+        dataset.means(small_table, shown),
+        dataset.thumbnail(small_table, shown),
+    ):  # fmt: skip
+        assert isinstance(figure, Picture) and figure.alt and len(figure.data) < 400_000
+    assert dataset.numbers(small_table)["faces"] == 28
+    assert "28 of 4 people" in dataset.overview(small_table)._repr_html_()
+    assert "brings 7 pictures" in dataset.per_person(small_table).text
+    assert "not known" in dataset.intensity(small_table).text
+    assert "Nothing was skipped" in dataset.skipped(small_table).text
+    assert "openpeople" in dataset.credits(small_table).text
+
+
+def test_faces_that_may_not_be_shown_are_not(small_table):
+    rows = small_table.rows.assign(publishable=False)
+    shown = pictured(rows)
+    assert not shown.any() and pictured(rows, private=True).all()
+    for figure in (dataset.people(small_table, shown), dataset.means(small_table, shown), dataset.samples(small_table, shown),
+                   dataset.landmarks(small_table, shown), dataset.heatmap_rows(small_table, shown, 2.0)):  # fmt: skip
+        assert isinstance(figure, Note) and "nobody in this set agreed" in figure.text
+    assert dataset.thumbnail(small_table, shown) is None
+    assert "28 of 28 pictures are counted and measured but not shown" in privacy_note(rows, shown)
+    assert "Not to be passed on" in privacy_note(rows, pictured(rows, True), True)
+    assert privacy_note(small_table.rows, everyone(small_table)) == ""
+
+
+def test_only_shown_rows_are_chosen(small_table):
+    shown = (small_table.rows["subject"] == small_table.rows["subject"].iloc[0]).to_numpy()
+    for number in (3, 100):
+        assert shown[selection.mixed(small_table.rows, shown, number)].all()
+    assert len(selection.peaks(small_table.rows, shown)) == 1
+    assert all(shown[preview["row"]] for preview in selection.previews(small_table, shown, 20))
+
+
+def test_peaks_take_the_strongest_and_for_neutral_the_weakest():
+    rows = pd.DataFrame(
+        {
+            "dataset": "d",
+            "subject": "a",
+            "expression": ["anger", "anger", "neutral", "neutral"],
+            "intensity": [0.5, 0.9, 0.1, 0.0],
+        }
+    )
+    assert selection.peaks(rows, np.ones(4, bool)) == {"d/a": {"anger": 1, "neutral": 3}}
+
+
+def test_checks_say_why_there_is_nothing(small_table):
+    assert "no true landmark positions" in checks.landmark_error_table(small_table, None).text
+    assert checks.landmark_error_face(small_table, everyone(small_table), everyone(small_table), None) is None
+    assert checks.identity_numbers(None) == {} and "fewer than two people" in checks.identity_table(None).text
+    assert "fewer than two people" in checks.recognition_table([], 20).text and checks.recognition_figures([]) == []
+
+
+def test_too_few_pairs_are_named():
+    who = identity.IdentityCheck(0.9, np.array([0.2, 0.3]), np.full(50, 0.8), 5, 10)
+    page = checks.identity_table(who)._repr_html_()
+    assert "too few pairs" in page and "1000 would be needed" in page
+    assert checks.identity_numbers(who)["tar_at_far"] == {"0.01": None, "0.001": None}
+    assert len(checks.identity_figures(who)) == 1, "no ROC curve without pairs"
+
+
+def test_recognition_in_words():
+    test = recognition.CrossValidation(
+        "linear", np.array([0.5, 0.7]), np.array([0.4, 0.6]), np.array([[3, 1], [1, 3]]), [0, 1], 9, 8
+    )
+    page = checks.recognition_table([test], 20)._repr_html_()
+    assert "60.0 ± 14.1 %" in page and "9 people are fewer than 20" in page and "50.0 %" in page
+    assert len(checks.recognition_figures([test])) == 1
+    assert re.search(r"neutral 75 %", checks.recognition_figures([test])[0].alt)

@@ -1,0 +1,75 @@
+"""Real kernels: a few seconds each."""
+
+import json
+import re
+
+import nbformat
+import pytest
+
+from fersyn.reporting import execute
+
+
+def test_a_run_leaves_its_four_files(make_notebook, tmp_path, capsys):
+    book = make_notebook(
+        "x = 1\nresults = ''",
+        "import json, pathlib\nprint('x is', x)\npathlib.Path(results).write_text(json.dumps({'title': 'T', 'results': {'x': x}}))",
+    )
+    stem = tmp_path / "out" / "01_probe-a"
+    assert execute.main([str(book), str(stem), "--parameters", '{"x": 5}']) == 0
+    assert sorted(path.name for path in stem.parent.iterdir()) == [
+        "01_probe-a-code.html", "01_probe-a.html", "01_probe-a.ipynb", "01_probe-a.json",
+    ]  # fmt: skip
+    content = json.loads((stem.parent / "01_probe-a.json").read_text())
+    assert content["results"] == {"x": 5} and content["status"] == "done" and content["seconds"] > 0
+    page = (stem.parent / "01_probe-a.html").read_text()
+    assert "x is 5" in page and "pathlib" not in page
+    assert "pathlib" in (stem.parent / "01_probe-a-code.html").read_text()
+    for path in stem.parent.iterdir():
+        assert str(tmp_path) not in path.read_text(), path.name
+    assert "done in" in capsys.readouterr().out
+    # Failing later takes the stale pages away, and succeeding again takes the failure away.
+    broken = make_notebook(
+        "x = 1\nresults = ''", f"print('before')\nopen('{tmp_path}/deep/no/file')\nprint('after')", name="02_broken"
+    )
+    assert execute.main([str(broken), str(stem)]) == 1
+    assert sorted(path.name for path in stem.parent.iterdir()) == [
+        "01_probe-a.failed.html", "01_probe-a.failed.ipynb", "01_probe-a.failed.json",
+    ]  # fmt: skip
+    said = capsys.readouterr().err
+    assert "01_probe-a FAILED: FileNotFoundError" in said and str(stem) + ".failed.html" in said
+    page = (stem.parent / "01_probe-a.failed.html").read_text()
+    assert "before" in page and "FileNotFoundError" in page and str(tmp_path) not in page
+    assert not re.search(r"papermill.*ERROR", page)
+    assert json.loads((stem.parent / "01_probe-a.failed.json").read_text())["error"].startswith("FileNotFoundError")
+    assert execute.main([str(book), str(stem)]) == 0
+    assert not list(stem.parent.glob("*.failed.*"))
+
+
+def test_a_kernel_that_does_not_start_is_started_once_more(make_notebook, tmp_path, monkeypatch, capsys):
+    import papermill
+
+    real, calls = papermill.execute_notebook, []
+
+    def unlucky(*arguments, **options):
+        calls.append(options)
+        if len(calls) == 1:
+            raise RuntimeError("Kernel didn't respond in 60 seconds")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(papermill, "execute_notebook", unlucky)
+    book = make_notebook("results = ''", "print('here')")
+    assert "here" in nbformat.writes(execute.run_cells(book, {}))
+    assert len(calls) == 2 and "once more" in capsys.readouterr().err
+
+
+def test_a_kernel_that_never_starts_leaves_a_page(make_notebook, tmp_path, monkeypatch):
+    import papermill
+
+    def dead(*arguments, **options):
+        raise RuntimeError("Kernel died before replying to kernel_info")
+
+    monkeypatch.setattr(papermill, "execute_notebook", dead)
+    monkeypatch.setattr(execute.time, "sleep", lambda seconds: None)
+    with pytest.raises(execute.NotebookFailed, match="Kernel died"):
+        execute.run(make_notebook("results = ''"), tmp_path / "x", {})
+    assert "Kernel died" in (tmp_path / "x.failed.html").read_text()

@@ -1,0 +1,93 @@
+import base64
+import io
+import re
+
+import nbformat.v4 as v4
+import pytest
+from PIL import Image
+
+from fersyn.reporting import export
+
+
+def png():
+    file = io.BytesIO()
+    Image.new("RGB", (4, 3), "red").save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.fixture
+def notebook():
+    picture = v4.new_output(
+        "execute_result",
+        data={"image/png": png(), "text/plain": "Fig"},
+        metadata={"image/png": {"alt": "A red patch", "width": 4}},
+    )
+    error = v4.new_output("error", ename="ValueError", evalue="no", traceback=["\x1b[31mValueError\x1b[0m: no <b>"])
+    return v4.new_notebook(
+        cells=[
+            v4.new_markdown_cell(
+                "# Faces & *more*\n\nInline $x_k^2$.\n\n$$\\frac{1}{n}\\sum_i x_i$$\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+            ),
+            v4.new_markdown_cell("## First `part`"),
+            v4.new_code_cell("secret_code = 1", outputs=[picture]),
+            v4.new_code_cell("print(1)", outputs=[v4.new_output("stream", name="stdout", text="1 < 2\n"), error]),
+            v4.new_code_cell(
+                "t", outputs=[v4.new_output("execute_result", data={"text/html": "<table><tr><td>x</td></tr></table>"})]
+            ),
+        ]
+    )
+
+
+def test_no_request_to_anywhere(notebook):
+    for with_code in (False, True):
+        page = export.html(notebook, with_code)
+        assert "<script" not in page
+        assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", page)
+        assert not re.search(r"url\(\s*[\"']?(?!data:)", page) and "@import" not in page
+        sources = re.findall(r"<img[^>]*src=\"([^\"]{0,12})", page)
+        assert sources and all(source.startswith("data:image") for source in sources)
+
+
+def test_code_is_shown_only_where_asked(notebook):
+    assert "secret_code" not in export.html(notebook)
+    page = export.html(notebook, True)
+    assert "secret_code" in page and 'class="pygments"' in page
+
+
+def test_equations_become_mathml(notebook):
+    page = export.html(notebook)
+    assert (
+        page.count("<math") == 2
+        and "<mfrac>" in page
+        and "$" not in re.sub(r"<style>.*?</style>", "", page, flags=re.S)
+    )
+
+
+def test_wrong_latex_stays_visible():
+    assert "x" in export.mathml("\\frac{x", "block")
+
+
+def test_pictures_keep_description_and_width(notebook):
+    assert re.search(r'<img alt="A red patch" src="data:image/png;base64,[^"]+" width="4"', export.html(notebook))
+
+
+def test_title_contents_and_links(notebook):
+    page = export.html(notebook, links=[{"href": "index.html", "text": "All"}], footer="The <end>")
+    assert "<title>Faces &amp; more</title>" in page
+    assert '<a href="#first-part">First part</a>' in page and 'id="first-part"' in page
+    assert '<a href="index.html">All</a>' in page and "The &lt;end&gt;" in page
+
+
+def test_tables_scroll(notebook):
+    assert export.html(notebook).count('<div class="scroll">') == 2
+
+
+def test_outputs_are_escaped_and_the_traceback_is_there(notebook):
+    page = export.html(notebook)
+    assert "1 &lt; 2" in page and "no &lt;b&gt;" in page and 'class="error"' in page
+
+
+def test_the_notebook_is_left_alone(notebook):
+    before = str(notebook)
+    export.html(notebook, True)
+    assert str(notebook) == before

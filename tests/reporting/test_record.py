@@ -1,0 +1,49 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fersyn.figures import Picture
+from fersyn.reporting import Record
+
+
+@pytest.fixture
+def record():
+    table = SimpleNamespace(
+        fingerprint="f" * 64, info={"dataset": "rendered", "licence": "CC0", "attribution": "the kit"}
+    )
+    return Record("Probe", parameters={"seed": 3, "table": "data/x", "rate": 0.1}, tables={"faces": table})
+
+
+def test_save(record, tmp_path):
+    record.key("Rank-1", np.float32(98.25), "%", spread=np.nan)
+    record.result("matrix", np.eye(2, dtype=int))
+    record.result("nothing", float("nan"))
+    record.note("")
+    record.note("a note")
+    record.thumbnail(Picture.of_array(np.zeros((8, 8, 3), np.uint8), "black"))
+    record.thumbnail(None)
+    record.save(tmp_path / "deep" / "x.json")
+    content = json.loads((tmp_path / "deep" / "x.json").read_text())
+    assert content["title"] == "Probe" and content["seed"] == 3
+    assert content["parameters"] == {"seed": 3, "table": "data/x", "rate": 0.1}
+    assert content["fingerprints"] == {"faces": "f" * 64}
+    assert content["versions"]["fersyn"] and content["device"] and content["commit"]
+    assert content["key_figures"] == [{"name": "Rank-1", "value": 98.25, "unit": "%", "digits": 1, "spread": None}]
+    assert content["results"] == {"matrix": [[1, 0], [0, 1]], "nothing": None}
+    assert content["notes"] == ["a note"] and len(content["thumbnails"]) == 1
+    assert content["credits"] == [{"dataset": "rendered", "licence": "CC0", "attribution": "the kit"}]
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["x.json"], "no draft is left"
+
+
+def test_without_a_path_nothing_is_written(record, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    record.save("")
+    assert not list(tmp_path.iterdir())
+
+
+def test_shown_as_the_first_output(record):
+    page = record._repr_html_()
+    for text in ("seed = 3", "data/x", "f" * 16, "torch", "CPU" if "CPU" in record.content["device"] else "GPU"):
+        assert text in page or text == "GPU"

@@ -1,0 +1,116 @@
+"""The Snakefile itself, on a small project made here: its rules, what reruns, and what a failure leaves."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fersyn.errors import FersynError
+from fersyn.reporting import project
+from fersyn.reporting.run import _alone, report
+
+ROOT = project.root(Path(__file__))
+
+SAVE = "import json, pathlib\npathlib.Path(results).write_text(json.dumps({'title': 'Probe', 'results': {'n': n}}))"
+
+
+@pytest.fixture
+def small_project(tmp_path, make_notebook, monkeypatch):
+    """A project without tables and with two notebooks, the second of which fails while n is 13."""
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "tiny.yaml").write_text("n: 1\n")
+    folder = tmp_path / "notebooks"
+    make_notebook("n = 0\nresults = ''", SAVE, name="01_one", folder=folder)
+    make_notebook("n = 0\nm = 0\nresults = ''", "assert m != 13, 'unlucky'\n" + SAVE, name="02_two", folder=folder)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    return tmp_path
+
+
+def made(folder):
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "reports" / "tiny").iterdir()}
+
+
+def test_report_reruns_only_what_changed_and_survives_a_failure(small_project, capfd):
+    assert report("tiny", cores=2) == 0
+    first = made(small_project)
+    assert {"index.html", "01_one.html", "02_two.html"} <= set(first)
+    said = capfd.readouterr()
+    assert "01_one: done" in said.out and "report: reports/tiny/index.html" in said.out
+
+    assert report("tiny", cores=2) == 0
+    assert made(small_project) == first, "a second call does nothing"
+    assert "nothing to do" in capfd.readouterr().out
+
+    assert report("tiny", cores=2, settings=["m=13"]) != 0
+    after = made(small_project)
+    said = capfd.readouterr()
+    assert "notebook 02_two failed; traceback: reports/tiny/02_two.failed.html" in said.err
+    assert after["01_one.html"] == first["01_one.html"], "the other notebook does not depend on m"
+    assert "02_two.html" not in after and "02_two.failed.html" in after
+    index = (small_project / "reports" / "tiny" / "index.html").read_text()
+    assert "1 failed" in index and "02_two.failed.html" in index and "01_one.html" in index
+
+    assert report("tiny", cores=2, only="02") == 0
+    assert "02_two.failed.html" not in made(small_project)
+    assert "failed" not in (small_project / "reports" / "tiny" / "index.html").read_text().split("<main>")[1]
+
+
+def test_a_table_that_fails_stops_what_needs_it(small_project, capfd):
+    (small_project / "profiles" / "tiny.yaml").write_text("n: 1\ntables:\n  photos: folder nowhere\n")
+    assert report("tiny", cores=1) != 0
+    said = capfd.readouterr()
+    assert "table photos FAILED" in said.err and "nowhere" in said.err
+    assert "2 not made" in (small_project / "reports" / "tiny" / "index.html").read_text()
+
+
+def test_wrong_names_are_refused_before_anything_runs(small_project):
+    with pytest.raises(FersynError, match="no profile 'huge'; there are: tiny|there are: tiny"):
+        report("huge")
+    with pytest.raises(FersynError, match="no notebook has a parameter `k`"):
+        report("tiny", settings=["k=1"])
+    with pytest.raises(FersynError, match="no such notebook run"):
+        report("tiny", only=["07"])
+    assert not (small_project / "reports").exists()
+
+
+def test_two_reports_at_once_are_refused(small_project):
+    with _alone(small_project), pytest.raises(FersynError, match="another report"):
+        report("tiny")
+
+
+def test_the_real_snakefile_plans_every_profile():
+    for profile in ("smoke", "laptop"):
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT), "--cores", "1",
+             "--dry-run", "--nolock", "--forceall", "--config", f"profile={profile}"],
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        for rule in ("rule table", "rule notebook"):
+            assert rule in done.stdout + done.stderr
+
+
+def test_tables_are_overwritten_only_when_code_or_request_changed(tmp_path, monkeypatch):
+    from fersyn.reporting import tables
+
+    calls = []
+
+    def fake(command, **options):
+        out = Path(command[command.index("--out") + 1])
+        out.mkdir(exist_ok=True)
+        (out / "table.json").write_text(json.dumps({"fingerprint": "f"}))
+        calls.append("--overwrite" in command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(tables.subprocess, "run", fake)
+    stamp = tmp_path / "t.fingerprint.json"
+    for key in ("one", "one", "two", "two"):
+        assert tables.build(tmp_path / "t", stamp, key, ["folder", "x"]) == 0
+    assert calls == [False, False, True, False]
+    assert json.loads(stamp.read_text()) == {"fingerprint": "f"}

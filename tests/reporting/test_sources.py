@@ -1,0 +1,69 @@
+import pytest
+
+from fersyn.reporting import sources
+
+
+@pytest.fixture
+def package(tmp_path):
+    root = tmp_path / "fersyn"
+    (root / "faces").mkdir(parents=True)
+    (root / "__init__.py").write_text("")
+    (root / "table.py").write_text("import numpy\nfrom fersyn import errors\n")
+    (root / "errors.py").write_text("")
+    (root / "other.py").write_text("")
+    (root / "faces" / "__init__.py").write_text("from .align import fit\n")
+    (root / "faces" / "align.py").write_text("def fit():\n    from fersyn.late import x\n")
+    (root / "late.py").write_text("")
+    return root
+
+
+def files(package, *modules):
+    return {path.relative_to(package).as_posix() for path in sources.module_files(modules, package)}
+
+
+def test_follows_imports_and_no_others(package):
+    assert files(package, "fersyn.table") == {"__init__.py", "table.py", "errors.py"}
+
+
+def test_follows_relative_and_late_imports(package):
+    assert files(package, "fersyn.faces") == {"__init__.py", "faces/__init__.py", "faces/align.py", "late.py"}
+
+
+def test_a_module_counts_with_its_package(package):
+    assert "faces/__init__.py" in files(package, "fersyn.faces.align")
+
+
+def test_digest_changes_with_contents_alone(package):
+    before = sources.digest(sources.module_files(["fersyn.table"], package), package)
+    (package / "other.py").write_text("x = 1\n")
+    assert sources.digest(sources.module_files(["fersyn.table"], package), package) == before
+    (package / "errors.py").write_text("x = 1\n")
+    assert sources.digest(sources.module_files(["fersyn.table"], package), package) != before
+
+
+def test_notebook_imports(make_notebook):
+    book = make_notebook("x = 1", "%matplotlib inline\nfrom fersyn.table import FaceTable\nimport torch\n!ls")
+    assert sources.notebook_imports(book) == {"fersyn.table", "fersyn.table.FaceTable"}
+
+
+def test_notebook_digest_covers_the_real_package(make_notebook):
+    light = sources.module_files(sources.notebook_imports(make_notebook("x = 1", "from fersyn.splits import kfold")))
+    assert {path.name for path in light} >= {"splits.py", "errors.py"}
+    assert "cli.py" not in {path.name for path in light}
+
+
+def test_tree_digest_sees_new_and_changed_files(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.jpg").write_bytes(b"1")
+    first = sources.tree_digest(tmp_path)
+    assert sources.tree_digest(tmp_path) == first
+    (tmp_path / "a" / "y.jpg").write_bytes(b"2")
+    second = sources.tree_digest(tmp_path)
+    assert second != first
+    (tmp_path / "a" / "y.jpg").write_bytes(b"23")
+    assert sources.tree_digest(tmp_path) != second
+
+
+@pytest.mark.parametrize("dataset", ["rendered", "openpeople", "ckplus", "oulu-casia", "folder", "nonsense"])
+def test_every_table_has_a_digest(dataset):
+    assert len(sources.table_digest(dataset)) == 16
