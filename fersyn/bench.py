@@ -119,7 +119,7 @@ def ours(frame_set, out: Path, workers: int) -> tuple[int, float, int]:
 
 
 def photographs(folder: Path) -> None:
-    """Writes openpeople's photo-like faces as files: each tile, its mirror image, and both at two thirds of the size."""
+    """Writes openpeople's photo-like faces as files: each tile, its mirror image, and both at two thirds the size."""
     from PIL import Image, ImageOps
 
     from fersyn.datasets.openpeople import read_openpeople
@@ -145,7 +145,8 @@ def machine() -> str:
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}" for name in ("dlib-bin", "opencv-python-headless", "torch")
     )
-    return f"fersyn {__version__}, Python {platform.python_version()}, {versions}\n{model}, {cores()} cores in use, {platform.system()}"
+    kit = f"fersyn {__version__}, Python {platform.python_version()}, {versions}"
+    return f"{kit}\n{model}, {cores()} cores in use, {platform.system()}"
 
 
 def compare(title: str, runs: dict[str, Callable[[Path], tuple[int, float, int]]], repeats: int) -> dict[str, float]:
@@ -173,7 +174,8 @@ def compare(title: str, runs: dict[str, Callable[[Path], tuple[int, float, int]]
         ratio = f"{median(own) / first:5.2f} x"
         each = ", ".join(f"{rate:.1f}" for rate in own)
         print(
-            f"  {name:<38}{median(own):7.1f} faces/s  {ratio}  {memory[name] / 1e6:6.0f} MB a worker  {count[name]} faces  ({each})",
+            f"  {name:<38}{median(own):7.1f} faces/s  {ratio}"
+            f"  {memory[name] / 1e6:6.0f} MB a worker  {count[name]} faces  ({each})",
             flush=True,
         )
     return {name: median(own) for name, own in rates.items()}

@@ -22,7 +22,7 @@ def test_plain_loop_and_ours_find_the_same_faces(portraits, tmp_path, capsys):
     )
     assert set(rates) == {"plain", "ours"} and min(rates.values()) > 0
     said = capsys.readouterr().out
-    assert said.count("4 faces") == 2 and "1.00 x" in said
+    assert said.count(" 4 faces ") == 2 and "1.00 x" in said
     assert np.all([float(line.split(" MB")[0].split()[-1]) > 20 for line in said.splitlines() if " MB" in line])
 
 

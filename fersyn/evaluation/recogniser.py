@@ -32,8 +32,10 @@ class Recogniser(nn.Sequential):
             return [convolution, nn.BatchNorm2d(outside), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
 
         super().__init__(
-            *block(1, width, 5), *block(width, 2 * width, 3), *block(2 * width, 4 * width, 3), nn.Dropout2d(0.1), nn.Flatten(),
-            nn.Linear(4 * width * (INPUT // 8) ** 2, 128, bias=False), nn.BatchNorm1d(128), nn.ReLU(inplace=True), nn.Dropout(0.5),
+            *block(1, width, 5), *block(width, 2 * width, 3), *block(2 * width, 4 * width, 3),
+            nn.Dropout2d(0.1), nn.Flatten(),
+            nn.Linear(4 * width * (INPUT // 8) ** 2, 128, bias=False),
+            nn.BatchNorm1d(128), nn.ReLU(inplace=True), nn.Dropout(0.5),
             nn.Linear(128, classes),
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ from fersyn.expressions import EXPRESSIONS
 
 
 def landmark_features(landmarks: np.ndarray, size: int) -> np.ndarray:
-    """Landmarks (N, 68, 2) px of aligned crops of ``size`` px as features (N, 136) in units of the crop, centre at 0."""
+    """Landmarks (N, 68, 2) px of aligned crops of ``size`` px as features (N, 136), crop units, centre 0."""
     return (np.asarray(landmarks, np.float64) / size - 0.5).reshape(len(landmarks), -1)
 
 

@@ -19,7 +19,7 @@ def counts(
     with style.look():
         figure, axes = style.new(WIDTH, 0.6 + 0.33 * len(bars_))
         left = np.zeros(len(bars_))
-        for part, shade in zip(parts, shades * len(parts), strict=True):
+        for part, shade in zip(parts, shades * len(parts), strict=False):
             width = np.array([values[bar].get(part, 0) for bar in bars_])
             axes.barh(bars_, width, left=left, color=shade, label=part, height=0.72)
             left += width
@@ -64,7 +64,7 @@ def histogram(
     edges = np.histogram_bin_edges(np.concatenate(list(clean.values())), bins)
     with style.look():
         figure, axes = style.new(WIDTH, 3.0)
-        for (name, sample), shade in zip(clean.items(), [style.BLUE, style.ORANGE, style.GREEN], strict=True):
+        for (name, sample), shade in zip(clean.items(), [style.BLUE, style.ORANGE, style.GREEN], strict=False):
             axes.hist(sample, edges, color=shade, alpha=0.62, label=f"{name} ({len(sample)})", density=density)
         axes.set(xlabel=label, ylabel="density" if density else "number", title=title)
         axes.grid(axis="y")
@@ -97,7 +97,7 @@ def confusion(matrix: np.ndarray, names: Sequence[str], title: str = "", caption
 def roc(
     far: np.ndarray, tar: np.ndarray, marks: Sequence[float] = (0.01, 0.001), title: str = "", caption: str = ""
 ) -> Picture:
-    """ROC curve of verification: share of genuine pairs accepted over the share of impostor pairs accepted, log axis."""
+    """ROC curve of verification: share of genuine pairs accepted over the share of impostor pairs, log axis."""
     from fersyn.evaluation.identity import tar_on_curve
 
     with style.look():

@@ -17,7 +17,8 @@ def landmark_error_table(table, error: np.ndarray | None) -> Table | Note:
     """Mean, median and worst error (N, 68) in %, by part of the face; a sentence where no truth is known."""
     if error is None:
         return Note(
-            f"The set *{table.info['dataset']}* brings no true landmark positions: only faces that the kit renders itself do. "
+            f"The set *{table.info['dataset']}* brings no true landmark positions: "
+            "only faces that the kit renders itself do. "
             "So this page cannot say how far dlib's landmarks are off here; look at the drawn ones above."
         )
     parts = {"all 68": range(68), **errors_of.GROUPS}

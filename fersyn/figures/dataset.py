@@ -89,7 +89,8 @@ def intensity(table) -> Picture | Note:
         return Note("How strong an expression is (its intensity, 0 to 1) is not known for this set.")
     if values.nunique() == 1:
         return Note(
-            f"All expressions other than neutral have the intensity {values.iloc[0]:g}, on a scale from 0 (neutral) to 1 (peak)."
+            f"All expressions other than neutral have the intensity {values.iloc[0]:g}, "
+            "on a scale from 0 (neutral) to 1 (peak)."
         )
     return charts.histogram(
         {"faces": values.to_numpy()}, "intensity (0 neutral, 1 peak)", np.linspace(0, 1, 21),

@@ -142,7 +142,7 @@ def before_after(
         rows,
         names,
         list(labels) if one_row else [],
-        f"{len(before)} pictures before preprocessing, with the detected box and landmarks, and the aligned faces made of them.",
+        f"{len(before)} pictures before preprocessing, with the detected box and landmarks, and the faces made of them.",
         caption,
     )
 

@@ -15,10 +15,10 @@ def pictured(rows: pd.DataFrame, private: bool = False) -> np.ndarray:
 
 
 def privacy_note(rows: pd.DataFrame, shown: np.ndarray, private: bool = False) -> str:
-    """One sentence about faces that are left out, or about a page that must not be passed on; empty if neither holds."""
+    """One sentence about faces that are left out, or about a page that must not be passed on; otherwise empty."""
     closed = int((~rows["publishable"].to_numpy(bool)).sum())
     if private and closed:
-        return f"Not to be passed on: {closed} of {len(rows)} pictures show people who did not agree to be shown in public."
+        return f"Not to be passed on: {closed} of {len(rows)} pictures show people who did not agree to be shown."
     if not shown.all():
         return (
             f"{closed} of {len(rows)} pictures are counted and measured but not shown: "

@@ -135,7 +135,7 @@ class _World:
         self.hair_tips = hair_tips
         offsets = np.cumsum([0] + [len(m.vertices) for m in meshes])
         self.vertices = np.concatenate([m.vertices for m in meshes])
-        self.triangles = np.concatenate([m.triangles + o for m, o in zip(meshes, offsets, strict=True)])
+        self.triangles = np.concatenate([m.triangles + o for m, o in zip(meshes, offsets[:-1], strict=True)])
         self.coords = np.concatenate([m.coords for m in meshes]).astype(np.float32)
         self.material = np.concatenate(
             [rig_part.astype(np.int64)] + [np.full(len(m.triangles), m.material) for m in meshes[1:]]

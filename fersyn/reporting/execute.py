@@ -80,7 +80,8 @@ def run_cells(source: Path, parameters: dict[str, Any], attempts: int = 2) -> nb
 
 def footer(seconds: float) -> str:
     """The last line of a page."""
-    return f"Executed in {seconds:.0f} s by fersyn {provenance.__version__}. This file is self-contained and loads nothing."
+    kit = f"fersyn {provenance.__version__}"
+    return f"Executed in {seconds:.0f} s by {kit}. This file is self-contained and loads nothing."
 
 
 def run(source: Path, stem: Path, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from fersyn.reporting.plan import plan
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Holds a lock that dies with this process. Snakemake's own outlives a killed run and then asks for ``--unlock``."""
+    """Holds a lock that dies with this process. Snakemake's own outlives a killed run and wants ``--unlock``."""
     try:
         import fcntl
     except ImportError:  # Windows: no lock

@@ -85,7 +85,8 @@ def test_faces_that_may_not_be_shown_are_not(small_table):
     rows = small_table.rows.assign(publishable=False)
     shown = pictured(rows)
     assert not shown.any() and pictured(rows, private=True).all()
-    for figure in (dataset.people(small_table, shown), dataset.means(small_table, shown), dataset.samples(small_table, shown),
+    for figure in (dataset.people(small_table, shown), dataset.means(small_table, shown),
+                   dataset.samples(small_table, shown),
                    dataset.landmarks(small_table, shown), dataset.heatmap_rows(small_table, shown, 2.0)):  # fmt: skip
         assert isinstance(figure, Note) and "nobody in this set agreed" in figure.text
     assert dataset.thumbnail(small_table, shown) is None

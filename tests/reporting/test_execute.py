@@ -12,7 +12,8 @@ from fersyn.reporting import execute
 def test_a_run_leaves_its_four_files(make_notebook, tmp_path, capsys):
     book = make_notebook(
         "x = 1\nresults = ''",
-        "import json, pathlib\nprint('x is', x)\npathlib.Path(results).write_text(json.dumps({'title': 'T', 'results': {'x': x}}))",
+        "import json, pathlib\nprint('x is', x)\n"
+        "pathlib.Path(results).write_text(json.dumps({'title': 'T', 'results': {'x': x}}))",
     )
     stem = tmp_path / "out" / "01_probe-a"
     assert execute.main([str(book), str(stem), "--parameters", '{"x": 5}']) == 0

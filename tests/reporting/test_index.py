@@ -6,8 +6,10 @@ from fersyn.reporting import index
 
 def content(**more):
     return {
-        "schema": 1, "title": "Preprocessing: a <b>", "status": "done", "seconds": 200.4, "parameters": {"folds": 3}, "seed": 0,
-        "commit": "abc1234567", "fingerprints": {"rendered": "9" * 64}, "versions": {"fersyn": "0.1.0"}, "device": "CPU, 2 cores",
+        "schema": 1, "title": "Preprocessing: a <b>", "status": "done",
+        "seconds": 200.4, "parameters": {"folds": 3}, "seed": 0,
+        "commit": "abc1234567", "fingerprints": {"rendered": "9" * 64}, "versions": {"fersyn": "0.1.0"},
+        "device": "CPU, 2 cores",
         "started": "2026-01-02T03:04:05+00:00", "notes": ["left out"],
         "key_figures": [
             {"name": "Rank-1", "value": 98.24, "unit": "%", "digits": 1, "spread": 1.26},
@@ -33,7 +35,8 @@ def test_a_card_has_what_a_reader_needs(tmp_path):
     (tmp_path / "01-a.html").write_text("x")
     (tmp_path / "01-a-code.html").write_text("x")
     text = page(tmp_path, ["01-a"])
-    for piece in ("98.2", "± 1.3", "12\u202f345", "too few pairs", "3 min 20 s", "folds = 3", "abc1234567", "9" * 16, "fersyn 0.1.0",
+    for piece in ("98.2", "± 1.3", "12\u202f345", "too few pairs", "3 min 20 s", "folds = 3",
+                  "abc1234567", "9" * 16, "fersyn 0.1.0",
                   "CPU, 2 cores", "left out", "eight faces", "CC BY 4.0", "DeBruine &amp; Jones"):  # fmt: skip
         assert piece in text, piece
     assert "a &lt;b&gt;" in text and "<b>" not in text

@@ -87,7 +87,8 @@ def test_two_reports_at_once_are_refused(small_project):
 def test_the_real_snakefile_plans_every_profile():
     for profile in ("smoke", "laptop"):
         done = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT), "--cores", "1",
+            [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT),
+             "--cores", "1",
              "--dry-run", "--nolock", "--forceall", "--config", f"profile={profile}"],
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
