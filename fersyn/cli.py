@@ -176,12 +176,17 @@ def report(
     profile: Annotated[str, typer.Option(help="Name of a profile (profiles/NAME.yaml).")] = "laptop",
     cores: Annotated[int | None, typer.Option(help="Cores to use (default: all).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run.")] = False,
-    only: Annotated[str | None, typer.Option(help="Run this notebook only.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Part of a run's name, such as 01 or openpeople; may be repeated.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of a notebook's parameter; may be repeated.")
+    ] = None,
 ) -> None:
     """Run the notebooks and write reports/PROFILE/index.html."""
     from fersyn.reporting.run import report as run
 
-    status = run(profile=profile, cores=cores, dry_run=dry_run, only=only)
+    status = run(profile=profile, cores=cores, dry_run=dry_run, only=only, settings=settings or ())
     if isinstance(status, int) and status:
         raise typer.Exit(status)
 

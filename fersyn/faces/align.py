@@ -22,7 +22,7 @@ _SHAPE = np.array(
     + [(0.0, -0.0658), (0.0, 0.1127), (0.0, 0.2890), (0.0, 0.4722)]
     + [(-0.2030, 0.6483), (-0.1045, 0.6781), (0.0, 0.7022), (0.1045, 0.6781), (0.2030, 0.6483)]
 )
-EYE_HEIGHT, EYE_DISTANCE = 0.36, 0.32  # parts of the crop: forehead to chin of an open mouth fit in
+EYE_HEIGHT, EYE_DISTANCE = 0.35, 0.31  # parts of the crop: forehead to chin of an open mouth fit in
 
 
 def template(size: int = 128) -> np.ndarray:

@@ -18,9 +18,9 @@ from fersyn.rendering.person import Person
 from fersyn.rendering.rig import load_rig
 from fersyn.rendering.scene import FRAME, Camera, Scene, direction, turn_head
 
-RAYS = 320  # a side: what the camera sees before the picture is brought down to FRAME
+RAYS = 300  # a side: what the camera sees before the picture is brought down to FRAME
 MATERIAL = {name: i for i, name in enumerate(parts.MATERIALS)}
-OCCLUSION_RAYS, OCCLUSION_REACH = 14, 55.0  # rays a vertex, mm
+OCCLUSION_RAYS, OCCLUSION_REACH = 12, 55.0  # rays a vertex, mm
 LAMP = 0.13  # radius of the key light over its distance
 
 

@@ -54,6 +54,8 @@ def run_cells(source: Path, parameters: dict[str, Any], attempts: int = 2) -> nb
         os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
         os.environ["IPYTHONDIR"] = folder
         os.environ["JUPYTER_RUNTIME_DIR"] = folder
+        # Threads that wait by spinning slow each other down many times over where another process wants the cores too.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         os.environ.setdefault("FERSYN_PROGRESS", "off")  # a bar would be a line a tick on the page
         output = Path(folder) / "executed.ipynb"
         for attempt in range(1, attempts + 1):
