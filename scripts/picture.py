@@ -11,7 +11,7 @@ from PIL import Image
 from fersyn.expressions import EXPRESSIONS
 from fersyn.table import FaceTable
 
-PEOPLE = (2, 6, 1, 24, 9)
+PEOPLE = (2, 6, 1, 4, 9)
 
 
 def main(table: str, out: str) -> None:
