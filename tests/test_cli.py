@@ -117,5 +117,8 @@ def test_report_goes_to_reporting(monkeypatch):
 
     asked = {}
     monkeypatch.setattr(reporting, "report", lambda **arguments: asked.update(arguments) or 3)
-    result = run("report", "--profile", "smoke", "--cores", 1, "--dry-run", "--only", "01")
-    assert asked == {"profile": "smoke", "cores": 1, "dry_run": True, "only": "01"} and result.exit_code == 3
+    result = run(
+        "report", "--profile", "smoke", "--cores", 1, "--dry-run", "--only", "01", "--set", "folds=2", "--set", "seed=1"
+    )  # fmt: skip
+    wanted = {"profile": "smoke", "cores": 1, "dry_run": True, "only": ["01"], "settings": ["folds=2", "seed=1"]}
+    assert asked == wanted and result.exit_code == 3
