@@ -33,7 +33,7 @@ bench: $(READY)
 
 # A second call installs nothing: the stamp is newer than the files it was made from.
 $(READY): requirements.txt requirements-dev.txt pyproject.toml scripts/setup.sh
-	@sh scripts/setup.sh $(VENV) $(PYTHON)
+	@sh scripts/setup.sh "$(VENV)" "$(PYTHON)"
 	@touch $@
 
 # Resolve the ranges of pyproject.toml anew (needs uv). requirements-dev.txt holds only what is not in requirements.txt.

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
-from fersyn.reporting import sources
+from fersyn.reporting import provenance, sources
 from fersyn.reporting.plan import SUFFIXES, plan
 
 PYTHON = shlex.quote(sys.executable)
@@ -20,6 +20,14 @@ PLAN = plan(
 )
 REPORTS, DATA = f"reports/{PLAN.profile}", f"data/{PLAN.profile}"
 INDEX = f"{PYTHON} -m fersyn.reporting.index {REPORTS} {' '.join(map(shlex.quote, PLAN.all_runs))}"
+
+
+def cores():
+    """Cores that a table may take: CORES=, or those of this machine where a cluster gives none (--set-threads table=8)."""
+    try:
+        return workflow.cores or provenance.cores()
+    except Exception:  # Snakemake 9 raises where --cores is not given
+        return provenance.cores()
 
 
 wildcard_constraints:
@@ -46,9 +54,9 @@ rule table:
         # Files in the folders that the arguments name: an added photograph is a reason to look again.
         sources=lambda w: PLAN.tables[w.table].sources,
         arguments=lambda w: PLAN.tables[w.table].command,
-    threads: workflow.cores or 1
+    threads: cores()
     shell:
-        "{PYTHON} -m fersyn.reporting.tables {DATA}/{wildcards.table} {output} {params.key} {params.arguments}"
+        "{PYTHON} -m fersyn.reporting.tables {DATA}/{wildcards.table} {output} {params.key} {threads} {params.arguments}"
 
 
 rule notebook:

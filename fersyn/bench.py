@@ -1,7 +1,8 @@
-"""``make bench``: faces a second and peak memory of a worker, ours beside a plain dlib loop over the same files in
-the same run.
+"""``make bench``: faces a second and peak memory of a worker, ours beside a plain dlib loop over the same files, and
+training steps a second, ours beside a plain eager loop; each in the same run. Every repeat of either starts in a fresh process: imports, models and the start of workers count.
 
-``python -m fersyn.bench [--photos DIR] [--subjects 4] [--workers N] [--repeats 3] [--only preprocessing|rendering]``
+``python -m fersyn.bench [--photos DIR] [--subjects 4] [--workers N] [--repeats 3] [--batch N]
+[--only preprocessing|rendering|training]``
 """
 
 import argparse
@@ -79,7 +80,7 @@ def peak_memory_of_children(every: float = 0.05):
     bytes.
     """
     found, stop, me = [0], threading.Event(), psutil.Process()
-    before = set(me.children(recursive=True))  # multiprocessing's fork server stays from one run to the next
+    before = set(me.children(recursive=True))
 
     def watch() -> None:
         while not stop.wait(every):
@@ -106,13 +107,21 @@ def in_one_process(function: Callable, *arguments) -> tuple[int, float, int]:
 
 
 def ours(frame_set, out: Path, workers: int) -> tuple[int, float, int]:
-    """Builds a face table of ``frame_set``: faces, seconds (starting the workers included), bytes of the largest
-    worker.
+    """Builds a face table of ``frame_set`` in a fresh process, where no fork server is warm: faces, seconds (imports and
+    the start of the workers included), bytes of the largest worker.
     """
-    from fersyn.faces.preprocess import build_table
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_build, frame_set, out, workers).result()
 
+
+def _build(frame_set, out: Path, workers: int) -> tuple[int, float, int]:
     with peak_memory_of_children() as peak:
         began = time.perf_counter()
+        from fersyn.faces.pool import start_server
+
+        start_server()  # as the command does
+        from fersyn.faces.preprocess import build_table
+
         table = build_table(frame_set, out, workers=workers)
         seconds = time.perf_counter() - began
     return len(table), seconds, peak[0]
@@ -168,7 +177,7 @@ def compare(title: str, runs: dict[str, Callable[[Path], tuple[int, float, int]]
                 shutil.rmtree(folder, ignore_errors=True)
             rates[name].append(faces / seconds)
             memory[name], count[name] = max(memory[name], peak), faces
-    print(f"\n{title}, median of {repeats}")
+    print(f"\n{title}, median of {repeats}, each in a fresh process")
     first = median(next(iter(rates.values())))
     for name, own in rates.items():
         ratio = f"{median(own) / first:5.2f} x"
@@ -190,14 +199,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--subjects", type=int, default=4, help="rendered people (42 frames each)")
     parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--only", choices=["preprocessing", "rendering"])
+    parser.add_argument("--batch", type=int, help="pairs a training step (default: 2 on the CPU, 16 on a GPU)")
+    parser.add_argument("--only", choices=["preprocessing", "rendering", "training"])
     options = parser.parse_args(arguments)
     os.environ.setdefault("FERSYN_PROGRESS", "off")
     print(machine(), flush=True)
-    if options.only != "rendering":
+    if options.only in (None, "preprocessing"):
         _bench_preprocessing(options)
-    if options.only != "preprocessing":
+    if options.only in (None, "rendering"):
         _bench_rendering(options)
+    if options.only in (None, "training"):
+        from fersyn.bench_training import bench
+
+        bench(options.repeats, batch=options.batch)
     return 0
 
 
@@ -224,6 +238,7 @@ def _bench_rendering(options: argparse.Namespace) -> None:
     from fersyn.datasets.rendered import read_rendered
 
     frame_set = read_rendered(subjects=options.subjects, seed=0)
+    frame_set.prepare()  # the rig is built once on a machine, and not measured
     compare(
         f"rendering and preprocessing {len(frame_set.frames)} frames of {options.subjects} people",
         {

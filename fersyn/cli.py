@@ -192,6 +192,63 @@ def report(
 
 
 @app.command()
+def train(
+    method: Annotated[str, typer.Argument(help="landmark-label, c-gan, landmark-flow, copy or warp.")],
+    data: Annotated[Path, typer.Option("--data", help="Face table to train on.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run.")],
+    profile: Annotated[
+        str | None,
+        typer.Option(help="smoke, laptop or paper (default: laptop; with --resume, the run's own settings)."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of a setting of the method; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of initial weights, pairs and dropout.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, if there is one.")] = False,
+    devices: Annotated[int, typer.Option(help="Devices; several train by DDP.")] = 1,
+    accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or another of Lightning Fabric.")] = "32-true",
+    compile: Annotated[bool, typer.Option("--compile", help="Compile the networks (torch.compile).")] = False,
+    checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.")] = None,
+) -> None:
+    """Train a method on a face table; stopped at any moment, --resume goes on as if it had not been."""
+    import fersyn.methods as methods
+    from fersyn.table import FaceTable
+
+    chosen, table = methods.get(method), FaceTable.open(data)
+    from fersyn.training import loop, record
+
+    config = chosen.preset(profile or "laptop")
+    if resume and not profile and (out / "config.json").is_file():
+        name, values = record.read_config(out)
+        config = chosen.Config(**values) if name == chosen.name else config
+    config = config.with_settings([*(settings or ()), *([f"steps={steps}"] if steps is not None else ())])
+    fabric = loop.make_fabric(devices, precision, accelerator)
+    loop.train(chosen, config, table, out, seed, resume, fabric, compile=compile, checkpoint_every=checkpoint_every)
+    if fabric.is_global_zero:
+        typer.echo(f"{out}\t{chosen.name}\t{config.steps} steps")
+
+
+@app.command()
+def edit(
+    photo: Annotated[Path, typer.Argument(help="The photograph.")],
+    run: Annotated[Path, typer.Option(help="Run folder of a trained method (fersyn train ... --out RUN).")],
+    out: Annotated[Path, typer.Option(help="File to write: .png, .jpg, .webp or .tif.")],
+    expression: Annotated[str | None, typer.Option(help="happiness, anger, ... or a synonym.")] = None,
+    intensity: Annotated[float, typer.Option(help="0 (neutral) to 1.")] = 1.0,
+    face: Annotated[int | None, typer.Option(help="Which face, counted from the left (default: all).")] = None,
+    sheet: Annotated[bool, typer.Option("--sheet", help="Write a sheet of the face with all expressions.")] = False,
+) -> None:
+    """Give the people of a photograph another expression."""
+    from fersyn import methods
+    from fersyn.editing import edit_file
+
+    for line in edit_file(photo, methods.load(run), out, expression, intensity, face, sheet):
+        typer.echo(line)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from fersyn import __version__

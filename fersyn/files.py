@@ -1,8 +1,9 @@
-"""Two small things about files that worker processes need too (and so stand apart from pandas)."""
+"""Small things about files that worker processes need too (and so stand apart from pandas)."""
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,28 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, wait: bool = False) -> Iterator[None]:
+    """Hold an advisory lock on the file `path`, which the system drops when the process ends, however it ends.
+
+    Where there are no such locks (Windows, some network file systems) the work goes on without one.
+
+    Raises:
+        BlockingIOError: another process holds it, and `wait` is False.
+        OSError: the file cannot be opened.
+    """
+    with path.open("a") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise
+        except (ImportError, OSError):
+            pass
+        yield
 
 
 def pixel_hash(image: np.ndarray) -> str:

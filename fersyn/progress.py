@@ -22,10 +22,12 @@ class Progress:
         title: what they are.
         done: how many were finished before.
         every: seconds between two plain lines.
+        unit: what one of them is called.
     """
 
-    def __init__(self, total: int, title: str, done: int = 0, every: float = 5.0):
-        self.total, self.title, self.done, self.every = total, title, done, every
+    def __init__(self, total: int, title: str, done: int = 0, every: float = 5.0, unit: str = "face"):
+        self.total, self.title, self.done, self.every, self.unit = total, title, done, every, unit
+        self._note = ""
         self._start, self._first, self._last = time.monotonic(), done, time.monotonic()
         self._bar = None
 
@@ -34,7 +36,7 @@ class Progress:
         self._plain = kind == "plain"
         if kind == "bar":
             tqdm = _tqdm()
-            self._bar = tqdm(total=self.total, initial=self.done, desc=self.title, unit="face", smoothing=0.1)
+            self._bar = tqdm(total=self.total, initial=self.done, desc=self.title, unit=self.unit, smoothing=0.1)
         return self
 
     def __exit__(self, *exception) -> None:
@@ -43,10 +45,13 @@ class Progress:
         elif self._plain and self.done > self._first and exception[0] is None:
             self._line()
 
-    def advance(self, count: int = 1) -> None:
-        """Count `count` more items as finished."""
+    def advance(self, count: int = 1, note: str | None = None) -> None:
+        """Count `count` more items as finished; `note` (losses, say) is shown behind until another is given."""
         self.done += count
+        self._note = self._note if note is None else note
         if self._bar is not None:
+            if note is not None:
+                self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(count)
         elif self._plain and time.monotonic() - self._last >= self.every:
             self._line()
@@ -60,7 +65,7 @@ class Progress:
             if rate > 0 and self.done < self.total
             else f" in {seconds:.1f} s"
         )
-        say(f"{self.title}: {self.done}/{self.total}, {rate:.1f}/s{left}")
+        say(f"{self.title}: {self.done}/{self.total}, {rate:.1f}/s{left}{', ' + self._note if self._note else ''}")
 
 
 def _kind() -> str:

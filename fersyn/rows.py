@@ -43,8 +43,8 @@ COLUMNS = pa.schema(
 
 
 def fingerprint(rows: pd.DataFrame) -> str:
-    """Return the sha256 (hex) over all rows in their order; the pixels come in through column `sha256`. Same on
-    every machine.
+    """Return the sha256 (hex) over all rows in their order; the pixels come in through column `sha256`. It depends on
+    them alone, not on the types in which pandas happens to hold them.
     """
     digest = hashlib.sha256()
     for record in rows[COLUMNS.names].to_dict("records"):

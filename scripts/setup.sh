@@ -22,16 +22,16 @@ pip_setting() {
     done
     true
 }
-adopt() { # adopt VARIABLE pip-setting: leaves a variable alone that the user has set
+adopt() { # adopt VARIABLE pip-setting [separator]: leaves a variable alone that the user has set
     eval "current=\${$1:-}"
     [ -n "$current" ] && return
-    value=$(pip_setting "$2" | tr '\n' ' ' | sed 's/ *$//')
+    value=$(pip_setting "$2" | tr -s '[:space:]' ' ' | sed 's/^ //; s/ $//' | tr ' ' "${3:- }")
     if [ -n "$value" ]; then export "$1=$value"; fi
 }
 with_uv() {
     adopt UV_DEFAULT_INDEX index-url
     adopt UV_INDEX extra-index-url
-    adopt UV_FIND_LINKS find-links
+    adopt UV_FIND_LINKS find-links ,
     # pip looks at every index for the best version; uv by default stops at the first that has the name.
     export UV_INDEX_STRATEGY="${UV_INDEX_STRATEGY:-unsafe-best-match}"
     "$venv/bin/python" -c '' 2>/dev/null || uv venv --quiet --clear --seed --python "$(command -v "$python")" "$venv"

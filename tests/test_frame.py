@@ -1,5 +1,6 @@
 """The project's own files: pins without addresses, the README's commands, the licence, the citation."""
 
+import os
 import re
 import subprocess
 
@@ -40,6 +41,9 @@ def test_the_readmes_commands_are_make_targets():
 def test_citation():
     content = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert content["version"] == __version__ and len(content["references"]) == 5
+    for reference in content["references"]:
+        names = [author.get("name") for author in reference["authors"]]
+        assert names == ["anonymous"] and reference["notes"] or not any(names), "no name that nobody bears"
     assert (ROOT / "LICENSE").read_text().lstrip().startswith("Apache License")
 
 
@@ -51,6 +55,43 @@ def test_no_machine_path_and_no_host(name):
     assert not re.search(r"/(?:work|root|home|opt|tmp)/", text) and "://" not in text.replace(
         "https://", "", 0 if name != "README.md" else 99
     )
+
+
+def test_no_file_of_the_project_names_a_machine():
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode or not done.stdout.strip():
+        pytest.skip("not a git checkout")
+    # Its own pattern, and what the tests and docstrings of fersyn.reporting.privacy make up.
+    exempt = {"tests/test_frame.py", "tests/reporting/test_privacy.py", "fersyn/reporting/privacy.py", "LICENSE"}
+    paths = re.compile(r"(?<![\w.~}])/(?:work|root|home|opt|tmp|Users|mnt|srv)/\w")
+    hosts = re.compile(r"\w+://[\w@.:-]*\w")
+    public = re.compile(r"://(?:doi\.org|arxiv\.org|github\.com|creativecommons\.org|www\.w3\.org|example\.org)$")
+    found = []
+    for name in set(done.stdout.splitlines()) - exempt:
+        try:
+            text = (ROOT / name).read_text(encoding="utf-8")
+        except (UnicodeDecodeError, FileNotFoundError):  # a picture; a file that was deleted and not yet committed
+            continue
+        found += [f"{name}: {match[0]}" for match in paths.finditer(text)]
+        found += [f"{name}: {match[0]}" for match in hosts.finditer(text) if not public.search(match[0])]
+    assert not found
+
+
+def test_setup_hands_pips_settings_to_uv(tmp_path):
+    """Find-links are joined by commas, as uv splits them; indexes by blanks."""
+    settings = {"install.find-links": r"\nwheels one\nmore", "install.extra-index-url": r"first\nsecond"}
+    cases = "".join(f"  *\"get {name}\") printf '{value}\\n'; exit 0;;\n" for name, value in settings.items())
+    for name, text in {
+        "python9": f'case "$*" in\n{cases}  *"pip config"*) exit 1;;\nesac\nexit 0\n',
+        "uv": 'echo "$UV_FIND_LINKS|$UV_INDEX" >> "$SAID"\n',
+    }.items():
+        (tmp_path / name).write_text("#!/bin/sh\n" + text)
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SAID": str(tmp_path / "said")}
+    subprocess.run(
+        ["sh", str(ROOT / "scripts/setup.sh"), str(tmp_path / "my venv"), "python9"], env=environment, check=True
+    )
+    assert set((tmp_path / "said").read_text().splitlines()) == {"wheels,one,more|first second"}
 
 
 def test_setup_refuses_an_old_python(tmp_path):

@@ -76,6 +76,12 @@ def read_ckplus(root: str | Path, consent: Iterable[str] = (), unlabelled: bool 
                 )
     if not seen:
         raise LayoutError(f"{images}: no pictures in it; expected is {LAYOUT}")
+    if not frames and single:
+        others = f", and {left_out} have no emotion file and --labelled-only is on" if left_out else ""
+        raise LayoutError(
+            f"{images}: {single} sequences hold a single frame, which may be neutral or not{others}; unpack the whole "
+            f"set, expected is {LAYOUT}"
+        )
     if not frames:
         raise LayoutError(
             f"{base}: none of the {left_out} sequences has an emotion file in {emotions.name}; leave out "

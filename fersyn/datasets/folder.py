@@ -14,6 +14,7 @@ LAYOUT = (
     f"(expression: {', '.join(EXPRESSIONS)}, or unlabelled), or use --csv FILE"
 )
 _UNLABELLED = {"unlabelled", "unlabeled", "unknown", "none"}
+_SHORT_WORDS = {"sad", "joy"}
 
 
 def read_folder(
@@ -106,7 +107,8 @@ def _from_folders(base: Path, notes: list[str]) -> list[Listed]:
         )
     # The layout is the one that more pictures follow, so that an error names the odd folder and not the others.
     fits = [[len(file.parts) > depth + 1 and _known(file.parts[depth]) for file in files] for depth in (0, 1)]
-    depth = 0 if sum(fits[0]) >= sum(fits[1]) else 1
+    # In a tie the folder beneath decides: SU01/anger/1.png is anger of a person SU01.
+    depth = 0 if sum(fits[0]) > sum(fits[1]) else 1
     for file, fit in zip(files, fits[depth], strict=True):
         if not fit:
             name = "/".join(file.parts[: min(depth + 1, len(file.parts) - 1)])
@@ -128,7 +130,13 @@ def _known(name: str) -> bool:
 
 
 def _expression(name: str) -> str | None:
-    return None if name.lower() in _UNLABELLED else parse(name)
+    if name.lower() in _UNLABELLED:
+        return None
+    # The codes of two and three letters (SU, AN) are too easily somebody's initials; 'sad' and 'joy' are words.
+    letters = re.sub(r"[\W\d_]+", "", name).lower()
+    if len(letters) <= 3 and letters not in _SHORT_WORDS:
+        raise FersynError(f"'{name}' names no expression as a folder; write the word out, as in 'anger'")
+    return parse(name)
 
 
 def _pattern(text: str | None) -> re.Pattern | None:

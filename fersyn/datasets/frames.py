@@ -1,9 +1,10 @@
 """What every reader hands on: frames (one picture with what is known of it) and the set they belong to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -50,6 +51,9 @@ class Frame:
     expression: str | None
     intensity: float
     publishable: bool
+
+    # Whether the kit draws the picture itself: an error in that is a fault of ours, and no odd picture to be skipped.
+    made_here: ClassVar[bool] = False
 
     def picture(self) -> Picture:
         """Decode (or render) the frame; raises UnreadablePhoto."""
@@ -114,6 +118,7 @@ class FrameSet:
         request: what was asked for (JSON-able, no absolute paths): a table answers to one request only.
         root: where it was read, kept in the table's hidden folder alone, so that no path of a machine gets into a
             report.
+        prepare: called once, in the process that builds the table, before frames are handed to workers.
     """
 
     dataset: str
@@ -123,3 +128,4 @@ class FrameSet:
     notes: list[str] = field(default_factory=list)
     request: dict[str, Any] = field(default_factory=dict)
     root: str = ""
+    prepare: Callable[[], None] | None = None

@@ -61,7 +61,6 @@ def read_photo(path: str | Path) -> np.ndarray:
         KeyError,
         struct.error,
         zlib.error,
-        MemoryError,
     ) as error:
         reason = (
             " ".join(str(error).split()) or type(error).__name__
@@ -75,13 +74,18 @@ def _decode(image: Image.Image, path: Path) -> np.ndarray:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise _too_large(path, width * height)
-    orientation = image.getexif().get(0x0112, 1)
     image.load()
+    # Only now: Pillow turns a TIFF upright itself while loading, swaps its size and drops the tag.
+    width, height = image.size
+    orientation = image.getexif().get(0x0112, 1)
+    most = image.getextrema()[1] if image.mode == "F" else None  # of the whole picture, not of a band
+    if most is not None and np.isnan(most):
+        most = float(np.nanmax(np.asarray(image), initial=0))
     out = np.empty((height, width, 3), np.uint8)
     rows = max(1, _BAND // max(width, 1))
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        out[top:bottom] = _to_rgb(image if rows >= height else image.crop((0, top, width, bottom)))
+        out[top:bottom] = _to_rgb(image if rows >= height else image.crop((0, top, width, bottom)), most)
     image.close()  # frees the decoded picture before a turned copy is made
     return np.ascontiguousarray(_UPRIGHT.get(orientation, lambda a: a)(out))
 
@@ -91,22 +95,22 @@ def _too_large(path: Path, pixels: int) -> UnreadablePhoto:
     return UnreadablePhoto(f"{path.name}: too large ({megapixels} megapixels, at most {most}); save a smaller copy")
 
 
-def _to_rgb(image: Image.Image) -> np.ndarray:
+def _to_rgb(image: Image.Image, most: float | None) -> np.ndarray:
+    # First, for Pillow cannot lay 16-bit or float grey with a transparent level over anything: it comes out white.
+    if image.mode.startswith("I") or image.mode == "F":
+        return np.repeat(_to_grey8(np.asarray(image), most)[..., None], 3, axis=2)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return np.asarray(Image.alpha_composite(white, rgba).convert("RGB"))
-    if image.mode.startswith("I") or image.mode == "F":
-        return np.repeat(_to_grey8(np.asarray(image), image.mode)[..., None], 3, axis=2)
     return np.asarray(image.convert("RGB"))
 
 
-def _to_grey8(values: np.ndarray, mode: str) -> np.ndarray:
-    """Bring 16-bit and float grey (which Pillow would clip at 255) to 0..255."""
+def _to_grey8(values: np.ndarray, most: float | None) -> np.ndarray:
+    """Bring 16-bit grey, or float grey whose largest value in the picture is `most`, to 0..255: Pillow would clip."""
     values = values.astype(np.float32)
-    if mode == "F":  # float pictures are written 0..1, or 0..255
-        values = values * 255 if np.nanmax(values, initial=0) <= 1 else values
-        values = np.nan_to_num(values)
+    if most is not None:  # float pictures are written 0..1, or 0..255
+        values = np.nan_to_num(values * 255 if most <= 1 else values)
     else:
         values = values / 257  # 65535 -> 255
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)

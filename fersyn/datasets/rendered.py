@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from fersyn.datasets.frames import Frame, FrameSet, Picture
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS, parse
 
-VERSION = 1  # raise it when the same parameters give another picture
+VERSION = 2  # raise it when the same parameters give another picture
 ENDS = 3  # frames kept at either end, CK+ protocol
 DRIFT = 2.5  # degrees by which the head moves during a sequence
 
@@ -30,6 +31,8 @@ class RenderedFrame(Frame):
     progress: float = 0.0  # 0 first frame of the sequence .. 1 last
     glasses: float = 0.15
     grey: bool = False
+
+    made_here: ClassVar[bool] = True
 
     def picture(self) -> Picture:
         """Render it: uint8 RGB (224, 224, 3) with landmarks (px), pose and light (degrees), glasses as truth."""
@@ -138,7 +141,14 @@ def read_rendered(
             f"{subjects} rendered people, {len(wanted)} sequences each, {len(kept)} of {sequence_length} frames of a sequence"
         ],
         request,
+        prepare=_prepare,
     )
+
+
+def _prepare() -> None:
+    from fersyn.rendering.rig import prepare_rig
+
+    prepare_rig()
 
 
 def _frame(

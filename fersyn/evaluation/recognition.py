@@ -67,6 +67,16 @@ class CrossValidation:
         return float(self.accuracy.std(ddof=1)) if len(self.accuracy) > 1 else float("nan")
 
     @property
+    def balanced_mean(self) -> float:
+        """Mean balanced accuracy over folds and seeds, 0..1."""
+        return float(self.balanced.mean())
+
+    @property
+    def balanced_deviation(self) -> float:
+        """Standard deviation of the balanced accuracy over folds and seeds (n - 1), 0..1; NaN with one."""
+        return float(self.balanced.std(ddof=1)) if len(self.balanced) > 1 else float("nan")
+
+    @property
     def names(self) -> list[str]:
         """Names of the classes."""
         return [EXPRESSIONS[label] for label in self.classes]
@@ -131,11 +141,15 @@ def cross_validate(
         device: of the CNN.
 
     Raises:
-        FersynError: fewer than two people or than two expressions, or an unknown classifier.
+        FersynError: fewer than two people or than two expressions, fewer than two folds, no epoch, no repetition, or
+            an unknown classifier.
         SubjectLeak: never, unless the folds are broken; it is checked for each.
     """
     if classifier not in ("cnn", "landmarks"):
         raise FersynError(f"classifier '{classifier}' is unknown; use 'cnn' or 'landmarks'")
+    for name, value, least in (("folds", folds, 2), ("epochs", epochs, 1), ("seeds", seeds, 1)):
+        if value < least:
+            raise FersynError(f"{name} = {value}: at least {least} is needed")
     index = usable(table.rows)
     rows = table.rows.iloc[index]
     labels = table.labels(index)

@@ -92,3 +92,25 @@ def _at_scale(image: np.ndarray, scale: float) -> list[Box]:
         )
         for r, s in zip(rectangles, scores, strict=True)
     ]
+
+
+def find_all_faces(image: np.ndarray) -> list[Box]:
+    """Return the boxes of all faces of a photograph of several people, the largest first.
+
+    `find_faces` stops at the size at which it finds any; this looks at all sizes, and where two boxes show one face keeps
+    the one that the detector is surer of.
+    """
+    long_side = max(image.shape[:2])
+    scales = {min(limit, target / long_side) for limit, target in ((1.0, FIRST_TRY), (1.0, SECOND_TRY), (2.0, LAST_TRY_UPSAMPLED))}
+    boxes = sorted((box for scale in scales for box in _at_scale(image, scale)), key=lambda box: -box.score)
+    kept: list[Box] = []
+    for box in boxes:
+        if all(_overlap(box, other) < 0.3 for other in kept):
+            kept.append(box)
+    return sorted(kept, key=lambda box: -box.area)
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Shared area over that of the smaller box."""
+    width, height = min(a.right, b.right) - max(a.left, b.left), min(a.bottom, b.bottom) - max(a.top, b.top)
+    return max(0.0, width) * max(0.0, height) / max(min(a.area, b.area), 1e-9)

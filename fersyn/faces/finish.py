@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from fersyn import splits
+from fersyn import __version__, splits
 from fersyn.datasets.frames import FrameSet
 from fersyn.faces.journal import Journal
 from fersyn.faces.worker import file_name, source_key
@@ -79,7 +79,7 @@ def finish(frame_set: FrameSet, journal: Journal, out: Path, size: int) -> FaceT
             "skipped": skipped,
             "expressions": dict(sorted(Counter(labels).items())),
         },
-        "fersyn": _version(),
+        "fersyn": __version__,
         "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "fingerprint": fingerprint(rows),
     }
@@ -140,11 +140,3 @@ def _write_previews(rows: pd.DataFrame, journal: Journal, out: Path) -> None:
     write_atomic(
         out / ".fersyn" / "previews.json", lambda path: path.write_text(json.dumps(previews), encoding="utf-8")
     )
-
-
-def _version() -> str:
-    try:
-        from fersyn import __version__
-    except ImportError:
-        return "unknown"
-    return __version__

@@ -119,10 +119,11 @@ def _one_thread_here():
     import sys
 
     import cv2
+    from threadpoolctl import threadpool_limits
 
     torch = sys.modules.get("torch")
     before = cv2.getNumThreads(), torch.get_num_threads() if torch else None
-    with _environment_of_one_thread():
+    with _environment_of_one_thread(), threadpool_limits(1):
         worker.one_thread()
         try:
             yield

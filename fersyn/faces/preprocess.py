@@ -17,7 +17,7 @@ from fersyn.faces.worker import source_key
 from fersyn.progress import Progress, say
 from fersyn.table import FaceTable
 
-VERSION = 1  # of what is done to a picture: raised when the same picture would give another face
+VERSION = 2  # of what is done to a picture: raised when the same picture would give another face
 PREVIEWS = 24
 
 
@@ -40,7 +40,8 @@ def build_table(
 
     Raises:
         TableError: `out` holds something else, or another request's table, or is being built by another process.
-        FersynError: no usable face at all; a worker was killed; wrong arguments.
+        FersynError: no usable face at all; a worker was killed; nothing can be written; out of memory; wrong
+            arguments.
     """
     out, workers = Path(out), default_workers() if workers is None else workers
     _check_arguments(frame_set, size, workers)
@@ -63,6 +64,8 @@ def build_table(
 def _run(pending: list[int], frame_set: FrameSet, journal: Journal, out: Path, size: int, workers: int) -> None:
     if not pending:
         return
+    if frame_set.prepare is not None:
+        frame_set.prepare()
     frames = frame_set.frames
     _remove_pictures({source_key(frames[i].source) for i in pending}, out)
     kept = len(frames) - len(pending)

@@ -13,9 +13,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from fersyn.datasets.frames import TRUTH, Frame, Picture
-from fersyn.errors import NoFace, UnreadablePhoto
+from fersyn.errors import FersynError, NoFace, UnreadablePhoto
 from fersyn.faces.align import Alignment
 from fersyn.faces.crop import Face, crop_face
 from fersyn.files import pixel_hash, write_atomic
@@ -43,6 +44,7 @@ def one_thread() -> None:
     """One thread a process: the pictures are the parallel thing, and sums come out the same whatever the number of
     workers.
     """
+    threadpool_limits(1)  # of the BLAS and OpenMP that are loaded already
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"  # for libraries that are loaded later on
     cv2.setNumThreads(1)
@@ -63,21 +65,35 @@ def _one(number: int, frame: Frame, preview: bool, folder: Path, size: int) -> d
         entry["stamp"] = frame.stamp()  # before reading: a file that changes meanwhile is read again next time
         picture = frame.picture()
         face = crop_face(picture.image, size)
-        name = file_name(number, frame.source)
-        data = _encode(".png", face.crop, cv2.IMWRITE_PNG_COMPRESSION, 3)
-        write_atomic(folder / name, lambda path: path.write_bytes(data))
-        entry["face"] = {"bytes": len(data), **_facts(picture, face)}
-        if preview:
-            entry["preview"] = _preview(picture.image, face, frame.source, folder)
     except (UnreadablePhoto, NoFace) as error:
         entry["reason"] = str(error)
-    except (
-        Exception
-    ) as error:  # one odd picture must not end a run of thousands: it is skipped, named, and tried again next time
+        return entry
+    except FersynError:  # a missing model, a rig that cannot be built: no picture would fare better
+        raise
+    except MemoryError:
+        raise FersynError(f"out of memory at {frame.source}; run the same command again with fewer --workers") from None
+    except Exception as error:
+        if frame.made_here:
+            raise RuntimeError(f"{frame.source} could not be drawn") from error
+        # One odd picture must not end a run of thousands: it is skipped, named, and tried again next time.
         text = " ".join(str(error).split())
         entry["reason"] = f"unexpected {type(error).__name__}: {text}"
         entry["stamp"] = None
+        return entry
+    data = _encode(".png", face.crop, cv2.IMWRITE_PNG_COMPRESSION, 3)
+    _write(folder / file_name(number, frame.source), data)
+    entry["face"] = {"bytes": len(data), **_facts(picture, face)}
+    if preview:
+        entry["preview"] = _preview(picture.image, face, frame.source, folder)
     return entry
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_atomic(path, lambda temporary: temporary.write_bytes(data))
+    except OSError as error:  # a full disk, no permission: the next picture would fare no better
+        reason = error.strerror or type(error).__name__
+        raise FersynError(f"{path}: cannot be written ({reason}); mend that and run the same command again") from None
 
 
 def file_name(number: int, source: str) -> str:
@@ -122,7 +138,7 @@ def _preview(image: np.ndarray, face: Face, source: str, folder: Path) -> dict[s
     small = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     name = f"{source_key(source)}.jpg"
     data = _encode(".jpg", small, cv2.IMWRITE_JPEG_QUALITY, 90)
-    write_atomic(folder / ".fersyn" / "previews" / name, lambda path: path.write_bytes(data))
+    _write(folder / ".fersyn" / "previews" / name, data)
     points = (face.alignment.apply_inverse(face.landmarks) + 0.5) * scale - 0.5
     box = (np.array(face.box[:4]) + 0.5) * scale - 0.5
     return {"preview": name, "box": np.round(box, 2).tolist(), "landmarks": np.round(points, 2).tolist()}

@@ -14,14 +14,17 @@ FARS = (0.01, 0.001)
 
 
 def landmark_error_table(table, error: np.ndarray | None) -> Table | Note:
-    """Mean, median and worst error (N, 68) in %, by part of the face; a sentence where no truth is known."""
+    """Mean, median and worst error (N, 68) in %, of the independent points, of all, and by part of the face; a sentence
+    where no truth is known.
+    """
     if error is None:
         return Note(
             f"The set *{table.info['dataset']}* brings no true landmark positions: "
             "only faces that the kit renders itself do. "
             "So this page cannot say how far dlib's landmarks are off here; look at the drawn ones above."
         )
-    parts = {"all 68": range(68), **errors_of.GROUPS}
+    edges = errors_of.INDEPENDENT
+    parts = {f"eyes and inner lips ({len(edges)}, independent)": edges, "all 68": range(68), **errors_of.GROUPS}
     lines = []
     for name, points in parts.items():
         own = error[:, list(points)]
@@ -121,7 +124,8 @@ def recognition_numbers(test: CrossValidation) -> dict:
         "classifier": test.name,
         "accuracy": test.mean,
         "deviation": test.deviation,
-        "balanced": float(test.balanced.mean()),
+        "balanced": test.balanced_mean,
+        "balanced_deviation": test.balanced_deviation,
         "chance": test.chance,
         "each": test.accuracy.tolist(),
         "people": test.people,
@@ -144,7 +148,7 @@ def recognition_table(tests: list[CrossValidation], cnn_people: int) -> Table | 
     for test in tests:
         spread = f" ± {100 * test.deviation:.1f}" if test.deviation == test.deviation else ""
         runs = f"{len(test.accuracy)} runs on {test.people} people, {test.faces} faces"
-        lines.append((test.name, f"{100 * test.mean:.1f}{spread} %", f"{100 * test.balanced.mean():.1f} %", runs))
+        lines.append((test.name, f"{100 * test.mean:.1f}{spread} %", f"{100 * test.balanced_mean:.1f} %", runs))
     if len(tests) == 1:
         lines.append(
             (

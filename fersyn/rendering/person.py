@@ -64,11 +64,6 @@ class Person:
     lids: float  # how far the lids hang at rest, of ARKit's eyeBlink
     texture_seed: int
 
-    @property
-    def name(self) -> str:
-        """Subject name in a face table, e.g. R0-0007."""
-        return f"R{self.seed}-{self.index:04d}"
-
     def rng(self, purpose: int) -> np.random.Generator:
         """A generator of one's own for one purpose, so that adding a feature does not redraw the others."""
         return np.random.default_rng([self.texture_seed, purpose])
@@ -76,7 +71,9 @@ class Person:
 
 @lru_cache(maxsize=4)
 def draw_person(seed: int, index: int, glasses: float = 0.15) -> Person:
-    """Person `index` of the population `seed`; the same on every machine and in any order.
+    """Person `index` of the population `seed`, the same whoever was drawn before.
+
+    The shape is rounded to whole micrometres, below which one BLAS differs from another.
 
     Args:
         seed, index: non-negative integers.
@@ -123,7 +120,7 @@ def draw_person(seed: int, index: int, glasses: float = 0.15) -> Person:
     lids = float(rng.uniform(0.05, 0.16))
     texture_seed = int(rng.integers(2**62))
     wears = bool(np.random.default_rng([seed, index, 1]).random() < glasses)
-    rest = rig.rest(ancestry, phenotypes, changes)
+    rest = np.round(rig.rest(ancestry, phenotypes, changes), 3) + 0.0
     return Person(seed, index, rest, age, gender, skin, melanin, hair, style, iris, wears, beard, lids, texture_seed)
 
 

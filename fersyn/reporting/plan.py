@@ -11,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from fersyn.errors import FersynError
-from fersyn.reporting import profiles, project, sources
+from fersyn.reporting import profiles, project, provenance, sources
 
 # What a run of a notebook leaves beside its name, and what it leaves instead when it fails.
 SUFFIXES = (".ipynb", ".html", "-code.html", ".json")
 FAILED_SUFFIXES = (".failed.ipynb", ".failed.html", ".failed.json")
+# Packages whose update may change a face table.
+TABLE_PACKAGES = ("dlib-bin", "opencv-python-headless", "anny", "openpeople")
 
 
 @dataclass(frozen=True)
 class TableJob:
     """A face table to build: ``fersyn data <command>``.
 
-    ``key`` names code and request together, ``sources`` the state of the files that the arguments point to.
+    ``key`` names code, packages and request together, ``sources`` the state of the files that the arguments point to.
     """
 
     command: str
@@ -64,7 +66,9 @@ def notebooks(folder: Path) -> list[Path]:
 def table_job(arguments: list[str]) -> TableJob:
     """The job for one line of a profile's ``tables``."""
     code = sources.table_digest(arguments[0])
-    key = hashlib.sha256(json.dumps([code, arguments]).encode()).hexdigest()[:16]
+    installed = provenance.versions(TABLE_PACKAGES)
+    packages = [installed.get(name) for name in TABLE_PACKAGES]
+    key = hashlib.sha256(json.dumps([code, packages, arguments]).encode()).hexdigest()[:16]
     # A path in a profile may begin with ~, which no shell expands inside quotes.
     words = [str(Path(word).expanduser()) if word.startswith("~") else word for word in arguments]
     paths = [Path(word) for word in words[1:] if Path(word).exists()]
@@ -85,11 +89,12 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
         folder: the project's folder.
 
     Raises:
-        FersynError: unknown profile or parameter, or ``only`` that fits nothing.
+        FersynError: unknown profile or parameter, no tables where notebooks need one, or ``only`` that fits nothing.
     """
     folder = folder or project.root()
     books = notebooks(folder)
     chosen = profiles.load(profile, profiles.parse_settings(list(settings), books), folder)
+    profiles.check(chosen, books)
     runs: dict[str, NotebookJob] = {}
     for book in books:
         own, code = profiles.taken(book, chosen.parameters), sources.notebook_digest(book)
@@ -100,6 +105,11 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
                 runs[f"{book.stem}-{name}"] = NotebookJob(relative, parameters, [name], code)
         else:
             runs[book.stem] = NotebookJob(relative, own, list(chosen.tables), code)
+    if not runs:
+        raise FersynError(
+            f"profiles/{profile}.yaml names no tables, and every notebook needs one; add lines such as "
+            "`tables:` and below it `  mine: folder photos`"
+        )
     wanted = {name: run for name, run in runs.items() if not only or any(part in name for part in only)}
     if not wanted:
         raise FersynError(f"--only {' '.join(only)}: no such notebook run; there are: {', '.join(runs)}")

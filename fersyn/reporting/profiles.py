@@ -84,6 +84,17 @@ def taken(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name in own}
 
 
+def check(profile: Profile, notebooks: list[Path]) -> None:
+    """Raises FersynError, naming them, if the profile has parameters that no notebook declares (misspelt ones)."""
+    known = sorted({name for notebook in notebooks for name in declared(notebook)})
+    unknown = sorted(set(profile.parameters) - set(known))
+    if unknown:
+        raise FersynError(
+            f"profiles/{profile.name}.yaml: no notebook has a parameter `{'`, `'.join(unknown)}`; there are: "
+            f"{', '.join(known)}"
+        )
+
+
 def parse_settings(settings: list[str], notebooks: list[Path]) -> dict[str, Any]:
     """``["folds=5", "private=true"]`` as parameters, values read as YAML.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fersyn.errors import FersynError
+from fersyn.files import locked
 from fersyn.reporting import project
 from fersyn.reporting.plan import plan
 
@@ -15,18 +16,18 @@ from fersyn.reporting.plan import plan
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Holds a lock that dies with this process. Snakemake's own outlives a killed run and wants ``--unlock``."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: no lock
-        yield
-        return
     (folder / ".snakemake").mkdir(exist_ok=True)
-    with open(folder / ".snakemake" / "fersyn.lock", "w", encoding="utf-8") as file:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            stack.enter_context(locked(folder / ".snakemake" / "fersyn.lock"))
+        except BlockingIOError:
             raise FersynError("another report is being made in this folder; wait for it to end, or stop it") from None
         yield
+
+
+def _failures(folder: Path) -> dict[Path, int]:
+    """The pages that failed notebooks have left, with their times."""
+    return {file: file.stat().st_mtime_ns for file in sorted(folder.glob("*.failed.html"))}
 
 
 def report(
@@ -54,7 +55,7 @@ def report(
     folder = project.root()
     if not (folder / "Snakefile").is_file():
         raise FersynError("no Snakefile here; run `fersyn report` inside the folder of the project")
-    chosen = plan(profile, list(settings), only, folder)  # wrong names end here, with a plain message
+    plan(profile, list(settings), only, folder)  # wrong names end here, with a plain message
     config = [f"profile={profile}"]
     if settings:
         config.append(f"set={';'.join(settings)}")
@@ -69,17 +70,17 @@ def report(
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.getenv("PYTHONPATH")]))}
     index = folder / "reports" / profile / "index.html"
     before = index.stat().st_mtime_ns if index.is_file() else None
+    stale = _failures(index.parent)
     with _alone(folder):
         code = subprocess.run(command, env=environment).returncode
     if dry_run:
         return code
     if code:
-        failed = sorted((folder / "reports" / profile).glob("*.failed.html"))
-        runs = [file for file in failed if file.name.removesuffix(".failed.html") in chosen.runs]
-        for file in runs:
+        failed = [file for file, time in _failures(index.parent).items() if stale.get(file) != time]
+        for file in failed:
             name = file.name.removesuffix(".failed.html")
             print(f"fersyn: notebook {name} failed; traceback: {file.relative_to(folder)}", file=sys.stderr)
-        if not runs:
+        if not failed:
             print("fersyn: the report is not complete; see the messages above", file=sys.stderr)
     if index.is_file():
         same = " (nothing to do)" if not code and index.stat().st_mtime_ns == before else ""

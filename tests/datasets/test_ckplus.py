@@ -127,6 +127,16 @@ def test_only_unlabelled_sequences_left_out(tree):
         read_ckplus(tree, unlabelled=False)
 
 
+def test_single_frames_alone_are_named_as_the_reason(tree):
+    for sequence in (tree / "cohn-kanade-images").glob("*/*"):
+        for file in sorted(sequence.glob("*.png"))[1:]:
+            file.unlink()
+    with pytest.raises(LayoutError, match="5 sequences hold a single frame, which may be neutral or not; unpack"):
+        read_ckplus(tree)
+    with pytest.raises(LayoutError, match="4 sequences hold a single frame.*, and 1 have no emotion file"):
+        read_ckplus(tree, unlabelled=False)
+
+
 @pytest.mark.parametrize("text", ["happy", "", "8.0", "2.5", "nan", "inf"])
 def test_a_damaged_emotion_file_is_named(tree, text):
     file = tree / "Emotion/S005/001/S005_001_00000011_emotion.txt"

@@ -47,6 +47,24 @@ def test_subject_folders(photo, tmp_path):
     assert frame_set.notes == []
 
 
+def test_a_subject_that_looks_like_an_expression_is_no_expression(photo, tmp_path):
+    for name in ("SU01/anger/1.png", "AN02/sad/1.png"):
+        photo(f"codes/{name}")
+    assert told(read_folder(tmp_path / "codes")) == [
+        ("AN02/sad/1.png", "AN02", "sadness"),
+        ("SU01/anger/1.png", "SU01", "anger"),
+    ]
+    for name in ("Joy/anger/1.png", "Joy/sad/1.png"):  # a tie: both levels read as expressions
+        photo(f"names/{name}")
+    assert {(f.subject, f.expression) for f in read_folder(tmp_path / "names").frames} == {
+        ("Joy", "anger"),
+        ("Joy", "sadness"),
+    }
+    photo("short/an/1.png")
+    with pytest.raises(LayoutError, match="short/an: the folder is named after no expression"):
+        read_folder(tmp_path / "short")
+
+
 def test_subject_from_a_pattern(photo, tmp_path):
     for name in ("sad/anna_1.jpg", "sad/anna_2.jpg", "sad/ben_1.jpg"):
         photo(name)

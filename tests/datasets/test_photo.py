@@ -53,6 +53,31 @@ def test_16_bit_is_scaled_not_clipped(tmp_path):
         np.testing.assert_allclose(out[0, :, 0], np.linspace(0, 255, 60), atol=0.6)
 
 
+def test_16_bit_grey_with_a_transparent_level_is_not_white(tmp_path):
+    import struct
+    import zlib
+
+    values = np.linspace(0, 65535, 60).astype(np.uint16)[None].repeat(40, 0)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    chunk = b"tRNS" + struct.pack(">H", 0)
+    at = whole.index(b"IDAT") - 4
+    chunk = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "a.png").write_bytes(whole[:at] + chunk + whole[at:])
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode.startswith("I") and "transparency" in image.info
+    np.testing.assert_allclose(read_photo(tmp_path / "a.png")[0, :, 0], np.linspace(0, 255, 60), atol=0.6)
+
+
+@pytest.mark.parametrize("most", [1.0, 255.0])
+def test_float_grey_is_scaled_once_for_the_whole_picture(tmp_path, monkeypatch, most):
+    values = np.linspace(0, most, 40, dtype=np.float32)[:, None].repeat(60, 1)
+    values[:8] *= 0.01  # dark bands, whose own largest value would call for another scale
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    monkeypatch.setattr(photo, "_BAND", 3 * 60)
+    np.testing.assert_allclose(read_photo(tmp_path / "a.tif")[..., 0], values * (255 / most), atol=0.6)
+
+
 def test_16_bit_colour(gradient, tmp_path):
     import cv2
 
@@ -79,18 +104,25 @@ def test_grey_and_one_bit(gradient, save, tmp_path):
     assert set(np.unique(read_photo(tmp_path / "bit.png"))) == {0, 255}
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation(gradient, tmp_path, orientation):
-    """Against Pillow's own way of turning."""
-    from PIL import ImageOps
+def turned(image: np.ndarray, orientation: int) -> np.ndarray:
+    """What a viewer shows of pixels stored as `image`: TIFF 6.0's table of where row 0 and column 0 belong."""
+    transposed = image.swapaxes(0, 1) if orientation >= 5 else image
+    rows, columns = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}[
+        orientation
+    ]
+    return transposed[::rows, ::columns]
 
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.webp", "a.jpg"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(gradient, tmp_path, orientation, name):
     image = Image.fromarray(gradient)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    image.save(tmp_path / "a.png", exif=exif)
-    with Image.open(tmp_path / "a.png") as again:
-        upright = np.asarray(ImageOps.exif_transpose(again))
-    assert (read_photo(tmp_path / "a.png") == upright).all()
+    image.save(tmp_path / name, exif=exif, **({"lossless": True} if name.endswith("webp") else {}))
+    found, wanted = read_photo(tmp_path / name).astype(int), turned(gradient, orientation)
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, atol=20 if name.endswith("jpg") else 0)
 
 
 def test_large_pictures_are_converted_band_by_band(gradient, save, tmp_path, monkeypatch):

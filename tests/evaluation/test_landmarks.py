@@ -28,6 +28,15 @@ def test_groups_cover_all_points_once():
     assert landmarks.by_group(error)["jaw"] == 8
 
 
+def test_independent_points_are_those_that_the_mesh_pins_to_a_rim():
+    pytest.importorskip("embreex")
+    from fersyn.rendering import landmarks as mesh
+    from fersyn.rendering.parts import rims
+
+    on_rims = np.isin(mesh.weights()[0], np.concatenate(list(rims().values()))).all(1)
+    assert set(np.flatnonzero(on_rims)) == set(landmarks.INDEPENDENT) and len(landmarks.INDEPENDENT) == 22
+
+
 def test_shapes_must_fit(truth):
     with pytest.raises(ValueError, match="differ in shape"):
         landmarks.errors(truth[:2], truth)

@@ -53,6 +53,8 @@ def test_the_cnn_learns_an_easy_set_on_new_people():
 def test_the_landmark_classifier_too_and_over_seeds():
     found = recognition.cross_validate(toy_table(), folds=3, seeds=2, classifier="landmarks")
     assert found.accuracy.shape == (6,) and found.mean > 0.8 and found.deviation >= 0 and not found.losses
+    assert found.balanced_mean == pytest.approx(found.balanced.mean())
+    assert found.balanced_deviation == pytest.approx(np.std(found.balanced, ddof=1))
 
 
 def test_the_same_seed_gives_the_same_result():
@@ -93,4 +95,11 @@ def test_wrong_arguments():
         recognition.cross_validate(toy_table(2), classifier="forest")
     with pytest.raises(FersynError, match="1 people"):
         recognition.cross_validate(toy_table(1))
+    for wrong, message in (
+        ({"seeds": 0}, "seeds = 0: at least 1"),
+        ({"epochs": 0}, "epochs = 0"),
+        ({"folds": 1}, "folds = 1: at least 2"),
+    ):
+        with pytest.raises(FersynError, match=message):
+            recognition.cross_validate(toy_table(4), **wrong)
     assert not recognition.possible(toy_table(1).rows) and recognition.possible(toy_table(2).rows)

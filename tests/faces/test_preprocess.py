@@ -18,7 +18,8 @@ from PIL import Image
 from fersyn.datasets.folder import read_folder
 from fersyn.datasets.frames import Frame, FrameSet, Picture
 from fersyn.errors import FersynError, TableError
-from fersyn.faces import preprocess
+from fersyn.faces import preprocess, worker
+from fersyn.faces.claim import PICTURE
 from fersyn.faces.journal import Journal
 from fersyn.faces.preprocess import build_table
 from fersyn.faces.worker import file_name, source_key
@@ -114,16 +115,16 @@ def test_a_folder_in_which_nothing_was_found_is_free_for_another_request(photos,
 
 @dataclass(frozen=True)
 class _Made(Frame):
-    """A frame with known truth, or one that breaks."""
+    """A frame with known truth, or one that breaks with that error."""
 
     image: bytes = b""
     shape: tuple = ()
     truth: tuple = ()
-    breaks: bool = False
+    breaks: type | None = None
 
     def picture(self):
         if self.breaks:
-            raise ZeroDivisionError("a fault\nin the source")
+            raise self.breaks("a fault\nin the source")
         return Picture(np.frombuffer(self.image, np.uint8).reshape(self.shape), dict(self.truth))
 
     def stamp(self):
@@ -155,11 +156,49 @@ def test_truth_goes_along_in_px_of_the_crop(portrait, tmp_path):
 
 
 def test_an_unexpected_fault_in_one_picture_skips_it_and_is_tried_again(portrait, tmp_path):
-    frames = [made(portrait, 0), made(portrait, 1, breaks=True)]
+    frames = [made(portrait, 0), made(portrait, 1, breaks=ZeroDivisionError)]
     table = build_table(FrameSet("made", frames, "", ""), tmp_path / "t", workers=0)
     assert reasons(table) == {"s/1": "unexpected ZeroDivisionError: a fault in the source"}
     table = build_table(FrameSet("made", [frames[0], made(portrait, 1)], "", ""), tmp_path / "t", workers=0)
     assert len(table) == 2 and len(table.skipped) == 0
+
+
+class _Drawn(_Made):
+    made_here = True
+
+
+def test_a_fault_in_what_the_kit_draws_itself_ends_the_run(portrait, tmp_path):
+    frame = _Drawn(**vars(made(portrait, 1, breaks=ZeroDivisionError)))
+    with pytest.raises(RuntimeError, match="s/1 could not be drawn"):
+        build_table(FrameSet("made", [made(portrait, 0), frame], "", ""), tmp_path / "t", workers=0)
+
+
+@pytest.mark.parametrize(
+    "error, message",
+    [(MemoryError, "out of memory at s/1; run the same command again with fewer --workers"), (FersynError, "a fault")],
+)
+def test_what_is_no_fault_of_the_picture_ends_the_run(portrait, tmp_path, error, message):
+    frames = [made(portrait, 0), made(portrait, 1, breaks=error)]
+    with pytest.raises(FersynError, match=message):
+        build_table(FrameSet("made", frames, "", ""), tmp_path / "t", workers=0)
+
+
+@pytest.mark.parametrize("victim", ["images", "previews"])
+def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(photos, tmp_path, monkeypatch, victim):
+    real, left = worker.write_atomic, [3]
+
+    def full(path, write):
+        left[0] -= path.parent.name == victim
+        if left[0] < 0:
+            raise OSError(28, "No space left on device")
+        return real(path, write)
+
+    monkeypatch.setattr(worker, "write_atomic", full)
+    with pytest.raises(FersynError, match=f"{victim}.*: cannot be written .No space left on device.; mend that and"):
+        build_table(read_folder(photos), tmp_path / "t", workers=0)
+    monkeypatch.undo()
+    table = build_table(read_folder(photos), tmp_path / "t", workers=0)
+    assert len(table) == 8 and len(table.skipped) == 0
 
 
 # ---- the same whatever the workers, and only what is new ------------------------------------------------------------
@@ -172,6 +211,33 @@ def test_two_workers_give_the_fingerprint_of_one(people_frames, small_table, tmp
     for name in one.rows["file_name"]:
         assert (one.path / name).read_bytes() == (two.path / name).read_bytes()
     assert (one.path / "splits/holdout.csv").read_bytes() == (two.path / "splits/holdout.csv").read_bytes()
+
+
+def test_rendered_people_are_the_same_with_two_workers(tmp_path):
+    from fersyn.datasets.rendered import read_rendered
+
+    one, two = (
+        build_table(read_rendered(1, expressions=("happiness",)), tmp_path / str(n), workers=n).fingerprint
+        for n in (1, 2)
+    )
+    assert one == two
+
+
+def test_a_set_is_prepared_once_and_only_if_there_is_something_to_do(photos, tmp_path):
+    calls = []
+    frame_set = replace(read_folder(photos), prepare=lambda: calls.append(1))
+    build_table(frame_set, tmp_path / "t", workers=2)
+    build_table(frame_set, tmp_path / "t", workers=2)
+    assert calls == [1]
+
+
+def test_no_worker_besides_this_process_leaves_its_threads_as_they_were(photos, tmp_path):
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    with threadpool_limits(2):
+        before = [pool["num_threads"] for pool in threadpool_info()]
+        build_table(read_folder(photos), tmp_path / "t", workers=0)
+        assert [pool["num_threads"] for pool in threadpool_info()][: len(before)] == before
 
 
 def test_again_with_nothing_new_does_nothing(photos, tmp_path, capsys, monkeypatch):
@@ -262,6 +328,40 @@ def test_foreign_folders_and_files_are_left_alone(photos, tmp_path):
             build_table(read_folder(photos), tmp_path / "mine", workers=0, overwrite=overwrite)
     with pytest.raises(TableError, match="is a file; name a folder"):
         build_table(read_folder(photos), tmp_path / "mine" / "thesis.txt", workers=0)
+
+
+def test_a_folder_of_a_run_that_was_killed_at_once_may_be_used(photos, tmp_path):
+    (tmp_path / "t" / ".fersyn").mkdir(parents=True)
+    assert len(build_table(read_folder(photos), tmp_path / "t", workers=0)) == 8
+
+
+def test_a_kill_while_overwriting_leaves_a_folder_that_is_still_a_tables(photos, tmp_path, monkeypatch):
+    from fersyn.faces import claim
+
+    build_table(read_folder(photos), tmp_path / "t", workers=0)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(claim, "write_atomic", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        build_table(read_folder(photos), tmp_path / "t", size=64, workers=0, overwrite=True)
+    assert build_table(read_folder(photos), tmp_path / "t", size=64, workers=0, overwrite=True).size == 64
+
+
+def test_a_place_that_cannot_be_written_is_named(photos, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(
+        TableError, match=r"file/t cannot be written \(Not a directory\); name another folder with --out"
+    ):
+        build_table(read_folder(photos), tmp_path / "file" / "t", workers=0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no advisory locks there")
+def test_a_file_system_without_locks_does_without(photos, tmp_path, monkeypatch):
+    import fcntl
+
+    def none(*arguments):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    assert len(build_table(read_folder(photos), tmp_path / "t", workers=0)) == 8
 
 
 def test_wrong_arguments(photos, tmp_path):
@@ -431,3 +531,5 @@ def test_file_names_are_safe_and_tell_sources_apart():
     assert name.isascii() and "-valx-" in name and "testx" in name  # Hugging Face would take val and test for splits
     assert file_name(0, "a b.png") != file_name(0, "a-b.png")
     assert len(file_name(0, "x" * 500)) < 120
+    for number in (0, 1_234_567):  # the seventh digit is no reason to lose sight of a picture
+        assert PICTURE.match(file_name(number, "a.png").removeprefix("images/"))[1] == source_key("a.png")

@@ -122,6 +122,16 @@ def test_checks_say_why_there_is_nothing(small_table):
     assert "fewer than two people" in checks.recognition_table([], 20).text and checks.recognition_figures([]) == []
 
 
+def test_the_independent_landmarks_have_a_line_of_their_own(small_table):
+    from fersyn.evaluation.landmarks import INDEPENDENT
+
+    error = np.full((2, 68), 6.0)
+    error[:, INDEPENDENT] = 3.0
+    page = checks.landmark_error_table(small_table, error)._repr_html_()
+    line = page[page.index("eyes and inner lips (22, independent)") :]
+    assert line.index("3.0") < line.index("all 68")
+
+
 def test_too_few_pairs_are_named():
     who = identity.IdentityCheck(0.9, np.array([0.2, 0.3]), np.full(50, 0.8), 5, 10)
     page = checks.identity_table(who)._repr_html_()

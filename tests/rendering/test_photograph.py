@@ -86,6 +86,24 @@ def test_age_deepens_the_resting_face():
     assert depth[1] > 2 * depth[0]
 
 
+@pytest.mark.parametrize(
+    ("gaze", "wanted"),
+    [
+        ((0.0, -0.1), {"eyeLookDownLeft": 0.55, "eyeLookDownRight": 0.55}),
+        ((0.0, 0.1), {"eyeLookDownLeft": 0.35, "eyeLookDownRight": 0.35}),
+        ((0.0, 0.6), {"eyeLookUpLeft": 0.15, "eyeLookUpRight": 0.15}),
+        ((0.2, 0.0), {"eyeLookDownLeft": 0.45, "eyeLookDownRight": 0.45, "eyeLookOutLeft": 0.2, "eyeLookInRight": 0.2}),
+    ],
+)
+def test_the_scenes_gaze_adds_to_the_displays_own(scene, gaze, wanted):
+    from dataclasses import replace
+
+    sad = {"eyeLookDownLeft": 0.45, "eyeLookDownRight": 0.45, "mouthFrownLeft": 1.0}
+    both = photograph._with_gaze(sad, replace(scene, gaze=np.array(gaze)))
+    assert both.pop("mouthFrownLeft") == 1.0
+    assert {name: value for name, value in both.items() if value} == pytest.approx(wanted)
+
+
 def test_camera_projects_where_its_rays_go(scene):
     camera = Camera(scene, np.array([0.0, -20.0, -28.0]))
     rays = camera.rays(64).reshape(64, 64, 3)

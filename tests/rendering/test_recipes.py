@@ -39,6 +39,11 @@ def test_displays_show_the_prototype_of_emfacs(expression, units):
         assert units <= {ACTION_UNITS.get(name) for name in names}
 
 
+def test_every_action_of_a_recipe_has_its_action_unit():
+    used = {name for recipe in RECIPES.values() for part in (recipe.actions, *recipe.variants) for name in part}
+    assert used <= set(ACTION_UNITS)
+
+
 def test_contempt_is_one_sided():
     for seed in range(10):
         names = display("contempt", np.random.default_rng(seed))

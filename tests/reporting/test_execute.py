@@ -1,6 +1,7 @@
 """Real kernels: a few seconds each."""
 
 import json
+import os
 import re
 
 import nbformat
@@ -59,8 +60,11 @@ def test_a_kernel_that_does_not_start_is_started_once_more(make_notebook, tmp_pa
 
     monkeypatch.setattr(papermill, "execute_notebook", unlucky)
     book = make_notebook("results = ''", "print('here')")
+    monkeypatch.setenv("IPYTHONDIR", "mine")
+    monkeypatch.delenv("JUPYTER_RUNTIME_DIR", raising=False)
     assert "here" in nbformat.writes(execute.run_cells(book, {}))
     assert len(calls) == 2 and "once more" in capsys.readouterr().err
+    assert os.environ["IPYTHONDIR"] == "mine" and "JUPYTER_RUNTIME_DIR" not in os.environ
 
 
 def test_a_kernel_that_never_starts_leaves_a_page(make_notebook, tmp_path, monkeypatch):

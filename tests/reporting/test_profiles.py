@@ -89,6 +89,24 @@ def test_plan():
         plan("laptop", only=["99"])
 
 
+def test_a_profile_without_tables_is_told_so(tmp_path, make_notebook):
+    make_notebook("table = ''\nseed = 0", folder=tmp_path / "notebooks")
+    with pytest.raises(
+        FersynError, match="profiles/mine.yaml names no tables, and every notebook needs one; add lines"
+    ):
+        plan("mine", folder=write(tmp_path, "seed: 1\n"))
+
+
+def test_a_tables_key_changes_with_the_packages_that_make_it(monkeypatch):
+    from fersyn.reporting import plan as planning
+
+    before = planning.table_job(["openpeople"]).key
+    assert planning.table_job(["openpeople"]).key == before
+    real = planning.provenance.versions
+    monkeypatch.setattr(planning.provenance, "versions", lambda packages: {**real(packages), "dlib-bin": "0.0"})
+    assert planning.table_job(["openpeople"]).key != before
+
+
 def test_a_tables_key_changes_with_its_arguments(tmp_path):
     from fersyn.reporting.plan import table_job
 

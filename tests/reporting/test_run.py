@@ -47,10 +47,12 @@ def test_report_reruns_only_what_changed_and_survives_a_failure(small_project, c
     assert made(small_project) == first, "a second call does nothing"
     assert "nothing to do" in capfd.readouterr().out
 
+    (small_project / "reports" / "tiny" / "01_one.failed.html").write_text("of last week")
     assert report("tiny", cores=2, settings=["m=13"]) != 0
     after = made(small_project)
     said = capfd.readouterr()
     assert "notebook 02_two failed; traceback: reports/tiny/02_two.failed.html" in said.err
+    assert "01_one failed" not in said.err, "a failure of an earlier run"
     assert after["01_one.html"] == first["01_one.html"], "the other notebook does not depend on m"
     assert "02_two.html" not in after and "02_two.failed.html" in after
     index = (small_project / "reports" / "tiny" / "index.html").read_text()
@@ -74,6 +76,12 @@ def test_wrong_names_are_refused_before_anything_runs(small_project):
         report("huge")
     with pytest.raises(FersynError, match="no notebook has a parameter `k`"):
         report("tiny", settings=["k=1"])
+    (small_project / "profiles" / "tiny.yaml").write_text("n: 1\nepoch: 3\n")
+    with pytest.raises(
+        FersynError, match="profiles/tiny.yaml: no notebook has a parameter `epoch`; there are: m, n, res"
+    ):
+        report("tiny")
+    (small_project / "profiles" / "tiny.yaml").write_text("n: 1\n")
     with pytest.raises(FersynError, match="no such notebook run"):
         report("tiny", only=["07"])
     assert not (small_project / "reports").exists()
@@ -97,21 +105,84 @@ def test_the_real_snakefile_plans_every_profile():
             assert rule in done.stdout + done.stderr
 
 
-def test_tables_are_overwritten_only_when_code_or_request_changed(tmp_path, monkeypatch):
+@pytest.fixture
+def fake_build(tmp_path, monkeypatch):
+    """Calls tables.build with `fersyn data` replaced; returns whether the run found an older table in its folder."""
     from fersyn.reporting import tables
 
-    calls = []
+    found, commands = [], []
 
-    def fake(command, **options):
-        out = Path(command[command.index("--out") + 1])
-        out.mkdir(exist_ok=True)
-        (out / "table.json").write_text(json.dumps({"fingerprint": "f"}))
-        calls.append("--overwrite" in command)
-        return subprocess.CompletedProcess(command, 0)
+    def build(key, code=0):
+        def run(command, **options):
+            out = Path(command[command.index("--out") + 1])
+            found.append((out / "table.json").is_file())
+            commands.append(command)
+            (out / ".fersyn").mkdir(parents=True, exist_ok=True)
+            (out / ".fersyn" / "request.json").write_text("{}")
+            if code == 0:
+                (out / "table.json").write_text(json.dumps({"fingerprint": key}))
+            return subprocess.CompletedProcess(command, code)
 
-    monkeypatch.setattr(tables.subprocess, "run", fake)
-    stamp = tmp_path / "t.fingerprint.json"
-    for key in ("one", "one", "two", "two"):
-        assert tables.build(tmp_path / "t", stamp, key, ["folder", "x"]) == 0
-    assert calls == [False, False, True, False]
-    assert json.loads(stamp.read_text()) == {"fingerprint": "f"}
+        monkeypatch.setattr(tables.subprocess, "run", run)
+        assert tables.build(tmp_path / "t", tmp_path / "t.fingerprint.json", key, ["folder", "x"], 3) == code
+        assert commands[-1][-2:] == ["--workers", "3"]
+        return found[-1]
+
+    return build
+
+
+def test_tables_are_built_anew_only_when_code_or_request_changed(fake_build, tmp_path):
+    assert [fake_build(key) for key in ("one", "one", "two", "two")] == [False, True, False, True]
+    assert json.loads((tmp_path / "t.fingerprint.json").read_text()) == {"fingerprint": "two"}
+
+
+def test_a_failed_run_leaves_no_table_of_older_code_under_the_new_key(fake_build):
+    fake_build("one")
+    assert fake_build("two", code=1) is False  # the old table went before the run began
+    assert fake_build("two") is False
+    assert fake_build("two") is True
+
+
+def test_a_table_that_is_being_built_is_not_deleted(fake_build, tmp_path):
+    from fersyn.files import locked
+    from fersyn.reporting import tables
+
+    fake_build("one")
+    with locked(tmp_path / "t" / ".fersyn" / "lock"):
+        assert tables.build(tmp_path / "t", tmp_path / "t.fingerprint.json", "two", ["folder", "x"], 1) == 2
+    assert (tmp_path / "t" / "table.json").is_file()
+
+
+def test_without_cores_the_snakefile_plans_all_the_same(tmp_path):
+    """As on a cluster, where a number of jobs is given in place of --cores."""
+    (tmp_path / "profiles").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_CORES, str(ROOT / "Snakefile")], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 1
+
+
+# Runs the Snakefile's own function with a workflow that raises as Snakemake's does.
+_WITHOUT_CORES = """
+import re, sys
+from fersyn.reporting import provenance
+class workflow:
+    @property
+    def cores(self):
+        raise RuntimeError("Workflow requires a total number of cores to be defined")
+workflow = workflow()
+exec(re.search(r"^def cores.*?(?=^\\S)", open(sys.argv[1]).read().replace("def cores", "\\ndef cores"), re.M | re.S)[0])
+print(cores())
+"""
+
+
+def test_a_file_system_without_locks_does_without(small_project, monkeypatch):
+    import fcntl
+
+    def none(*arguments):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with _alone(small_project):
+        pass

@@ -1,0 +1,150 @@
+"""Variation of pairs, alike on source and target, so that what was learnt on few or rendered people holds on
+photographs. [ours]
+
+Mirror image, small turn, scale and shift (the landmarks go along), brightness, contrast, colour, gamma, loss of colour
+and blur. All is drawn on the CPU from a numpy generator, so that a batch is the same on every device (up to rounding).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fersyn.faces.landmarks import MIRROR
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What happens to each of N pairs; made by `draw`. All fields are float64 (N,) but `gain` (N, 3).
+
+    Attributes:
+        mirror, grey, moved: 0 or 1.
+        turn: radians. scale: factor. shift_x, shift_y: parts of the side.
+        brightness: added to values in 0..1. contrast, saturation, gain: factors. gamma: exponent.
+        blur: standard deviation, part of the side; 0 none.
+    """
+
+    mirror: np.ndarray
+    moved: np.ndarray
+    turn: np.ndarray
+    scale: np.ndarray
+    shift_x: np.ndarray
+    shift_y: np.ndarray
+    brightness: np.ndarray
+    contrast: np.ndarray
+    saturation: np.ndarray
+    gain: np.ndarray
+    gamma: np.ndarray
+    grey: np.ndarray
+    blur: np.ndarray
+
+    def part(self, chosen: slice) -> "Variation":
+        """Return the variation of some of the pairs."""
+        return Variation(**{name: value[chosen] for name, value in vars(self).items()})
+
+
+def draw(count: int, strength: float, random: np.random.Generator) -> Variation:
+    """Draw a variation for `count` pairs; `strength` in 0..1 scales every range (mirror images: half of the pairs)."""
+    a = float(strength)
+
+    def around(spread: float, *more: int) -> np.ndarray:
+        return a * spread * random.uniform(-1, 1, (count, *more))
+
+    def happens(chance: float) -> np.ndarray:
+        return (random.uniform(size=count) < chance).astype(np.float64)
+
+    return Variation(
+        mirror=happens(0.5 if a > 0 else 0.0),
+        moved=happens(0.7 if a > 0 else 0.0),  # the others keep their pixels: sampling anew softens them
+        turn=around(np.radians(8)),
+        scale=np.exp(around(0.10)),
+        shift_x=around(0.04),
+        shift_y=around(0.04),
+        brightness=around(0.12),
+        contrast=np.exp(around(0.30)),
+        saturation=np.exp(around(0.50)),
+        gain=np.exp(around(0.10, 3)),
+        gamma=np.exp(around(0.30)),
+        grey=happens(0.15 * a),
+        blur=happens(0.3 * a) * random.uniform(0.3, 1.2, count) / 128,
+    )
+
+
+def apply(variation: Variation, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    """Vary N pictures.
+
+    Args:
+        variation: of the N pictures.
+        images: (N, 3, H, H) in [-1, 1].
+        landmarks: (N, 68, 2), (x, y) px.
+
+    Returns:
+        pictures and landmarks of the same shapes, on the same device; new tensors.
+    """
+    images, landmarks = _mirror(variation, images, landmarks)
+    images, landmarks = _move(variation, images, landmarks)
+    return _blur(variation, _colour(variation, images)), landmarks
+
+
+def _mirror(variation: Variation, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    chosen = torch.from_numpy(variation.mirror > 0).to(images.device)
+    flipped = landmarks[:, list(MIRROR)]
+    flipped = torch.stack([images.shape[-1] - 1 - flipped[..., 0], flipped[..., 1]], -1)
+    return (
+        torch.where(chosen[:, None, None, None], images.flip(-1), images),
+        torch.where(chosen[:, None, None], flipped, landmarks),
+    )
+
+
+def _move(variation: Variation, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn, scale and shift about the middle; the edge is repeated outside."""
+    rows = np.flatnonzero(variation.moved)
+    if not len(rows):
+        return images, landmarks
+    part = {name: getattr(variation, name)[rows] for name in ("turn", "scale", "shift_x", "shift_y")}
+    cos, sin = np.cos(part["turn"]) * part["scale"], np.sin(part["turn"]) * part["scale"]
+    linear = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)  # (n, 2, 2), old to new
+    shift = np.stack([part["shift_x"], part["shift_y"]], -1) * 2  # in affine_grid's unit: the side is 2
+    # affine_grid goes from the new picture to the old; its coordinates are (pixel + 0.5) / side * 2 - 1.
+    back = np.linalg.inv(linear)
+    theta = np.concatenate([back, -(back @ shift[..., None])], -1)
+    tensor = torch.from_numpy(theta).to(images.device, images.dtype)
+    chosen = torch.from_numpy(rows).to(images.device)
+    old = images[chosen]
+    grid = F.affine_grid(tensor, list(old.shape), align_corners=False)
+    new = F.grid_sample(old, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp_(-1, 1)
+    side = images.shape[-1]
+    unit = (landmarks[chosen] + 0.5) / side * 2 - 1
+    moved = unit @ torch.from_numpy(linear).to(unit).transpose(-1, -2) + torch.from_numpy(shift).to(unit)[:, None]
+    return images.index_copy(0, chosen, new), landmarks.index_copy(0, chosen, (moved + 1) / 2 * side - 0.5)
+
+
+def _colour(variation: Variation, images: Tensor) -> Tensor:
+    def each(values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values).to(images.device, images.dtype).reshape(len(values), -1, 1, 1)
+
+    light = images.mul(0.5).add_(0.5).clamp_(1e-4, 1)
+    light = light.pow(each(variation.gamma)).mul_(each(variation.gain))
+    grey = (light * light.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+    light = torch.lerp(grey, light, each(variation.saturation * (1 - variation.grey)))
+    # About a fixed grey and not each picture's mean: source and target must change alike.
+    light = light.sub_(0.5).mul_(each(variation.contrast)).add_(0.5 + each(variation.brightness))
+    return light.clamp_(0, 1).mul_(2).sub_(1)
+
+
+def _blur(variation: Variation, images: Tensor) -> Tensor:
+    rows = np.flatnonzero(variation.blur)
+    if not len(rows):
+        return images
+    chosen = torch.from_numpy(rows).to(images.device)
+    sigma = torch.from_numpy(variation.blur[rows] * images.shape[-1]).to(images.device, images.dtype)
+    reach = max(1, int(np.ceil(3 * variation.blur.max() * images.shape[-1])))
+    offset = torch.arange(-reach, reach + 1, device=images.device, dtype=images.dtype)
+    kernel = torch.softmax(-(offset**2) / (2 * sigma[:, None] ** 2), -1).repeat_interleave(3, 0)  # (3 n, taps)
+    old = images[chosen].flatten(0, 1)[None]
+    groups = old.shape[1]
+    new = F.conv2d(F.pad(old, (reach, reach, 0, 0), "replicate"), kernel[:, None, None, :], groups=groups)
+    new = F.conv2d(F.pad(new, (0, 0, reach, reach), "replicate"), kernel[:, None, :, None], groups=groups)
+    return images.index_copy(0, chosen, new.reshape(len(rows), *images.shape[1:]))

@@ -1,0 +1,192 @@
+"""Edit the faces of a photograph and put them back where they were.
+
+A face is cut out by the kit's one alignment, at about the size that it has in the photograph; the method edits it; the
+inverse alignment puts it back under a soft mask. What is outside the mask is the photograph's, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from fersyn.datasets.photo import read_photo
+from fersyn.errors import FersynError, NoFace
+from fersyn.expressions import EXPRESSIONS, parse
+from fersyn.faces.align import Alignment, fit
+from fersyn.faces.detect import SMALLEST, find_all_faces
+from fersyn.faces.landmarks import find_landmarks
+from fersyn.methods.base import Synthesiser
+
+LARGEST = 512  # px of a crop's side: more is wasted on networks that see 128
+BLURRED = 1.5  # a face enlarged more than this is told to the user
+TILE = 192  # px of a face in a sheet
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class FoundFace:
+    """A face of a photograph: aligned crop uint8 (S, S, 3), its landmarks (68, 2) px of the crop, and how it was cut."""
+
+    crop: np.ndarray
+    landmarks: np.ndarray
+    alignment: Alignment
+
+    @property
+    def enlarged(self) -> float:
+        """How much larger the crop is than the face was in the photograph."""
+        return self.alignment.scale
+
+
+def find(photo: np.ndarray, name: str, size: int) -> list[FoundFace]:
+    """All faces of a photograph uint8 (H, W, 3), from left to right; crops of at least `size` px.
+
+    Raises:
+        NoFace: none, with what may help; `name` is the file's.
+    """
+    height, width = photo.shape[:2]
+    boxes = find_all_faces(photo) if min(height, width) >= SMALLEST else []
+    found = []
+    for box in sorted(boxes, key=lambda box: box.left):
+        points = find_landmarks(photo, box)
+        natural = size / fit(points, size).scale  # side at which a crop's pixel is a pixel of the photograph
+        side = int(np.clip(round(natural), size, max(size, LARGEST)))
+        alignment = fit(points, side)
+        found.append(FoundFace(alignment.warp(photo), alignment.apply(points), alignment))
+    if not found:
+        raise NoFace(
+            f"{name}: no face found ({width}x{height} px). The detector knows frontal photographs of people, of some 40 px or "
+            "more: try a picture that shows the face from the front, larger, and without a drawing's lines"
+        )
+    return found
+
+
+def edit_face(face: FoundFace, synthesiser: Synthesiser, expression: str, intensity: float = 1.0) -> np.ndarray:
+    """The face with another expression, uint8 (S, S, 3)."""
+    pixels = torch.from_numpy(face.crop).permute(2, 0, 1)[None].float() / 127.5 - 1
+    points = torch.from_numpy(face.landmarks.astype(np.float32))[None]
+    made = synthesiser.edit(pixels, expression, intensity, source_landmarks=points)[0]
+    return ((made.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+
+
+def edit_photo(
+    photo: np.ndarray, faces: Sequence[FoundFace], synthesiser: Synthesiser, expression: str, intensity: float = 1.0
+) -> np.ndarray:
+    """A copy of the photograph uint8 (H, W, 3) in which these faces wear the expression."""
+    out = photo
+    for face in faces:
+        out = face.alignment.paste(edit_face(face, synthesiser, expression, intensity), out, face_mask(face))
+    return out
+
+
+def face_mask(face: FoundFace) -> np.ndarray:
+    """Where the edited face is taken, float32 (S, S) in 0..1: inside the head, fading out before the crop's edge.
+
+    An ellipse round the landmarks, wide enough for a dropped jaw and raised brows; the rest of the crop (hair, neck,
+    background), which no expression moves, stays the photograph's.
+    """
+    size = len(face.crop)
+    centre = (face.landmarks[27] + face.landmarks[8]) / 2
+    half = np.array([np.ptp(face.landmarks[:17, 0]) * 0.60, np.linalg.norm(face.landmarks[8] - face.landmarks[27]) * 0.98])
+    y, x = np.mgrid[0:size, 0:size]
+    away = np.hypot((x - centre[0]) / half[0], (y - centre[1]) / half[1])
+    inside = np.clip((1.15 - away) / 0.3, 0, 1)
+    ramp = np.clip(np.minimum(np.arange(size), np.arange(size)[::-1]) / (0.08 * size), 0, 1)
+    return (inside * inside * (3 - 2 * inside) * np.minimum.outer(ramp, ramp)).astype(np.float32)
+
+
+def choose(faces: Sequence[FoundFace], number: int | None, name: str) -> list[FoundFace]:
+    """All faces, or number 1.. from the left; raises FersynError naming how many there are."""
+    if number is None:
+        return list(faces)
+    if not 1 <= number <= len(faces):
+        raise FersynError(f"--face {number}: {name} shows {len(faces)} face{'s' * (len(faces) != 1)}, counted from the left")
+    return [faces[number - 1]]
+
+
+def sheet(faces: Sequence[FoundFace], synthesiser: Synthesiser, intensity: float = 1.0) -> np.ndarray:
+    """A row a face: as it is, then with every expression that the method can give; uint8 (rows, columns, 3), titled."""
+    names = expressions_of(synthesiser)
+    rows = []
+    for face in faces:
+        tiles = [face.crop, *(edit_face(face, synthesiser, name, intensity) for name in names)]
+        rows.append(np.concatenate([np.asarray(Image.fromarray(t).resize((TILE, TILE), Image.LANCZOS)) for t in tiles], 1))
+    head = Image.new("RGB", (rows[0].shape[1], 26), "white")
+    draw, font = ImageDraw.Draw(head), ImageFont.load_default(15)
+    for k, title in enumerate(("photograph", *names)):
+        draw.text(((k + 0.5) * TILE, 13), title, fill="black", font=font, anchor="mm")
+    return np.concatenate([np.asarray(head), *rows])
+
+
+def expressions_of(synthesiser: Synthesiser) -> tuple[str, ...]:
+    """The expressions besides neutral that the method has learnt."""
+    motion = getattr(synthesiser, "motion", None)
+    known = EXPRESSIONS if motion is None else motion.expressions
+    return tuple(name for name in known if name != "neutral")
+
+
+def edit_file(
+    path: str | Path,
+    synthesiser: Synthesiser,
+    out: str | Path,
+    expression: str | None = None,
+    intensity: float = 1.0,
+    face: int | None = None,
+    all_expressions: bool = False,
+) -> list[str]:
+    """`fersyn edit`: read a photograph, edit its faces, write the result; returns sentences for the user.
+
+    The result has the photograph's size, format by the suffix of `out`, and its EXIF data and colour profile; the
+    picture is stored upright, so that its orientation tag is set to 1.
+
+    Args:
+        path: the photograph.
+        synthesiser: what edits.
+        out: file to write; an alpha channel is lost (laid over white), as everywhere in the kit.
+        expression: name; not needed with `all_expressions`.
+        intensity: 0..1.
+        face: which face, counted from the left; None: all.
+        all_expressions: write a sheet of the crops with every expression instead of the photograph.
+
+    Raises:
+        UnreadablePhoto, NoFace, FersynError: the message names the file and the cure.
+    """
+    path, out = Path(path), Path(out)
+    if not 0 <= intensity <= 1:
+        raise FersynError(f"--intensity {intensity:g}: it must lie between 0 and 1")
+    if expression is None and not all_expressions:
+        raise FersynError(f"name an --expression ({', '.join(EXPRESSIONS)}), or ask for all with --sheet")
+    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"):
+        raise FersynError(f"--out {out.name}: use a name that ends in .png, .jpg, .webp or .tif")
+    if out.exists() and path.exists() and out.samefile(path):
+        raise FersynError(f"--out {out.name} is the photograph itself; give another name, so that it is not lost")
+    expression = None if expression is None else parse(expression)
+    photo = read_photo(path)
+    chosen = choose(find(photo, path.name, synthesiser.size), face, path.name)
+    notes = []
+    for number, each in enumerate(chosen, 1):
+        if each.enlarged > BLURRED:
+            notes.append(f"face {number} is small ({each.enlarged:.1f} times enlarged for the network): expect a soft result")
+    if all_expressions:
+        made = sheet(chosen, synthesiser, intensity)
+        Image.fromarray(made).save(out, quality=92)
+        return [*notes, f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} with {len(expressions_of(synthesiser))} expressions"]
+    made = edit_photo(photo, chosen, synthesiser, expression, intensity)
+    _save(made, path, out)
+    what = f"{expression} at {intensity:.0%}"
+    return [*notes, f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} now {what}, by {synthesiser.name}"]
+
+
+def _save(image: np.ndarray, original: Path, out: Path) -> None:
+    """Write with the original's EXIF data and colour profile."""
+    with Image.open(original) as source:
+        exif, profile = source.getexif(), source.info.get("icc_profile")
+        if source.mode not in ("RGB", "RGBA", "P", "L"):
+            profile = None  # a CMYK or 16-bit profile does not fit what was made of it
+    exif[_ORIENTATION] = 1
+    extra = {"icc_profile": profile} if profile else {}
+    Image.fromarray(image).save(out, quality=95, exif=exif.tobytes(), **extra)

@@ -1,0 +1,142 @@
+"""C-GAN: pix2pix (Isola et al., CVPR 2017) conditional on the expression's label, without landmarks.
+
+A baseline of Li, Qi & Sun, IEEE Access 9, 2021, Table 6; they do not describe theirs, so that all but pix2pix itself
+is [ours].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+
+from fersyn.losses import adversarial
+from fersyn.losses.adversarial import Kind
+from fersyn.losses.pixel import pixel
+from fersyn.methods.adversaries import channels_last, judging, train_discriminator
+from fersyn.methods.base import Method, MethodConfig
+from fersyn.methods.resize import resize
+from fersyn.methods.target import intensities_of, labels_of
+from fersyn.nets.labels import label_maps
+from fersyn.nets.patchgan import PatchGAN
+from fersyn.nets.unet import UNet
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from torch.optim import Optimizer
+
+    from fersyn.pairs import Batch
+
+LABELS = 8  # maps
+
+
+class Config(MethodConfig):
+    """Settings; the defaults are those of pix2pix but for the batch, which is that of `landmark-label`."""
+
+    width: int = Field(64, ge=1, le=256, description="channels of the U-Net's first layer")
+    dropout: float = Field(0.5, ge=0, lt=1, description="rate in the decoder's first layers")
+    discriminator_width: int = Field(64, ge=1, le=256, description="channels of the discriminator's first layer")
+    adversarial: Kind = Field("minimax", description="adversarial loss")
+    weight_adversarial: float = Field(1.0, ge=0, description="of L_GAN")
+    weight_pixel: float = Field(100.0, ge=0, description="of the L1 loss")
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "smoke": dict(size=32, steps=4, batch=4, width=4, discriminator_width=4, ema=0.5),
+        "laptop": dict(size=64, steps=900, width=32, discriminator_width=24, ema=0.995),
+        "paper": dict(size=128, steps=60_000, batch=16, lr=2e-4, betas=(0.5, 0.999), decay_share=0.5, ema=0.0),
+    }
+
+    @field_validator("size")
+    @classmethod
+    def _fits(cls, size: int) -> int:
+        if size < 32 or size & (size - 1):
+            raise ValueError("a power of two, at least 32")
+        return size
+
+
+class CGan(Method):
+    """U-Net on (source, label maps); one discriminator on (source, target, label maps)."""
+
+    name = "c-gan"
+    Config = Config
+
+    def networks(self, config: Config) -> dict[str, nn.Module]:
+        """Return generator and discriminator."""
+        made = {
+            "generator": UNet(3 + LABELS, config.size, config.width, config.dropout),
+            "discriminator": PatchGAN(3 + 3 + LABELS, config.discriminator_width),
+        }
+        return {name: network.to(memory_format=torch.channels_last) for name, network in made.items()}
+
+    def optimisers(self, config: Config, networks: dict[str, nn.Module]) -> dict[str, Optimizer]:
+        """Adam for each network."""
+        return {
+            name: torch.optim.Adam(network.parameters(), lr=config.lr, betas=config.betas)
+            for name, network in networks.items()
+        }
+
+    def step(
+        self,
+        config: Config,
+        networks: dict[str, nn.Module],
+        optimisers: dict[str, Optimizer],
+        batch: Batch,
+        fabric: Fabric,
+        step: int,
+    ) -> dict[str, Tensor]:
+        """The discriminator, then the generator: L = L_GAN + 100 L1 (pix2pix, eq. 4)."""
+        kind, target = config.adversarial, batch.target
+        given = torch.cat([batch.source, label_maps(batch.label, batch.intensity, config.size)], 1)
+        fake = networks["generator"](channels_last(given))
+
+        def pair(faces: Tensor) -> Tensor:
+            return channels_last(torch.cat([given, faces], 1))
+
+        loss, right = train_discriminator(
+            networks["discriminator"], optimisers["discriminator"], pair(target), pair(fake.detach()), kind, fabric
+        )
+        optimisers["generator"].zero_grad(set_to_none=True)
+        with judging(networks["discriminator"]) as (judge,), fabric.autocast():
+            gan, distance = adversarial.generator(judge(pair(fake)), kind), pixel(fake, target)
+            total = config.weight_adversarial * gan + config.weight_pixel * distance
+            fabric.backward(total)
+        optimisers["generator"].step()
+        made = {"generator": total, "adversarial": gan, "pixel": distance}
+        return {**{name: value.detach() for name, value in made.items()}, "discriminator": loss, "accuracy": right}
+
+    def synthesiser(self, config: Config, networks: dict[str, nn.Module], motion: Any = None) -> CGanSynthesiser:
+        """Return the generator ready for use; it needs no landmarks, hence no `motion`."""
+        return CGanSynthesiser(config, networks["generator"])
+
+
+class CGanSynthesiser:
+    """A trained U-Net; see `fersyn.methods.base.Synthesiser`. Faces of another size are resized there and back."""
+
+    name = "c-gan"
+    needs_landmarks = False
+
+    def __init__(self, config: Config, generator: nn.Module):
+        self.config, self.generator, self.size = config, generator.eval(), config.size
+
+    @torch.no_grad()
+    def edit(
+        self,
+        faces: Tensor,
+        expression: str | Sequence[str],
+        intensity: float | Tensor = 1.0,
+        landmarks: Tensor | None = None,
+        source_landmarks: Tensor | None = None,
+    ) -> Tensor:
+        """Return the same people with another expression; landmarks are not looked at."""
+        small = resize(faces, self.size)
+        label = labels_of(expression, len(faces), faces.device)
+        degree = intensities_of(intensity, len(faces), faces.device)
+        given = torch.cat([small, label_maps(label, degree, self.size)], 1)
+        made = self.generator(channels_last(given).to(next(self.generator.parameters()).device))
+        return resize(made.to(faces.device, torch.float32), faces.shape[-1])
+
+
+METHOD = CGan()

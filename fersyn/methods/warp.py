@@ -1,0 +1,76 @@
+"""`warp`: the source, bent so that its landmarks come to lie on the target's. No learning, no new pixels.
+
+Piecewise affine over the triangles of landmarks and points on the picture's edge (scikit-image). The second floor: it can
+close no gap with teeth and draw no wrinkle, but it keeps every pore of the person.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from fersyn.methods.base import Method, MethodConfig
+from fersyn.methods.target import target_landmarks
+
+EDGE = 5  # points a side that stay where they are
+
+
+def bend(image: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Bend an image (H, W, 3) so that points `source` (K, 2) px go to `target` (K, 2) px."""
+    from skimage.transform import PiecewiseAffineTransform, warp
+
+    height, width = image.shape[:2]
+    line = np.linspace(0, 1, EDGE)[:-1]
+    corners = np.array([width - 1, height - 1])
+    edge = np.concatenate([np.stack(p, -1) for p in ((line, 0 * line), (1 + 0 * line, line), (1 - line, 1 + 0 * line), (0 * line, 1 - line))])  # fmt: skip
+    fixed = edge * corners
+    # Points that coincide make no triangle: a hair's breadth between them.
+    nudge = 1e-3 * np.random.default_rng(0).standard_normal((len(target), 2))
+    inside = np.clip(target + nudge, 0.5, corners - 0.5)
+    where, whence = np.concatenate([inside, fixed]), np.concatenate([source, fixed])
+    if hasattr(PiecewiseAffineTransform, "from_estimate"):  # scikit-image 0.26 and later
+        transform = PiecewiseAffineTransform.from_estimate(where, whence)
+    else:
+        transform = PiecewiseAffineTransform()
+        transform.estimate(where, whence)
+    return warp(image, transform, order=1, mode="edge", preserve_range=True)
+
+
+class Warp:
+    """Synthesiser by geometry alone."""
+
+    name, needs_landmarks = "warp", True
+
+    def __init__(self, size: int, motion=None):
+        self.size, self.motion = size, motion
+
+    def edit(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):
+        """See `Synthesiser.edit`."""
+        source, target, _, _ = target_landmarks(
+            self.name, faces, expression, intensity, landmarks, source_landmarks, self.motion
+        )
+        pictures = faces.detach().cpu().double().permute(0, 2, 3, 1).numpy()
+        pairs = zip(pictures, source.cpu().numpy(), target.cpu().numpy(), strict=True)
+        out = np.stack([bend(image, a, b) for image, a, b in pairs]) if len(pictures) else pictures
+        return torch.from_numpy(out).permute(0, 3, 1, 2).to(faces)
+
+
+class WarpMethod(Method):
+    """Method without networks; its run folder holds the landmark motion."""
+
+    name, Config = "warp", MethodConfig
+
+    def networks(self, config):
+        """None."""
+        return {}
+
+    def optimisers(self, config, networks):
+        """None."""
+        return {}
+
+    def synthesiser(self, config, networks, motion=None):
+        """See the class."""
+        return Warp(config.size, motion)
+
+
+METHOD = WarpMethod()

@@ -1,0 +1,1 @@
+"""Networks: pure modules, sizes by argument, the published ones as defaults."""

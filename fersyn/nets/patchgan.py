@@ -1,0 +1,45 @@
+"""PatchGAN discriminator (Isola et al., CVPR 2017) in the form of Li, Qi & Sun, IEEE Access 9, 2021, Table 3."""
+
+from torch import Tensor, nn
+
+from fersyn.nets.blocks import initialise
+
+
+class PatchGAN(nn.Module):
+    """Judges patches of 70x70 px. Table 3 at 128x128: 64x64x64, 32x32x128, 16x16x256, 15x15x512, 14x14x1.
+
+    Returns logits: the sigmoid of Table 3's last row lives in the loss (`fersyn.losses.adversarial`), where it is
+    numerically safe.
+
+    Table 3 also prints a batch norm behind the last convolution (row 13). Off by default [ours]: where real and
+    generated faces pass in batches of their own, it gives both the same mean logit, that of its bias, so that a
+    discriminator could no longer tell one from the other. PATN and pix2pix have none.
+
+    Args:
+        inside: channels of the pair that is judged, e.g. 6 for (source, target).
+        width: channels of the first layer; published: 64.
+        last_norm: the batch norm of row 13.
+    """
+
+    def __init__(self, inside: int = 6, width: int = 64, last_norm: bool = False):
+        super().__init__()
+        self.inside = inside
+        layers: list[nn.Module] = [nn.Conv2d(inside, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, True)]
+        for stage, stride in ((1, 2), (2, 2), (3, 1)):
+            before, after = width * 2 ** (stage - 1), width * 2**stage
+            layers += [
+                nn.Conv2d(before, after, 4, stride=stride, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.LeakyReLU(0.2, True),
+            ]
+        layers.append(nn.Conv2d(8 * width, 1, 4, stride=1, padding=1))
+        if last_norm:
+            layers.append(nn.BatchNorm2d(1))
+        self.layers = nn.Sequential(*layers)
+        initialise(self)
+
+    def forward(self, pair: Tensor) -> Tensor:
+        """(N, inside, H, W), H and W >= 32 -> logits (N, 1, H/8 - 2, W/8 - 2)."""
+        assert pair.ndim == 4 and pair.shape[1] == self.inside, (pair.shape, self.inside)
+        assert min(pair.shape[2:]) >= 32, f"PatchGAN needs 32 px at least, got {tuple(pair.shape)}"
+        return self.layers(pair)

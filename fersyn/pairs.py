@@ -1,0 +1,240 @@
+"""Batches of pairs (source face, target face) of one person, out of a face table.
+
+What step s sees follows from (seed, s) alone: the sampler has no state beside the step, so that a resumed training goes
+on exactly where it stopped. The pictures lie in memory as bytes, on the device that trains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from fersyn import augment as augmentation
+from fersyn import splits
+from fersyn.errors import FersynError
+from fersyn.expressions import EXPRESSIONS
+from fersyn.table import FaceTable
+
+NEUTRAL = EXPRESSIONS.index("neutral")
+
+
+@dataclass
+class Batch:
+    """N pairs of faces.
+
+    Attributes:
+        source, target: float32 (N, 3, size, size) in [-1, 1].
+        source_landmarks, target_landmarks: float32 (N, 68, 2), (x, y) px of pictures of that size.
+        label, source_label: int64 (N,), index into EXPRESSIONS, of target and source.
+        intensity: float32 (N,), 0..1, of the target (where the table does not know it: 1, neutral 0).
+        index_source, index_target: int64 (N,), positions of the rows in the table.
+    """
+
+    source: Tensor
+    target: Tensor
+    source_landmarks: Tensor
+    target_landmarks: Tensor
+    label: Tensor
+    source_label: Tensor
+    intensity: Tensor
+    index_source: Tensor
+    index_target: Tensor
+
+    def to(self, device: Any) -> Batch:
+        """Return the batch on a device."""
+        return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+class Pairs:
+    """Ordered pairs of two faces of one person with different expressions.
+
+    Both faces are of one sequence where that holds neutral and another expression (so pose and light are alike), as in
+    Li et al. 2021; people without such sequences give pairs over all their pictures. One side is neutral, unless a
+    person has no neutral face at all: then any two expressions. Faces without a label are left out.
+
+    Args:
+        table: the faces.
+        rows_index: positions (or mask) of the rows to use; None: those of split 'train'.
+        size: side of the faces in px; None: the table's.
+        neutral_share: part of the pairs that lead back to neutral, 0..1.
+        augment: strength of the variation of `batch`, 0..1 (see fersyn.augment).
+        training: refuse people of the table's test side.
+        device: where pictures lie and batches come into being.
+
+    Attributes:
+        forward, back: int64 (P, 2), positions (source, target) in the table of pairs that lead to an expression, and
+            back to neutral; in the table's order.
+
+    Raises:
+        SubjectLeak: somebody of the test side is to be trained on.
+        FersynError: no pairs.
+
+    Example:
+        >>> pairs = Pairs(FaceTable.open("data/laptop/rendered"), size=64)      # doctest: +SKIP
+        >>> pairs.batch(step=0, batch_size=16, seed=0).source.shape              # doctest: +SKIP
+        torch.Size([16, 3, 64, 64])
+    """
+
+    def __init__(
+        self,
+        table: FaceTable,
+        rows_index: Any = None,
+        size: int | None = None,
+        *,
+        neutral_share: float = 0.25,
+        augment: float = 0.0,
+        training: bool = True,
+        device: Any = "cpu",
+    ):
+        for name, value in (("neutral_share", neutral_share), ("augment", augment)):
+            if not 0 <= value <= 1:
+                raise FersynError(f"{name} is {value}: a number between 0 and 1 is needed")
+        self.table, self.size, self.augment = table, int(size or table.size), augment
+        index = (table.rows["split"] == "train").to_numpy() if rows_index is None else np.asarray(rows_index)
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
+        if training:
+            splits.check_disjoint(table.rows.iloc[index], table.rows[table.rows["split"] == "test"])
+        self.forward, self.back = _pairs(table, index)
+        if not len(self.forward) + len(self.back):
+            raise FersynError(
+                f"{table.path}: nobody of the {len(index)} faces is there with two expressions, so there is nothing "
+                "to learn from; use a table of people with a neutral face and others"
+            )
+        self._share = 0.0 if not len(self.back) else 1.0 if not len(self.forward) else float(neutral_share)
+        self._load(device)
+
+    def __len__(self) -> int:
+        return len(self.forward) + len(self.back)
+
+    def _load(self, device: Any) -> None:
+        used = np.unique(np.concatenate([self.forward, self.back]))
+        images, factor = self.table.images(used), self.size / self.table.size
+        if factor != 1:
+            how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+            images = np.stack([cv2.resize(image, (self.size, self.size), interpolation=how) for image in images])
+        self.device = torch.device(device)
+        self._images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
+        landmarks = (self.table.landmarks(used).astype(np.float64) + 0.5) * factor - 0.5  # pixel centres are whole
+        self._landmarks = torch.from_numpy(landmarks.astype(np.float32)).to(device)
+        labels = self.table.labels(used)
+        intensity = self.table.rows["intensity"].to_numpy(np.float64, na_value=np.nan)[used]
+        intensity = np.where(np.isnan(intensity), labels != NEUTRAL, intensity)
+        self._labels = torch.from_numpy(labels).to(device)
+        self._intensity = torch.from_numpy(intensity.astype(np.float32)).to(device)
+        self._place = np.full(len(self.table), -1, np.int64)
+        self._place[used] = np.arange(len(used))
+
+    def chosen(self, step: int, batch_size: int, seed: int = 0) -> np.ndarray:
+        """Return the pairs of a step, int64 (batch_size, 2), positions (source, target) in the table.
+
+        Pair number g = step * batch_size + i leads back to neutral where g * neutral_share passes a whole number. The
+        pairs of either kind are dealt in epochs, each a permutation by (seed, epoch).
+        """
+        number = step * batch_size + np.arange(batch_size, dtype=np.int64)
+        before, after = (np.floor(n * self._share).astype(np.int64) for n in (number, number + 1))
+        back = after > before
+        out = np.empty((batch_size, 2), np.int64)
+        for kind, pool, mask, place in ((0, self.forward, ~back, number - before), (1, self.back, back, before)):
+            for i in np.flatnonzero(mask):
+                epoch, position = divmod(int(place[i]), len(pool))
+                out[i] = pool[_permutation(seed, kind, epoch, len(pool))[position]]
+        return out
+
+    def batch(self, step: int, batch_size: int, seed: int = 0, rank: int = 0, world: int = 1) -> Batch:
+        """Return what process `rank` of `world` sees at a step: its part of the `batch_size` pairs of all.
+
+        Pairs and augmentation are a function of (seed, step) and do not depend on `world`; nothing else is drawn from,
+        torch's generator least of all.
+
+        Raises:
+            FersynError: `batch_size` does not divide by `world`.
+        """
+        if batch_size % world:
+            raise FersynError(f"a batch of {batch_size} does not divide among {world} devices; use a multiple of it")
+        part = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
+        batch = self.gather(self.chosen(step, batch_size, seed)[part])
+        if self.augment > 0:
+            variation = augmentation.draw(batch_size, self.augment, np.random.default_rng([seed, step, 2])).part(part)
+            batch.source, batch.source_landmarks = augmentation.apply(variation, batch.source, batch.source_landmarks)
+            batch.target, batch.target_landmarks = augmentation.apply(variation, batch.target, batch.target_landmarks)
+        return batch
+
+    def gather(self, pairs: np.ndarray) -> Batch:
+        """Return the given pairs, int64 (N, 2) as in `forward`, as they are (no augmentation)."""
+        pairs = np.asarray(pairs, np.int64).reshape(-1, 2)
+        source, target = (torch.from_numpy(self._place[pairs[:, side]]).to(self.device) for side in (0, 1))
+        return Batch(
+            source=_float(self._images[source]),
+            target=_float(self._images[target]),
+            source_landmarks=self._landmarks[source],
+            target_landmarks=self._landmarks[target],
+            label=self._labels[target],
+            source_label=self._labels[source],
+            intensity=self._intensity[target],
+            index_source=torch.from_numpy(pairs[:, 0]).to(self.device),
+            index_target=torch.from_numpy(pairs[:, 1]).to(self.device),
+        )
+
+    def examples(self, count: int) -> np.ndarray:
+        """Return up to `count` pairs for pictures, (n, 2), always the same: strongest targets, one expression after
+        the other, of as many people as there are.
+        """
+        pool = self.forward if len(self.forward) else self.back
+        place = self._place[pool[:, 1]]
+        frame = pd.DataFrame(
+            {
+                "label": self._labels.cpu().numpy()[place],
+                "person": self.table.people[pool[:, 1]],
+                "strength": -self._intensity.cpu().numpy()[place],
+            }
+        )
+        one = frame.sort_values(["strength", "person"], kind="stable").groupby(["label", "person"], sort=True).head(1)
+        one = one.assign(turn=one["label"].map({label: i for i, label in enumerate(sorted(set(one["label"])))}))
+        people = {person: i for i, person in enumerate(sorted(set(one["person"])))}
+        # Round by round: in round r the expression number k goes to person (k + r), as a Latin square.
+        one["round"] = (one["person"].map(people) - one["turn"]) % len(people)
+        return pool[one.sort_values(["round", "turn"], kind="stable").index[:count]]
+
+
+def _float(pixels: Tensor) -> Tensor:
+    return pixels.float().div_(127.5).sub_(1)
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed: int, kind: int, epoch: int, length: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch, kind]).permutation(length)
+
+
+def _pairs(table: FaceTable, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    labels = table.labels()
+    index = index[labels[index] >= 0]
+    person = table.people[index]
+    sequence = table.rows["sequence"].fillna("").astype(str).to_numpy(dtype=object)[index]
+    forward: list[tuple[int, int]] = []
+    back: list[tuple[int, int]] = []
+    for _, rows in pd.Series(index).groupby(person, sort=False):
+        own = rows.to_numpy()
+        found = 0
+        for name, part in rows.groupby(sequence[rows.index], sort=False):
+            if name:
+                found += _add(part.to_numpy(), labels, forward, back)
+        if not found and not _add(own, labels, forward, back):
+            forward += [(s, t) for s in own for t in own if labels[s] != labels[t]]  # nobody of them is neutral
+    return (np.array(pairs, np.int64).reshape(-1, 2) for pairs in (forward, back))
+
+
+def _add(rows: np.ndarray, labels: np.ndarray, forward: list, back: list) -> int:
+    neutral, other = rows[labels[rows] == NEUTRAL], rows[labels[rows] != NEUTRAL]
+    forward += [(n, o) for n in neutral for o in other]
+    back += [(o, n) for n in neutral for o in other]
+    return len(neutral) * len(other)

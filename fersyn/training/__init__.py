@@ -1,0 +1,1 @@
+"""One training loop, one checkpoint, for all methods."""

@@ -1,0 +1,59 @@
+"""RUN/config.json (what was asked) and RUN/run.json (what came of it, with which versions on which device)."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fersyn import __version__
+from fersyn.errors import FersynError
+from fersyn.files import write_atomic
+from fersyn.methods.base import Method, MethodConfig
+
+_PACKAGES = ("torch", "lightning-fabric", "numpy", "opencv-python-headless", "scikit-learn", "stlpips-pytorch")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a training depends on."""
+    found = {"fersyn": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def device_name(device: torch.device) -> str:
+    """The device in words: the GPU's name, or the processor's kind and the threads in use."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)} (CUDA {torch.version.cuda})"
+    return f"{device.type.upper()}, {torch.get_num_threads()} threads ({platform.machine()})"
+
+
+def write_config(run: Path, method: Method, config: MethodConfig) -> None:
+    """Write RUN/config.json."""
+    write_json(run / "config.json", {"method": method.name, "config": config.model_dump(mode="json")})
+
+
+def read_config(run: Path) -> tuple[str, dict[str, Any]]:
+    """Return the method's name and the settings of a run; raises FersynError if there are none to read."""
+    path = Path(run) / "config.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return str(record["method"]), dict(record["config"])
+    except FileNotFoundError:
+        raise FersynError(f"{run} holds no run (no config.json); train one: fersyn train METHOD --out {run}") from None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise FersynError(f"{path} cannot be read ({error}); train again into another folder") from None
+
+
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """Write a JSON file in one step."""
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

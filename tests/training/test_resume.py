@@ -1,0 +1,109 @@
+"""Processes that are really killed."""
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fersyn.training import checkpoint, loop
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def never_stopped(toy_module, table, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        loop.train(toy_module.Toy(), toy_module.Config(), table, out, 3, fabric=loop.make_fabric(accelerator="cpu"))
+    finally:
+        torch.set_num_threads(threads)
+    return out
+
+
+def start(toy_file, table, out, *arguments):
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.run(
+        [sys.executable, str(toy_file), str(table.path), str(out), *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": path, "FERSYN_PROGRESS": "plain", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def assert_same(a, b):
+    assert type(a) is type(b)
+    if isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_same(a[key], b[key])
+    elif isinstance(a, torch.Tensor):
+        assert torch.equal(a, b)
+    elif isinstance(a, (list, tuple)):
+        for one, other in zip(a, b, strict=True):
+            assert_same(one, other)
+    else:
+        assert a == b
+
+
+def states(run):
+    state = checkpoint.read(run)
+    del state["seconds"]
+    return state
+
+
+def losses(run):
+    with (run / "log.csv").open() as file:
+        return [[row["step"], row["generator"], row["discriminator"], row["lr_factor"]] for row in csv.DictReader(file)]
+
+
+def test_killed_twice_and_resumed_it_ends_bit_for_bit_the_same(toy_file, table, tmp_path, never_stopped):
+    """Once in the middle of a step, once in the middle of writing a checkpoint."""
+    out, at = tmp_path / "run", random.randrange(3, 9)
+    done = start(toy_file, table, out, "--die", at)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert checkpoint.read(out)["step"] == at // 2 * 2, f"killed at {at}"
+    done = start(toy_file, table, out, "--resume", "--die-saving", 1)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(list(out.glob(".checkpoint*.tmp"))) == 1 and checkpoint.read(out)["step"] == at // 2 * 2 + 2
+    done = start(toy_file, table, out, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert f"going on after step {at // 2 * 2 + 2}" in done.stderr and not list(out.glob(".checkpoint*.tmp"))
+    assert_same(states(out), states(never_stopped))
+    assert losses(out) == losses(never_stopped) and len(losses(out)) == 12
+
+
+def test_sigterm_saves_the_step_and_resumes(toy_module, table, tmp_path, never_stopped):
+    toy, config, threads = toy_module.Toy(), toy_module.Config(), torch.get_num_threads()
+    toy.hook = lambda step: os.kill(os.getpid(), signal.SIGTERM) or 1.0 if step == 4 else 1.0
+    torch.set_num_threads(1)
+    try:
+        with pytest.raises(KeyboardInterrupt, match="stopped after step 5"):
+            loop.train(toy, config, table, tmp_path, 3, fabric=loop.make_fabric(accelerator="cpu"))
+        assert checkpoint.read(tmp_path)["step"] == 5
+        toy.hook = lambda step: 1.0
+        loop.train(toy, config, table, tmp_path, 3, True, loop.make_fabric(accelerator="cpu"))
+    finally:
+        torch.set_num_threads(threads)
+    assert_same(states(tmp_path), states(never_stopped))
+
+
+def test_two_processes_train_and_give_one_checkpoint(toy_file, table, tmp_path, never_stopped):
+    out = tmp_path / "run"
+    done = start(toy_file, table, out, "--devices", 2)
+    assert done.returncode == 0, done.stderr
+    state, alone = checkpoint.read(out), checkpoint.read(never_stopped)
+    assert state["step"] == 12 and len(losses(out)) == 12
+    assert sorted(path.name for path in out.glob("checkpoint*")) == ["checkpoint.previous.pt", "checkpoint.pt"]
+    # The same pairs, but batch norm and dropout see half batches: near, not equal.
+    one, two = (s["networks"]["discriminator"]["1.weight"] for s in (state, alone))
+    assert not torch.equal(one, two) and (one - two).abs().mean() < 0.05
+    assert '"devices": 2' in (out / "run.json").read_text()
