@@ -91,11 +91,13 @@ def face_mask(face: FoundFace) -> np.ndarray:
     """
     size = len(face.crop)
     centre = (face.landmarks[27] + face.landmarks[8]) / 2
-    half = np.array([np.ptp(face.landmarks[:17, 0]) * 0.60, np.linalg.norm(face.landmarks[8] - face.landmarks[27]) * 0.98])
+    half = np.array(
+        [np.ptp(face.landmarks[:17, 0]) * 0.60, np.linalg.norm(face.landmarks[8] - face.landmarks[27]) * 0.98]
+    )
     y, x = np.mgrid[0:size, 0:size]
     away = np.hypot((x - centre[0]) / half[0], (y - centre[1]) / half[1])
     inside = np.clip((1.15 - away) / 0.3, 0, 1)
-    ramp = np.clip(np.minimum(np.arange(size), np.arange(size)[::-1]) / (0.08 * size), 0, 1)
+    ramp = np.clip(np.minimum(np.arange(size), np.arange(size)[::-1]) / (0.06 * size), 0, 1)
     return (inside * inside * (3 - 2 * inside) * np.minimum.outer(ramp, ramp)).astype(np.float32)
 
 
@@ -104,7 +106,9 @@ def choose(faces: Sequence[FoundFace], number: int | None, name: str) -> list[Fo
     if number is None:
         return list(faces)
     if not 1 <= number <= len(faces):
-        raise FersynError(f"--face {number}: {name} shows {len(faces)} face{'s' * (len(faces) != 1)}, counted from the left")
+        raise FersynError(
+            f"--face {number}: {name} shows {len(faces)} face{'s' * (len(faces) != 1)}, counted from the left"
+        )
     return [faces[number - 1]]
 
 
@@ -114,7 +118,9 @@ def sheet(faces: Sequence[FoundFace], synthesiser: Synthesiser, intensity: float
     rows = []
     for face in faces:
         tiles = [face.crop, *(edit_face(face, synthesiser, name, intensity) for name in names)]
-        rows.append(np.concatenate([np.asarray(Image.fromarray(t).resize((TILE, TILE), Image.LANCZOS)) for t in tiles], 1))
+        rows.append(
+            np.concatenate([np.asarray(Image.fromarray(t).resize((TILE, TILE), Image.LANCZOS)) for t in tiles], 1)
+        )
     head = Image.new("RGB", (rows[0].shape[1], 26), "white")
     draw, font = ImageDraw.Draw(head), ImageFont.load_default(15)
     for k, title in enumerate(("photograph", *names)):
@@ -170,11 +176,16 @@ def edit_file(
     notes = []
     for number, each in enumerate(chosen, 1):
         if each.enlarged > BLURRED:
-            notes.append(f"face {number} is small ({each.enlarged:.1f} times enlarged for the network): expect a soft result")
+            notes.append(
+                f"face {number} is small ({each.enlarged:.1f} times enlarged for the network): expect a soft result"
+            )
     if all_expressions:
         made = sheet(chosen, synthesiser, intensity)
         Image.fromarray(made).save(out, quality=92)
-        return [*notes, f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} with {len(expressions_of(synthesiser))} expressions"]
+        return [
+            *notes,
+            f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} with {len(expressions_of(synthesiser))} expressions",
+        ]
     made = edit_photo(photo, chosen, synthesiser, expression, intensity)
     _save(made, path, out)
     what = f"{expression} at {intensity:.0%}"

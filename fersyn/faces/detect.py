@@ -101,7 +101,10 @@ def find_all_faces(image: np.ndarray) -> list[Box]:
     the one that the detector is surer of.
     """
     long_side = max(image.shape[:2])
-    scales = {min(limit, target / long_side) for limit, target in ((1.0, FIRST_TRY), (1.0, SECOND_TRY), (2.0, LAST_TRY_UPSAMPLED))}
+    scales = {
+        min(limit, target / long_side)
+        for limit, target in ((1.0, FIRST_TRY), (1.0, SECOND_TRY), (2.0, LAST_TRY_UPSAMPLED))
+    }
     boxes = sorted((box for scale in scales for box in _at_scale(image, scale)), key=lambda box: -box.score)
     kept: list[Box] = []
     for box in boxes:

@@ -1,7 +1,7 @@
 """A small table of numbers, as HTML that a screen reader and a phone can read."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,6 +15,7 @@ class Table:
         columns: headings, if ``rows`` is no DataFrame.
         digits: decimals of floats.
         caption: one line above the table.
+        bold: cells to set in bold, as (row, column) positions.
     """
 
     def __init__(
@@ -23,9 +24,10 @@ class Table:
         columns: Sequence[str] = (),
         digits: int = 2,
         caption: str = "",
+        bold: Collection[tuple[int, int]] = (),
     ):
         self.frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows), columns=list(columns))
-        self.digits, self.caption = digits, caption
+        self.digits, self.caption, self.bold = digits, caption, set(bold)
 
     def _text(self, value: Any) -> tuple[str, bool]:
         """The cell's text, and whether it is a number."""
@@ -40,14 +42,18 @@ class Table:
         return (f"{value:d}", True) if isinstance(value, int) else (str(value), False)
 
     def _repr_html_(self) -> str:
-        def cell(tag: str, text: str, number: bool) -> str:
+        def cell(tag: str, text: str, number: bool, bold: bool = False) -> str:
             kind = ' class="number"' if number else ""
-            return f"<{tag}{kind}>{html.escape(text)}</{tag}>"
+            inside = f"<strong>{html.escape(text)}</strong>" if bold else html.escape(text)
+            return f"<{tag}{kind}>{inside}</{tag}>"
 
         body = [[self._text(value) for value in row] for row in self.frame.itertuples(index=False)]
         numeric = [bool(body) and all(row[column][1] for row in body) for column in range(len(self.frame.columns))]
         head = "".join(cell("th", str(name), number) for name, number in zip(self.frame.columns, numeric, strict=True))
-        lines = "".join("<tr>" + "".join(cell("td", *item) for item in row) + "</tr>" for row in body)
+        lines = "".join(
+            "<tr>" + "".join(cell("td", *item, (y, x) in self.bold) for x, item in enumerate(row)) + "</tr>"
+            for y, row in enumerate(body)
+        )
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 

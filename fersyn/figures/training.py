@@ -1,0 +1,146 @@
+"""How a training went: its settings, its curves, its sample grids. The first half of notebook 02."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from fersyn.errors import FersynError
+from fersyn.expressions import EXPRESSIONS
+from fersyn.figures import charts, faces, selection, style
+from fersyn.figures.note import Note
+from fersyn.figures.picture import Picture
+from fersyn.figures.table import Table
+
+APART = ("lr_factor", "images_per_s", "seconds")  # columns of log.csv that are no losses
+
+
+def facts(run: Path) -> dict:
+    """What the run folder says about itself: run.json, and the settings under ``config``."""
+    found = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    return {**found, "config": json.loads((run / "config.json").read_text(encoding="utf-8"))["config"]}
+
+
+def log(run: Path) -> pd.DataFrame:
+    """log.csv: a row every so many steps; empty where nothing was trained."""
+    return pd.read_csv(run / "log.csv") if (run / "log.csv").is_file() else pd.DataFrame({"step": []})
+
+
+def speed(run: Path) -> float:
+    """Images a second over the whole training (NaN where nothing was trained)."""
+    about = facts(run)
+    return about["step"] * about["config"]["batch"] / about["seconds"] if about["seconds"] else float("nan")
+
+
+def settings(runs: Mapping[str, Path]) -> Table:
+    """A column a method: sizes, steps, weights, perceptual network, speed."""
+    lines: dict[str, list[str]] = {}
+    for run in runs.values():
+        about, config = facts(run), facts(run)["config"]
+        parts = about.get("parameters") or {}
+        generator = parts.get("generator", sum(parts.values()))
+        cells = {
+            "faces": f"{config['size']} × {config['size']} px",
+            "steps × batch": f"{about['step']:,} × {config['batch']}".replace(",", " "),
+            "learning rate": f"{config['lr']:g}, falling to 0 over the last {config['decay_share']:.0%}",
+            "parameters, generator": f"{generator / 1e6:.2f} million",
+            "parameters, other networks": f"{(sum(parts.values()) - generator) / 1e6:.2f} million",
+            "weights of the losses": _weights(config),
+            "perceptual loss": about.get("perceptual") or _perceptual(config),
+            "speed": f"{speed(run):.0f} images/s" if about["seconds"] else "–",
+            "time": f"{about['seconds'] / 60:.1f} min" if about["seconds"] else "–",
+            "device": about["device"],
+        }
+        for name, value in cells.items():
+            lines.setdefault(name, []).append(value)
+    return Table([(name, *values) for name, values in lines.items()], ["", *runs])
+
+
+def _weights(config: Mapping) -> str:
+    found = {
+        name.removeprefix("weight_").removesuffix("_weight"): value
+        for name, value in config.items()
+        if name.startswith("weight_") or name.endswith("_weight")
+    }
+    return ", ".join(f"{name} {value:g}" for name, value in found.items()) or "–"
+
+
+def _perceptual(config: Mapping) -> str:
+    if "perceptual" not in config and "perceptual_network" not in config:
+        return "none"
+    from fersyn.losses.perceptual import describe
+
+    return describe(config.get("perceptual") or config["perceptual_network"])
+
+
+def curves(name: str, run: Path, most: int = 6) -> Picture | Note:
+    """One small chart a loss, over steps; the accuracies of discriminators share one."""
+    rows = log(run)
+    losses = [column for column in rows.columns if column not in ("step", *APART)]
+    if not len(rows) or not losses:
+        return Note(f"*{name}* has nothing to train, so there are no curves.")
+    losses = losses[:most]
+    columns = min(3, len(losses))
+    lines = -(-len(losses) // columns)
+    with style.look():
+        figure, axes = style.new(
+            charts.WIDTH, 1.75 * lines + 0.2, nrows=lines, ncols=columns, squeeze=False, sharex=True
+        )
+        for i, axis in enumerate(axes.flat):
+            if i >= len(losses):
+                axis.set_axis_off()
+                continue
+            values = rows[losses[i]].astype(float)
+            axis.plot(rows["step"], values, color=style.LINE, lw=1)
+            smooth = values.rolling(max(1, len(values) // 20), min_periods=1, center=True).mean()
+            axis.plot(rows["step"], smooth, color=style.BLUE, lw=1.6)
+            axis.set_title(losses[i].replace("_", " "), fontsize=10.5)
+            axis.grid(axis="y")
+            if i >= len(losses) - columns:
+                axis.set_xlabel("step")
+        said = "; ".join(
+            f"{loss} {rows[loss].iloc[0]:.3g} → {rows[loss].tail(max(1, len(rows) // 20)).mean():.3g}"
+            for loss in losses
+        )
+        return Picture.of_figure(
+            figure, f"Losses of {name} over {int(rows['step'].iloc[-1])} steps: {said}.",
+            f"{name}: what it was trained on, before its weights. Grey: every row of log.csv; blue: their running mean.",
+        )  # fmt: skip
+
+
+def samples(name: str, run: Path, table, shown: np.ndarray, most: int = 5) -> Picture | Note:
+    """The same people never trained on, as the network saw them at several steps: RUN/samples put together."""
+    from fersyn.training.samples import held_out
+
+    files = sorted((run / "samples").glob("*.jpg"))
+    if not files:
+        return Note(f"*{name}* has nothing to train, so there are no samples of its progress.")
+    size = facts(run)["config"]["size"]
+    try:
+        batch, side = held_out(table, size)
+    except FersynError as error:
+        return Note(f"No samples: {error}.")
+    if not shown[batch.index_source.numpy()].all() or not shown[batch.index_target.numpy()].all():
+        return selection.nothing()
+    chosen = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, most).round().astype(int))]
+    grids = [np.asarray(Image.open(file).convert("RGB")) for file in chosen]
+    number = min(len(batch), grids[0].shape[1] // size)
+    rows = [_tiles(grids[-1], 0, size, number), *(_tiles(grid, 2, size, number) for grid in grids)]
+    names = ["source", *(f"step {int(file.stem)}" for file in chosen)]
+    rows.append(_tiles(grids[-1], 1, size, number))
+    who = "never trained on" if side == "test" else "also trained on: nobody is held out"
+    return faces.grid(
+        rows, [*names, "target"], [EXPRESSIONS[label] for label in batch.label.tolist()[:number]],
+        f"Sample grid of {name}: source, results at {len(chosen)} moments of the training, and target.",
+        f"{name}: the source (top), what the network made of it as the training went on, and the target (bottom); "
+        f"people {who}.",
+    )  # fmt: skip
+
+
+def _tiles(grid: np.ndarray, row: int, size: int, number: int) -> list[np.ndarray]:
+    return [grid[row * size : (row + 1) * size, k * size : (k + 1) * size] for k in range(number)]

@@ -1,0 +1,105 @@
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from fersyn import methods
+from fersyn.errors import FersynError
+from fersyn.methods.warp import bend
+from fersyn.pairs import Pairs
+
+
+@pytest.fixture(scope="module")
+def flow():
+    method = methods.get("landmark-flow")
+    config = method.preset("smoke")
+    torch.manual_seed(0)
+    return method, config, method.networks(config)
+
+
+@pytest.fixture(scope="module")
+def pairs(small_table):
+    return Pairs(small_table, size=64)
+
+
+def test_step_trains_both_networks(flow, pairs):
+    method, config, networks = flow
+    optimisers = method.optimisers(config, networks)
+    before = {name: [p.detach().clone() for p in net.parameters()] for name, net in networks.items()}
+    for step in range(3):  # the last layer begins at 0, so that those before it learn from the second step on
+        losses = method.step(config, networks, optimisers, pairs.batch(step, 4, 0), Fabric(accelerator="cpu"), step)
+    assert set(losses) == {"discriminator", "pixel", "perceptual", "mask", "adversarial"}
+    assert all(torch.isfinite(value) for value in losses.values())
+    for name, net in networks.items():
+        moved = [not torch.equal(a, b) for a, b in zip(before[name], net.parameters(), strict=True)]
+        assert sum(moved) > len(moved) / 2, name
+        assert all(p.requires_grad for p in net.parameters())
+
+
+def test_without_a_discriminator(pairs):
+    method = methods.get("landmark-flow")
+    config = method.preset("smoke", adversarial_weight=0.0)
+    networks = method.networks(config)
+    assert set(networks) == {"generator"}
+    losses = method.step(
+        config, networks, method.optimisers(config, networks), pairs.batch(0, 4, 0), Fabric(accelerator="cpu"), 0
+    )
+    assert "adversarial" not in losses
+
+
+def test_some_steps_lower_the_loss(pairs):
+    method = methods.get("landmark-flow")
+    config = method.preset("smoke", lr=3e-3)
+    torch.manual_seed(0)
+    networks = method.networks(config)
+    optimisers, fabric, batch = method.optimisers(config, networks), Fabric(accelerator="cpu"), pairs.batch(0, 4, 0)
+    pixel = [float(method.step(config, networks, optimisers, batch, fabric, k)["pixel"]) for k in range(25)]
+    assert pixel[-1] < 0.9 * pixel[0]
+
+
+def test_edit_in_any_size_with_and_without_landmarks(flow, pairs):
+    method, config, networks = flow
+    edit = method.synthesiser(config, networks).edit
+    batch = pairs.gather(pairs.examples(2))
+    out = edit(batch.source, "happy", 0.5, batch.target_landmarks, batch.source_landmarks)
+    assert out.shape == batch.source.shape and out.abs().max() <= 1
+    double = torch.nn.functional.interpolate(batch.source, scale_factor=2, mode="bilinear")
+    twice = [(points + 0.5) * 2 - 0.5 for points in (batch.target_landmarks, batch.source_landmarks)]
+    large = edit(double, "happy", 0.5, *twice)
+    assert large.shape[-1] == 128
+    assert (torch.nn.functional.avg_pool2d(large, 2) - out).abs().mean() < 0.05
+    with pytest.raises(FersynError, match="landmark-flow needs the target's landmarks.*fersyn train"):
+        edit(batch.source, "happy")
+
+
+def test_wrong_settings_are_named():
+    method = methods.get("landmark-flow")
+    with pytest.raises(FersynError, match="landmark-flow: width is 12"):
+        method.preset("laptop", width=12)
+    with pytest.raises(FersynError, match="widht is no setting"):
+        method.preset("laptop", widht=16)
+
+
+def test_warp_takes_landmarks_to_landmarks(pairs):
+    batch = pairs.gather(pairs.examples(3))
+    made = methods.get("warp").synthesiser(methods.get("warp").Config(size=64), {}).edit(
+        batch.source, "happy", landmarks=batch.target_landmarks, source_landmarks=batch.source_landmarks
+    )  # fmt: skip
+    still, bent = ((x - batch.target).abs().mean() for x in (batch.source, made))
+    assert made.shape == batch.source.shape and bent < still
+
+
+def test_bend_moves_a_dot():
+    import numpy as np
+
+    image = np.zeros((64, 64, 1))
+    image[30:33, 20:23] = 1
+    source = np.array([[21.0, 31], [40, 12], [45, 50]])
+    target = source + [[8, 0], [0, 0], [0, 0]]
+    y, x = np.unravel_index(bend(image, source, target)[..., 0].argmax(), (64, 64))
+    assert abs(x - 29) <= 1.5 and abs(y - 31) <= 1.5
+
+
+def test_copy_is_the_source(pairs):
+    batch = pairs.gather(pairs.examples(2))
+    copy = methods.get("copy").synthesiser(methods.get("copy").Config(size=64), {})
+    assert torch.equal(copy.edit(batch.source, "anger"), batch.source)
