@@ -1,4 +1,4 @@
-# make report              render, preprocess, evaluate; then open reports/laptop/index.html
+# make report              render, preprocess, train, evaluate; then open reports/laptop/index.html
 # make test                the tests
 # make lab                 JupyterLab with the notebooks
 # make bench               faces a second and memory, beside a plain dlib loop
@@ -44,9 +44,9 @@ lock:
 	{ echo "-r requirements.txt"; grep -vxF -f requirements.txt requirements-dev.tmp; } > requirements-dev.txt
 	rm requirements-dev.tmp
 
-# Removes what reports made (reports/, data/<profile>/ and caches), not .venv and not your own data.
+# Removes what reports made (reports/, data/<profile>/, runs/<profile>/ and caches), not .venv and not your own data.
 clean:
-	rm -rf reports data/smoke data/laptop data/paper .snakemake .pytest_cache .ruff_cache .hypothesis
+	rm -rf reports data/smoke data/laptop data/paper runs/smoke runs/laptop runs/paper .snakemake .pytest_cache .ruff_cache .hypothesis
 	find fersyn tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:

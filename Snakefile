@@ -1,4 +1,4 @@
-# The report as a graph of jobs: face tables -> notebooks -> index page. `make report` and `fersyn report` call it;
+# The report as a graph of jobs: face tables -> trainings -> notebooks -> index page. `make report` and `fersyn report` call it;
 # by hand: snakemake --cores all --config profile=laptop set="folds=5;seed=1" only=01
 # Runs unchanged with Snakemake 7.32 (Python 3.10) and 9.
 import json
@@ -19,6 +19,7 @@ PLAN = plan(
     folder=Path(workflow.basedir),
 )
 REPORTS, DATA = f"reports/{PLAN.profile}", f"data/{PLAN.profile}"
+RUNS = PLAN.training_folder or f"runs/{PLAN.profile}"
 INDEX = f"{PYTHON} -m fersyn.reporting.index {REPORTS} {' '.join(map(shlex.quote, PLAN.all_runs))}"
 
 
@@ -33,6 +34,7 @@ def cores():
 wildcard_constraints:
     table="|".join(map(re.escape, PLAN.tables)),
     run="|".join(map(re.escape, PLAN.runs)),
+    method="|".join(map(re.escape, PLAN.trainings)),
 
 
 localrules:
@@ -59,10 +61,28 @@ rule table:
         "{PYTHON} -m fersyn.reporting.tables {DATA}/{wildcards.table} {output} {params.key} {threads} {params.arguments}"
 
 
+rule train:
+    input:
+        lambda w: f"{DATA}/{PLAN.trainings[w.method].table}.fingerprint.json",
+    output:
+        # Beside the run's folder, not in it: an interrupted training goes on where it stopped.
+        RUNS + "/{method}.json",
+    params:
+        # Code of the method and of the loop, settings, seed: a change retrains this method and no other.
+        key=lambda w: PLAN.trainings[w.method].key,
+        table=lambda w: f"{DATA}/{PLAN.trainings[w.method].table}",
+        arguments=lambda w: PLAN.trainings[w.method].arguments,
+    threads: cores()
+    shell:
+        "OMP_NUM_THREADS={threads} {PYTHON} -m fersyn.reporting.trained {wildcards.method} {RUNS}/{wildcards.method}"
+        " {output} {params.key} {params.table} {params.arguments}"
+
+
 rule notebook:
     input:
         notebook=lambda w: PLAN.runs[w.run].notebook,
         tables=lambda w: [f"{DATA}/{table}.fingerprint.json" for table in PLAN.runs[w.run].tables],
+        trainings=lambda w: [f"{RUNS}/{method}.json" for method in PLAN.runs[w.run].trainings],
     output:
         [REPORTS + "/{run}" + suffix for suffix in SUFFIXES],
     params:

@@ -17,6 +17,8 @@ from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Table
 from fersyn.methods.base import Synthesiser
+from fersyn.methods.copy_source import CopySource
+from fersyn.methods.warp import Warp
 from fersyn.pairs import Batch, Pairs
 
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 5: CK+, as published there.
@@ -28,7 +30,12 @@ PUBLISHED = (
 )
 
 
-def quality(summary: pd.DataFrame, caption: str = "") -> Table:
+def floor(size: int, motion=None) -> dict[str, Synthesiser]:
+    """What every method has to beat: ``copy`` and ``warp``, for faces of ``size`` px."""
+    return {"copy": CopySource(size), "warp": Warp(size, motion)}
+
+
+def quality(summary: pd.DataFrame) -> Table:
     """Mean ± deviation over people of each metric, the best of each column in bold (of `evaluation.quality.summary`)."""
     digits = {"psnr": 2, "ssim": 3, "st_lpips": 3}
     lines, bold = [], set()
@@ -44,7 +51,9 @@ def quality(summary: pd.DataFrame, caption: str = "") -> Table:
         bold |= {(i, column) for i, value in enumerate(summary[metric]) if value == best}
     signs = {max: "higher is better", min: "lower is better"}
     heads = [f"{TITLES[metric]} ({signs[BETTER[metric]]})" for metric in METRICS]
-    return Table(lines, ["method", *heads], caption=caption, bold=bold)
+    people, pictures = (int(summary[name].iloc[0]) for name in ("people", "pictures"))
+    whose = "1 person" if people == 1 else f"mean ± deviation over {people} people"
+    return Table(lines, ["method", *heads], caption=f"{pictures} pairs, {whose}", bold=bold)
 
 
 def published() -> Table:
@@ -232,3 +241,39 @@ def thumbnail(synthesiser: Synthesiser, pairs: Pairs, chosen: np.ndarray, shown:
     both = zip(pixels(batch.source), pixels(edited(synthesiser, batch)), strict=True)
     cells = [picture for pair in both for picture in pair]
     return faces.strip(cells, f"Faces before and after {synthesiser.name}, people never trained on")
+
+
+def settings_note() -> Note:
+    """What the metrics were computed with: re-implementations differ here."""
+    from fersyn.evaluation.quality import SETTINGS
+
+    return Note(SETTINGS)
+
+
+def measure_photographs(synthesisers: Mapping[str, Synthesiser], table) -> dict[str, pd.DataFrame]:
+    """Each method measured on all people of a table that nothing was trained on; empty where that cannot be done."""
+    from fersyn.evaluation import quality as measures
+
+    if table is None:
+        return {}
+    try:
+        pairs, chosen = measures.measured_pairs(table, everybody=True)
+    except FersynError:  # nobody with two expressions
+        return {}
+    return {name: measures.evaluate(each, pairs, chosen) for name, each in synthesisers.items()}
+
+
+def photographs_table(frames: Mapping[str, pd.DataFrame]) -> Table | Note:
+    """The table of `measure_photographs`, or why there is none."""
+    from fersyn.evaluation.quality import summary
+
+    if not frames:
+        return Note("*Nothing to measure: no table of photographs here, or nobody in it with two expressions.*")
+    return quality(summary(frames))
+
+
+def credits(*tables) -> Note:
+    """Whose faces these are, under which licence."""
+    from fersyn.figures import dataset
+
+    return Note("\n\n".join(dataset.credits(table).text for table in tables if table is not None))

@@ -53,12 +53,18 @@ def settings(runs: Mapping[str, Path]) -> Table:
             "weights of the losses": _weights(config),
             "perceptual loss": about.get("perceptual") or _perceptual(config),
             "speed": f"{speed(run):.0f} images/s" if about["seconds"] else "–",
-            "time": f"{about['seconds'] / 60:.1f} min" if about["seconds"] else "–",
+            "time": _time(about["seconds"]),
             "device": about["device"],
         }
         for name, value in cells.items():
             lines.setdefault(name, []).append(value)
     return Table([(name, *values) for name, values in lines.items()], ["", *runs])
+
+
+def _time(seconds: float) -> str:
+    if not seconds:
+        return "–"
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 
 def _weights(config: Mapping) -> str:
@@ -78,7 +84,7 @@ def _perceptual(config: Mapping) -> str:
     return describe(config.get("perceptual") or config["perceptual_network"])
 
 
-def curves(name: str, run: Path, most: int = 6) -> Picture | Note:
+def curves(name: str, run: Path, most: int = 9) -> Picture | Note:
     """One small chart a loss, over steps; the accuracies of discriminators share one."""
     rows = log(run)
     losses = [column for column in rows.columns if column not in ("step", *APART)]
@@ -103,6 +109,7 @@ def curves(name: str, run: Path, most: int = 6) -> Picture | Note:
             axis.grid(axis="y")
             if i >= len(losses) - columns:
                 axis.set_xlabel("step")
+                axis.tick_params(labelbottom=True)  # sharing hides them where a row below is not full
         said = "; ".join(
             f"{loss} {rows[loss].iloc[0]:.3g} → {rows[loss].tail(max(1, len(rows) // 20)).mean():.3g}"
             for loss in losses

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from fersyn.faces.heatmaps import heatmaps
 from fersyn.losses import adversarial as gan
-from fersyn.losses.perceptual import shared
+from fersyn.losses import perceptual
 from fersyn.losses.pixel import pixel
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.methods.resize import rescale, resize
@@ -77,6 +77,10 @@ class LandmarkFlow(Method):
         """Adam for each."""
         return {name: torch.optim.Adam(net.parameters(), config.lr, config.betas) for name, net in networks.items()}
 
+    def features(self, config: Config) -> str | None:
+        """Which network the perceptual loss compares features of on this machine, in words; None: it is not used."""
+        return perceptual.describe(config.perceptual) if config.perceptual_weight else None
+
     def step(self, config: Config, networks, optimisers, batch, fabric, step: int) -> dict[str, Any]:
         """Discriminator, then generator."""
         flow, extra = inputs(config, batch.source_landmarks, batch.target_landmarks, batch.label, batch.intensity)
@@ -94,7 +98,7 @@ class LandmarkFlow(Method):
 
         parts = {"pixel": (config.pixel_weight, pixel(image, batch.target))}
         if config.perceptual_weight:
-            phi = shared(config.perceptual, ("conv1_2",), image.device)
+            phi = perceptual.shared(config.perceptual, ("conv1_2",), image.device)
             parts["perceptual"] = (config.perceptual_weight, phi(*crops(image, batch.target)))
         parts["mask"] = (config.mask_weight, made["mask"].mean())
         if judge is not None:

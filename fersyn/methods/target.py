@@ -14,7 +14,12 @@ from fersyn.errors import FersynError
 from fersyn.methods.resize import rescale, resize
 
 _SEARCHED = 256  # px: side at which dlib looks at a crop
-_BOX = (0.142, 0.142, 0.83, 0.83)  # where dlib's box lies in an aligned crop, of its side (24 openpeople and 60 London faces)
+_BOX = (
+    0.142,
+    0.142,
+    0.83,
+    0.83,
+)  # where dlib's box lies in an aligned crop, of its side (24 openpeople and 60 London faces)
 
 
 def labels_of(expression: str | Sequence[str], count: int, device: torch.device | str = "cpu") -> Tensor:

@@ -1,4 +1,4 @@
-"""What a report consists of: which tables, which notebook runs, with which parameters and which code. Read by the
+"""What a report consists of: which tables, trainings and notebook runs, with which parameters and which code. Read by the
 Snakefile.
 """
 
@@ -33,23 +33,43 @@ class TableJob:
 
 
 @dataclass(frozen=True)
+class TrainJob:
+    """A method to train on the table named ``table``: ``arguments`` of ``fersyn.reporting.trained`` after the table.
+
+    ``key`` names code, settings and seed together; the table's fingerprint joins it when the job runs.
+    """
+
+    table: str
+    arguments: str
+    key: str
+
+
+@dataclass(frozen=True)
 class NotebookJob:
-    """One run of a notebook. ``tables`` are the names of the tables it reads, ``code`` the hash of its modules."""
+    """One run of a notebook. ``tables`` and ``trainings`` are the names of what it reads, ``code`` the hash of its
+    modules.
+    """
 
     notebook: str
     parameters: dict[str, Any]
     tables: list[str]
     code: str
+    trainings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All jobs of a profile. ``runs`` are those asked for (``only``), ``all_runs`` the names of every one."""
+    """All jobs of a profile. ``runs`` are those asked for (``only``), ``all_runs`` the names of every one.
+
+    ``trainings`` are by method; their run folders lie in ``training_folder``.
+    """
 
     profile: str
     tables: dict[str, TableJob] = field(default_factory=dict)
     runs: dict[str, NotebookJob] = field(default_factory=dict)
     all_runs: list[str] = field(default_factory=list)
+    trainings: dict[str, TrainJob] = field(default_factory=dict)
+    training_folder: str = ""
 
 
 def notebooks(folder: Path) -> list[Path]:
@@ -79,6 +99,39 @@ def table_job(arguments: list[str]) -> TableJob:
     )
 
 
+def train_job(method: str, table: str, preset: str, seed: int, settings: Sequence[str]) -> TrainJob:
+    """The job of one method of a profile."""
+    own = profiles.settings_of(settings, method)
+    key = hashlib.sha256(json.dumps([sources.training_digest(method), preset, seed, own]).encode()).hexdigest()[:16]
+    return TrainJob(table, " ".join(map(shlex.quote, [preset, str(seed), *own])), key)
+
+
+def _training(book: Path, own: dict[str, Any], chosen: profiles.Profile) -> tuple[dict[str, Any], dict[str, TrainJob]]:
+    """Parameters and trainings of a notebook that declares ``methods``."""
+    from fersyn import methods
+    from fersyn.methods.base import PROFILES
+
+    where = f"profiles/{chosen.name}.yaml"
+    values = {**profiles.declared(book), "profile": chosen.name, **own}
+    for name in values["methods"]:
+        if name not in methods.names():
+            raise FersynError(f"{where}: methods: there is no '{name}'; there are: {', '.join(methods.names())}")
+    if values["profile"] not in PROFILES:
+        raise FersynError(f"{where}: add `profile:` with the settings that methods start from: {', '.join(PROFILES)}")
+    folders = {f"data/{chosen.name}/{table}": table for table in chosen.tables}
+    faces = own.get("faces", next(iter(folders), ""))
+    if faces not in folders:
+        raise FersynError(
+            f"{where}: faces: `{faces}` is not made by this profile; its `tables` make: {', '.join(folders) or 'none'}"
+        )
+    own = {**own, "profile": values["profile"], "faces": faces, "runs": own.get("runs") or f"runs/{chosen.name}"}
+    jobs = {
+        name: train_job(name, folders[faces], values["profile"], values["seed"], values["settings"])
+        for name in values["methods"]
+    }
+    return own, jobs
+
+
 def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), folder: Path | None = None) -> Plan:
     """Everything the profile asks for.
 
@@ -96,6 +149,8 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
     chosen = profiles.load(profile, profiles.parse_settings(list(settings), books), folder)
     profiles.check(chosen, books)
     runs: dict[str, NotebookJob] = {}
+    trainings: dict[str, TrainJob] = {}
+    training_folder = ""
     for book in books:
         own, code = profiles.taken(book, chosen.parameters), sources.notebook_digest(book)
         relative = book.relative_to(folder).as_posix()
@@ -103,6 +158,13 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
             for name in chosen.tables:
                 parameters = {**own, "table": f"data/{profile}/{name}"}
                 runs[f"{book.stem}-{name}"] = NotebookJob(relative, parameters, [name], code)
+        elif "methods" in profiles.declared(book):
+            own, jobs = _training(book, own, chosen)
+            trainings |= jobs
+            training_folder = own["runs"]
+            read = [name for name in chosen.tables if f"data/{profile}/{name}" in (own["faces"], own.get("photos"))]
+            code = " ".join([code, *(job.key for job in jobs.values())])
+            runs[book.stem] = NotebookJob(relative, own, read, code, list(jobs))
         else:
             runs[book.stem] = NotebookJob(relative, own, list(chosen.tables), code)
     if not runs:
@@ -114,9 +176,12 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
     if not wanted:
         raise FersynError(f"--only {' '.join(only)}: no such notebook run; there are: {', '.join(runs)}")
     needed = {table for run in wanted.values() for table in run.tables}
+    asked = {method for run in wanted.values() for method in run.trainings}
     return Plan(
         profile=profile,
         tables={name: table_job(line) for name, line in chosen.tables.items() if name in needed},
         runs=wanted,
         all_runs=list(runs),
+        trainings={method: job for method, job in trainings.items() if method in asked},
+        training_folder=training_folder,
     )

@@ -86,6 +86,11 @@ def table_digest(dataset: str) -> str:
     return digest(module_files(["fersyn.faces.preprocess", *(f"fersyn.datasets.{reader}" for reader in readers)]))
 
 
+def training_digest(method: str) -> str:
+    """Hash of the modules that train ``method`` (``landmark-flow`` ...): its own, the pairs and the loop."""
+    return digest(module_files([f"fersyn.methods.{method.replace('-', '_')}", "fersyn.training.loop"]))
+
+
 def tree_digest(path: Path) -> str:
     """Hash of names, sizes and times of all files below ``path`` (or of that one file): new photographs are noticed."""
     total = hashlib.sha256()

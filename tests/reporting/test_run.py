@@ -101,7 +101,7 @@ def test_the_real_snakefile_plans_every_profile():
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        for rule in ("rule table", "rule notebook"):
+        for rule in ("rule table", "rule train", "rule notebook"):
             assert rule in done.stdout + done.stderr
 
 

@@ -1,0 +1,169 @@
+"""Trainings in the plan and in the Snakefile: what they depend on, and what reruns them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fersyn.errors import FersynError
+from fersyn.reporting import project, sources
+from fersyn.reporting.plan import plan
+from fersyn.reporting.profiles import settings_of
+
+ROOT = project.root(Path(__file__))
+PARAMETERS = """
+faces = 'data/laptop/people'
+photos = ''
+methods = ['c-gan', 'landmark-flow']
+settings = []
+profile = 'laptop'
+runs = ''
+seed = 0
+results = ''
+"""
+PROFILE = "seed: 3\nmethods: [c-gan, landmark-flow]\ntables:\n  people: folder a\n  others: folder b\n"
+
+
+@pytest.fixture
+def training_project(tmp_path, make_notebook, monkeypatch):
+    """A project whose notebook 02 trains two methods on the first of two tables, with profile smoke."""
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "smoke.yaml").write_text(PROFILE)
+    make_notebook("table = ''\nseed = 0\nresults = ''", name="01_look", folder=tmp_path / "notebooks")
+    make_notebook(PARAMETERS, name="02_train", folder=tmp_path / "notebooks")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    return tmp_path
+
+
+def test_one_run_for_all_methods_with_what_it_reads(training_project):
+    found = plan("smoke", folder=training_project)
+    run = found.runs["02_train"]
+    assert list(found.runs) == ["01_look-people", "01_look-others", "02_train"]
+    assert run.trainings == ["c-gan", "landmark-flow"] and run.tables == ["people"]
+    assert run.parameters["faces"] == "data/smoke/people" and run.parameters["profile"] == "smoke"
+    assert run.parameters["runs"] == found.training_folder == "runs/smoke"
+    assert found.trainings["c-gan"].arguments == "smoke 3" and found.trainings["c-gan"].table == "people"
+
+
+def test_only_another_notebook_trains_nothing(training_project):
+    assert plan("smoke", only=["01"], folder=training_project).trainings == {}
+
+
+def test_a_setting_of_one_method_retrains_that_one(training_project):
+    before = plan("smoke", folder=training_project).trainings
+    after = plan("smoke", ["settings=[c-gan.steps=9]"], folder=training_project).trainings
+    assert after["c-gan"].arguments == "smoke 3 steps=9" and after["c-gan"].key != before["c-gan"].key
+    assert after["landmark-flow"] == before["landmark-flow"]
+    seed = plan("smoke", ["seed=4"], folder=training_project).trainings
+    assert all(seed[name].key != before[name].key for name in before)
+
+
+def test_code_of_one_method_retrains_that_one(training_project, monkeypatch):
+    before = plan("smoke", folder=training_project)
+    digest = sources.digest
+    mark = "c_gan.py"
+    monkeypatch.setattr(sources, "digest", lambda files: digest(files) + "x" * any(file.name == mark for file in files))
+    after = plan("smoke", folder=training_project)
+    assert after.trainings["c-gan"].key != before.trainings["c-gan"].key
+    assert after.trainings["landmark-flow"].key == before.trainings["landmark-flow"].key
+    assert after.runs["02_train"].code != before.runs["02_train"].code
+    mark = "loop.py"
+    loop = plan("smoke", folder=training_project)
+    assert all(loop.trainings[name].key != before.trainings[name].key for name in before.trainings)
+
+
+def test_the_loop_and_the_methods_own_networks_count():
+    files = {file.name for file in sources.module_files(["fersyn.methods.landmark_flow", "fersyn.training.loop"])}
+    assert {"landmark_flow.py", "flow_unet.py", "loop.py", "pairs.py", "perceptual.py"} <= files
+    assert not {"c_gan.py", "rendered.py", "cli.py"} & files
+
+
+@pytest.mark.parametrize(
+    ("profile", "message"),
+    [
+        ("methods: [e-gan]\ntables:\n  people: folder a\n", "there is no 'e-gan'; there are: landmark-label"),
+        ("faces: data/smoke/none\ntables:\n  people: folder a\n", "tables` make: data/smoke/people"),
+        ("profile: huge\ntables:\n  people: folder a\n", "smoke, laptop, paper"),
+    ],
+)
+def test_wrong_profiles_are_refused(training_project, profile, message):
+    (training_project / "profiles" / "smoke.yaml").write_text(profile)
+    with pytest.raises(FersynError, match=message):
+        plan("smoke", folder=training_project)
+
+
+def test_the_snakefile_trains_before_the_notebook(training_project):
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--nolock", "--config", "profile=smoke",
+         "only=02"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert said.count("rule train:") == 2 and said.count("rule table:") == 1
+    assert "runs/smoke/c-gan.json" in said and "runs/smoke/landmark-flow.json" in said
+    assert said.index("rule train:") < said.index("rule notebook:")
+
+
+def test_settings_of_a_method():
+    given = ["lr=1e-4", "c-gan.steps=9", "landmark-flow.betas=[0.5, 0.9]"]
+    assert settings_of(given, "c-gan") == ["lr=1e-4", "steps=9"]
+    assert settings_of(given, "landmark-flow") == ["lr=1e-4", "betas=[0.5, 0.9]"]
+
+
+@pytest.fixture
+def fake_train(tmp_path, monkeypatch):
+    """Calls trained.build with `fersyn train` replaced; returns the steps that the run folder held before."""
+    import json
+
+    from fersyn.reporting import trained
+
+    (tmp_path / "table").mkdir()
+    run = tmp_path / "runs" / "c-gan"
+
+    def build(key, fingerprint="f", code=0, expected=None):
+        (tmp_path / "table" / "table.json").write_text(json.dumps({"fingerprint": fingerprint}))
+        seen = []
+
+        def train(command, **options):
+            seen.append(int((run / "steps").read_text()) if (run / "steps").is_file() else 0)
+            assert command[4:6] == ["c-gan", "--data"] and "--resume" in command
+            assert command[command.index("--set") + 1] == "steps=2"
+            run.mkdir(parents=True, exist_ok=True)
+            (run / "steps").write_text(str(seen[-1] + 1))
+            return subprocess.CompletedProcess(command, code)
+
+        monkeypatch.setattr(trained.subprocess, "run", train)
+        stamp = run.with_name("c-gan.json")
+        given = ("c-gan", run, stamp, key, tmp_path / "table", "smoke", 0, ["steps=2"])
+        assert trained.build(*given) == (code if expected is None else expected)
+        return seen
+
+    build.run = run
+    return build
+
+
+def test_a_training_goes_on_unless_it_is_made_of_something_else(fake_train):
+    assert [fake_train("one", code=1), fake_train("one"), fake_train("one")] == [[0], [1], [2]]
+    assert fake_train("two") == [0], "other settings or code: from the beginning"
+    assert fake_train("two", "another table") == [0]
+    assert fake_train("two", "another table") == [1]
+
+
+def test_a_run_that_is_being_trained_is_not_deleted(fake_train):
+    from fersyn.files import locked
+
+    fake_train("one")
+    with locked(fake_train.run / ".lock"):
+        assert fake_train("two", expected=2) == []
+    assert (fake_train.run / "steps").is_file()
+
+
+def test_the_failed_training_leaves_no_stamp(fake_train):
+    fake_train("one", code=1)
+    assert not fake_train.run.with_name("c-gan.json").exists()
