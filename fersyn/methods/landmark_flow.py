@@ -9,6 +9,7 @@ while it was trained on rendered ones.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -34,7 +35,7 @@ CROP = 0.5  # part of the picture's side on which the perceptual loss looks, at 
 class Config(MethodConfig):
     """Settings; weights and sizes are [ours]."""
 
-    presets: ClassVar = {
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"size": 64, "steps": 12, "batch": 4, "width": 8, "discriminator_width": 8, "lr": 1e-3, "ema": 0.8},
         "laptop": {"size": 128, "steps": 750, "batch": 16, "width": 32, "lr": 1e-3, "ema": 0.98, "decay_share": 0.5},
         "paper": {"size": 128, "steps": 20_000, "batch": 32, "width": 64, "discriminator_width": 64, "lr": 5e-4},
