@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fersyn.faces.landmarks import MIRROR
+from fersyn.ibug import MIRROR
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,6 @@ NOSE_BRIDGE, NOSE_BASE = slice(27, 31), slice(31, 36)
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # the person's right, so the left one in the picture
 OUTER_LIPS, INNER_LIPS = slice(48, 60), slice(60, 68)
 
-# Where each point comes from in the mirror image: points[MIRROR] with x -> width - 1 - x is a face again.
-MIRROR = (
-    *range(16, -1, -1),  # jaw
-    *range(26, 16, -1),  # brows
-    *range(27, 31),  # bridge of the nose
-    *range(35, 30, -1),  # its base
-    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),  # eyes
-    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),  # outer lips
-    *(64, 63, 62, 61, 60, 67, 66, 65),  # inner lips
-)
-
 # The trees compare single pixels and were trained on faces of a few hundred px: larger ones are reduced, or they
 # compare noise.
 _FACE_PX = 300

@@ -11,6 +11,7 @@ from itertools import islice
 from fersyn.datasets.frames import Frame
 from fersyn.errors import FersynError
 from fersyn.faces import worker
+from fersyn.system import environment
 
 Job = tuple[int, Frame, bool]
 _MOST = 48  # frames a chunk, what a killed run loses at most, a worker: a rendered person in one go
@@ -99,19 +100,8 @@ def _chunks(jobs: list[Job], workers: int) -> list[list[Job]]:
     return chunks
 
 
-@contextmanager
 def _environment_of_one_thread():
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    return environment(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import numpy as np
 from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 
+from fersyn import ibug
 from fersyn.rendering.parts import rims
 from fersyn.rendering.rig import PARTS, load_rig
 
@@ -35,53 +36,7 @@ _LIPS_UPPER = [(0, -65.4), (6.6, -63.6), (15.3, -67.1)]
 _LIPS_LOWER = [(0, -85.2), (7.0, -84.5), (15.6, -81.5)]
 _INNER_CORNER, _INNER_SIDE = 19.6, 6.6  # |x| of points 60/64 and of 61, 63, 65, 67
 
-MIRROR = np.array(  # index of each point's mirror image
-    [
-        *range(16, -1, -1),
-        *range(26, 16, -1),
-        27,
-        28,
-        29,
-        30,
-        35,
-        34,
-        33,
-        32,
-        31,
-        45,
-        44,
-        43,
-        42,
-        47,
-        46,
-        39,
-        38,
-        37,
-        36,
-        41,
-        40,
-        54,
-        53,
-        52,
-        51,
-        50,
-        49,
-        48,
-        59,
-        58,
-        57,
-        56,
-        55,
-        64,
-        63,
-        62,
-        61,
-        60,
-        67,
-        66,
-        65,
-    ]
-)
+MIRROR = np.array(ibug.MIRROR)  # index of each point's mirror image
 
 
 @lru_cache(maxsize=1)

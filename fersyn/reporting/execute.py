@@ -16,8 +16,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -25,9 +23,11 @@ from typing import Any
 import nbformat
 from traitlets.config import Config
 
+from fersyn import __version__
 from fersyn.reporting import export, privacy, provenance
 from fersyn.reporting.plan import FAILED_SUFFIXES, SUFFIXES
 from fersyn.reporting.record import SCHEMA, write_json
+from fersyn.system import environment
 
 
 class NotebookFailed(Exception):
@@ -51,7 +51,7 @@ def run_cells(source: Path, parameters: dict[str, Any], attempts: int = 2) -> nb
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    with tempfile.TemporaryDirectory() as folder, _environment(
+    with tempfile.TemporaryDirectory() as folder, environment(
         # A user's own IPython startup files and kernels have no part in a report.
         JUPYTER_PREFER_ENV_PATH="1", IPYTHONDIR=folder, JUPYTER_RUNTIME_DIR=folder,
     ):  # fmt: skip
@@ -81,24 +81,9 @@ def run_cells(source: Path, parameters: dict[str, Any], attempts: int = 2) -> nb
     raise AssertionError("not reached")
 
 
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    """Sets environment variables for a while: what runs after this in the same process finds its own again."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
 def footer(seconds: float) -> str:
     """The last line of a page."""
-    kit = f"fersyn {provenance.__version__}"
+    kit = f"fersyn {__version__}"
     return f"Executed in {seconds:.0f} s by {kit}. This file is self-contained and loads nothing."
 
 

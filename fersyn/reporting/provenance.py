@@ -1,12 +1,11 @@
 """What a number depends on besides the code: versions, device, commit, data. Shown first in every notebook."""
 
-import importlib.metadata
 import os
 import platform
 from typing import Any
 
-from fersyn import __version__
 from fersyn.reporting import project
+from fersyn.system import versions
 
 PACKAGES = (
     "torch",
@@ -18,17 +17,6 @@ PACKAGES = (
     "anny",
     "openpeople",
 )
-
-
-def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
-    """Installed versions of fersyn, Python and ``packages``; packages that are not installed are left out."""
-    found = {"fersyn": __version__, "python": platform.python_version()}
-    for package in packages:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def device() -> str:
@@ -57,7 +45,7 @@ def collect(parameters: dict[str, Any], seed: int | None = None, fingerprints: d
         "seed": seed,
         "commit": project.commit(),
         "fingerprints": fingerprints or {},
-        "versions": versions(),
+        "versions": versions(PACKAGES),
         "device": device(),
         "platform": f"{platform.system()} {platform.machine()}",
     }

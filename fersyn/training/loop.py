@@ -22,6 +22,7 @@ from fersyn.files import locked
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.pairs import Pairs
 from fersyn.progress import Progress, say
+from fersyn.system import versions
 from fersyn.table import FaceTable
 from fersyn.training import checkpoint, ema, record, samples
 from fersyn.training.random import INITIAL, kept, reseed
@@ -382,7 +383,7 @@ class _Run:
                 "devices": self.fabric.world_size,
                 "precision": str(self.fabric._precision.precision),
                 "compiled": self.compile,
-                "versions": record.versions(),
+                "versions": versions(record.PACKAGES),
             },
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import platform
 from pathlib import Path
@@ -10,23 +9,11 @@ from typing import Any
 
 import torch
 
-from fersyn import __version__
 from fersyn.errors import FersynError
 from fersyn.files import write_atomic
 from fersyn.methods.base import Method, MethodConfig
 
-_PACKAGES = ("torch", "lightning-fabric", "numpy", "opencv-python-headless", "scikit-learn", "stlpips-pytorch")
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a training depends on."""
-    found = {"fersyn": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+PACKAGES = ("torch", "lightning-fabric", "numpy", "opencv-python-headless", "scikit-learn", "stlpips-pytorch")
 
 
 def device_name(device: torch.device) -> str:

@@ -1,0 +1,35 @@
+"""Two small things about the process: its environment for a while, and which packages it runs on."""
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fersyn import __version__
+
+
+@contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Set environment variables for a while: what runs after this in the same process finds its own again."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Installed versions of fersyn, Python and `packages`; packages that are not installed are left out."""
+    found = {"fersyn": __version__, "python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
