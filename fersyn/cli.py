@@ -204,7 +204,10 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE of a setting of the method; may be repeated.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of initial weights, pairs and dropout.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Of initial weights, pairs and dropout (default: 0; with --resume, the run's own)."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, if there is one.")] = False,
     devices: Annotated[int, typer.Option(help="Devices; several train by DDP.")] = 1,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
@@ -223,6 +226,8 @@ def train(
     if resume and not profile and (out / "config.json").is_file():
         name, values = record.read_config(out)
         config = chosen.Config(**values) if name == chosen.name else config
+    if seed is None:
+        seed = (record.read_seed(out) if resume else None) or 0
     config = config.with_settings([*(settings or ()), *([f"steps={steps}"] if steps is not None else ())])
     fabric = loop.make_fabric(devices, precision, accelerator)
     loop.train(chosen, config, table, out, seed, resume, fabric, compile=compile, checkpoint_every=checkpoint_every)

@@ -1,8 +1,8 @@
-"""What a training step with discriminators needs, the same for every method that has them."""
+"""What training with discriminators needs, the same for every method that has them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from fersyn.losses import adversarial
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch.optim import Optimizer
+
+    from fersyn.methods.base import MethodConfig
 
 
 def channels_last(faces: Tensor) -> Tensor:
@@ -42,6 +44,14 @@ def train_discriminator(
     fabric.backward(loss_fake)
     optimiser.step()
     return (loss_real + loss_fake).detach(), adversarial.accuracy(of_real, of_fake)
+
+
+def adam(config: MethodConfig, networks: Mapping[str, nn.Module]) -> dict[str, Optimizer]:
+    """Adam for each network, at the rate and betas of `config`; all weights of a network in one pass (fused)."""
+    return {
+        name: torch.optim.Adam(network.parameters(), config.lr, config.betas, fused=True)
+        for name, network in networks.items()
+    }
 
 
 @contextmanager

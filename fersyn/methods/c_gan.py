@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fersyn.losses import adversarial
 from fersyn.losses.adversarial import Kind
 from fersyn.losses.pixel import pixel
-from fersyn.methods.adversaries import channels_last, judging, train_discriminator
+from fersyn.methods.adversaries import adam, channels_last, judging, train_discriminator
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.methods.resize import resize
 from fersyn.methods.target import intensities_of, labels_of
@@ -73,10 +73,7 @@ class CGan(Method):
 
     def optimisers(self, config: Config, networks: dict[str, nn.Module]) -> dict[str, Optimizer]:
         """Adam for each network."""
-        return {
-            name: torch.optim.Adam(network.parameters(), lr=config.lr, betas=config.betas)
-            for name, network in networks.items()
-        }
+        return adam(config, networks)
 
     def step(
         self,

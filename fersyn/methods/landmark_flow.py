@@ -21,6 +21,7 @@ from fersyn.faces.heatmaps import heatmaps
 from fersyn.losses import adversarial as gan
 from fersyn.losses import perceptual
 from fersyn.losses.pixel import pixel
+from fersyn.methods.adversaries import adam, channels_last, judging, train_discriminator
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.methods.resize import rescale, resize
 from fersyn.methods.target import target_landmarks
@@ -76,7 +77,7 @@ class LandmarkFlow(Method):
 
     def optimisers(self, config: Config, networks) -> dict[str, torch.optim.Optimizer]:
         """Adam for each."""
-        return {name: torch.optim.Adam(net.parameters(), config.lr, config.betas) for name, net in networks.items()}
+        return adam(config, networks)
 
     def features(self, config: Config) -> str | None:
         """Which network the perceptual loss compares features of on this machine, in words; None: it is not used."""
@@ -87,30 +88,28 @@ class LandmarkFlow(Method):
         flow, extra = inputs(config, batch.source_landmarks, batch.target_landmarks, batch.label, batch.intensity)
         made = networks["generator"](batch.source, flow, extra)
         image, losses = made["image"], {}
+
+        def pair(faces: Tensor) -> Tensor:
+            return channels_last(torch.cat([batch.source, faces], 1))
+
         judge = networks.get("discriminator")
         if judge is not None:
-            real = judge(torch.cat([batch.source, batch.target], 1))
-            fake = judge(torch.cat([batch.source, image.detach()], 1))
-            loss = gan.discriminator(real, fake, config.adversarial)
-            optimisers["discriminator"].zero_grad(set_to_none=True)
-            fabric.backward(loss)
-            optimisers["discriminator"].step()
-            losses["discriminator"] = loss.detach()
-
-        parts = {"pixel": (config.pixel_weight, pixel(image, batch.target))}
-        if config.perceptual_weight:
-            phi = perceptual.shared(config.perceptual, ("conv1_2",), image.device)
-            parts["perceptual"] = (config.perceptual_weight, phi(*crops(image, batch.target)))
-        parts["mask"] = (config.mask_weight, made["mask"].mean())
-        if judge is not None:
-            judge.requires_grad_(False)
-            score = judge(torch.cat([batch.source, image], 1))
-            parts["adversarial"] = (config.adversarial_weight, gan.generator(score, config.adversarial))
+            adversary = optimisers["discriminator"]
+            losses["discriminator"], losses["accuracy"] = train_discriminator(
+                judge, adversary, pair(batch.target), pair(image.detach()), config.adversarial, fabric
+            )
         optimisers["generator"].zero_grad(set_to_none=True)
-        fabric.backward(sum(weight * value for weight, value in parts.values()))
+        with judging(*([] if judge is None else [judge])) as judges, fabric.autocast():
+            parts = {"pixel": (config.pixel_weight, pixel(image, batch.target))}
+            if config.perceptual_weight:
+                phi = perceptual.shared(config.perceptual, ("conv1_2",), image.device)
+                parts["perceptual"] = (config.perceptual_weight, phi(*crops(image, batch.target)))
+            parts["mask"] = (config.mask_weight, made["mask"].mean())
+            for inner in judges:
+                score = gan.generator(inner(pair(image)), config.adversarial)
+                parts["adversarial"] = (config.adversarial_weight, score)
+            fabric.backward(sum(weight * value for weight, value in parts.values()))
         optimisers["generator"].step()
-        if judge is not None:
-            judge.requires_grad_(True)
         return losses | {name: value.detach() for name, (_, value) in parts.items()}
 
     def synthesiser(self, config: Config, networks, motion=None) -> Flow:

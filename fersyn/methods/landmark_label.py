@@ -16,7 +16,7 @@ from fersyn.losses import adversarial, perceptual
 from fersyn.losses.adversarial import Kind
 from fersyn.losses.perceptual import Network
 from fersyn.losses.pixel import pixel
-from fersyn.methods.adversaries import channels_last, judging, train_discriminator
+from fersyn.methods.adversaries import adam, channels_last, judging, train_discriminator
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.methods.resize import rescale, resize
 from fersyn.methods.target import target_landmarks
@@ -93,10 +93,7 @@ class LandmarkLabel(Method):
 
     def optimisers(self, config: Config, networks: dict[str, nn.Module]) -> dict[str, Optimizer]:
         """Adam for each network."""
-        return {
-            name: torch.optim.Adam(network.parameters(), lr=config.lr, betas=config.betas)
-            for name, network in networks.items()
-        }
+        return adam(config, networks)
 
     def features(self, config: Config) -> str:
         """Which network the perceptual loss compares features of on this machine, in words."""

@@ -184,7 +184,7 @@ class _Run:
         reseed(self.seed, INITIAL)  # all processes begin with the same weights
         networks = self.method.networks(self.config)
         if self.first and not self.state:
-            record.write_config(self.out, self.method, self.config)
+            record.write_config(self.out, self.method, self.config, self.seed)
             self._learn_motion()
         self._shape = {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items()}
         if not networks:
@@ -237,9 +237,23 @@ class _Run:
             checkpoint.load_into(self.averages, state["averages"], self.out)
             for name, optimiser in optimisers.items():
                 optimiser.load_state_dict(state["optimisers"][name])
+            self._tell_machine(state.get("machine"))
         self.state = None  # the memory is wanted
         self.grid, self.grid_side = samples.held_out(self.table, config.size) if self.first else (None, "")
         self.grid = self.grid and self.grid.to(fabric.device)
+
+    def _machine(self) -> dict[str, Any]:
+        """What, beside the settings, the last bit of a weight depends on."""
+        fabric = self.fabric
+        threads = torch.get_num_threads() if fabric.device.type == "cpu" else 0
+        precision = str(fabric._precision.precision)
+        return {"device": fabric.device.type, "devices": fabric.world_size, "threads": threads, "precision": precision}
+
+    def _tell_machine(self, before: dict[str, Any] | None) -> None:
+        now = self._machine()
+        changed = [f"{name} {before[name]} before, {now[name]} now" for name in now if before and before[name] != now[name]]
+        if changed and self.first:
+            say(f"{self.out}: {'; '.join(changed)}: the training goes on, but not bit for bit as it would have")
 
     def _loop(self) -> None:
         config, every = self.config, self.every
@@ -347,6 +361,7 @@ class _Run:
             "seed": self.seed,
             "step": self.step,
             "seconds": self.seconds,
+            "machine": self._machine(),
             "networks": {name: network.state_dict() for name, network in self.plain.items()},
             "averages": {name: network.state_dict() for name, network in self.averages.items()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.bare.items()},

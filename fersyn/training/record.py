@@ -23,9 +23,17 @@ def device_name(device: torch.device) -> str:
     return f"{device.type.upper()}, {torch.get_num_threads()} threads ({platform.machine()})"
 
 
-def write_config(run: Path, method: Method, config: MethodConfig) -> None:
+def write_config(run: Path, method: Method, config: MethodConfig, seed: int) -> None:
     """Write RUN/config.json."""
-    write_json(run / "config.json", {"method": method.name, "config": config.model_dump(mode="json")})
+    write_json(run / "config.json", {"method": method.name, "seed": seed, "config": config.model_dump(mode="json")})
+
+
+def read_seed(run: Path) -> int | None:
+    """Return the seed that a run was begun with; None: it is not recorded."""
+    try:
+        return int(json.loads((Path(run) / "config.json").read_text(encoding="utf-8"))["seed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def read_config(run: Path) -> tuple[str, dict[str, Any]]:

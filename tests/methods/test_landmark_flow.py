@@ -27,7 +27,7 @@ def test_step_trains_both_networks(flow, pairs):
     before = {name: [p.detach().clone() for p in net.parameters()] for name, net in networks.items()}
     for step in range(3):  # the last layer begins at 0, so that those before it learn from the second step on
         losses = method.step(config, networks, optimisers, pairs.batch(step, 4, 0), Fabric(accelerator="cpu"), step)
-    assert set(losses) == {"discriminator", "pixel", "perceptual", "mask", "adversarial"}
+    assert set(losses) == {"discriminator", "accuracy", "pixel", "perceptual", "mask", "adversarial"}
     assert all(torch.isfinite(value) for value in losses.values())
     for name, net in networks.items():
         moved = [not torch.equal(a, b) for a, b in zip(before[name], net.parameters(), strict=True)]

@@ -107,3 +107,52 @@ def test_two_processes_train_and_give_one_checkpoint(toy_file, table, tmp_path, 
     one, two = (s["networks"]["discriminator"]["1.weight"] for s in (state, alone))
     assert not torch.equal(one, two) and (one - two).abs().mean() < 0.05
     assert '"devices": 2' in (out / "run.json").read_text()
+
+
+REAL = ["landmark-label", "landmark-flow"]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_method_killed_between_its_adversary_and_its_generator_ends_the_same(
+    name, toy_file, toy_module, table, tmp_path
+):
+    whole, out = tmp_path / "whole", tmp_path / "run"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        method, config = toy_module.real_method(name)
+        loop.train(method, config, table, whole, 3, fabric=loop.make_fabric(accelerator="cpu"))
+    finally:
+        torch.set_num_threads(threads)
+    done = start(toy_file, table, out, "--method", name, "--die", 3)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert checkpoint.read(out)["step"] == 2
+    done = start(toy_file, table, out, "--method", name, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert_same(states(out), states(whole))
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_method_trains_in_two_processes(name, toy_file, table, tmp_path):
+    out = tmp_path / "run"
+    done = start(toy_file, table, out, "--method", name, "--devices", 2)
+    assert done.returncode == 0, done.stderr
+    state = checkpoint.read(out)
+    assert state["step"] == 6 and state["machine"]["devices"] == 2
+    weights = [value for network in state["networks"].values() for value in network.values()]
+    assert all(torch.isfinite(value).all() for value in weights)
+    resumed = start(toy_file, table, out, "--method", name, "--resume")
+    assert resumed.returncode == 0 and "all 6 steps are done" in resumed.stderr
+
+
+def test_resuming_on_another_number_of_threads_says_so(toy_module, table, tmp_path, monkeypatch, capsys):
+    toy, config = toy_module.Toy(), toy_module.Config()
+    toy.hook = lambda step: os.kill(os.getpid(), signal.SIGTERM) or 1.0 if step == 4 else 1.0
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(toy, config, table, tmp_path, 3, fabric=loop.make_fabric(accelerator="cpu"))
+    toy.hook = lambda step: 1.0
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: before + 1)
+    loop.train(toy, config, table, tmp_path, 3, True, loop.make_fabric(accelerator="cpu"))
+    told = f"threads {before} before, {before + 1} now: the training goes on, but not bit for bit"
+    assert told in capsys.readouterr().err

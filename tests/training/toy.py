@@ -1,6 +1,7 @@
 """A method of two tiny networks with all that makes resuming hard: dropout, batch norm, two optimisers, an average.
 
-As a program it trains it: toy.py TABLE OUT [--resume] [--die STEP | --die-saving N] [...], dying by SIGKILL on the way.
+As a program it trains it, or a method of the kit: toy.py TABLE OUT [--method NAME] [--resume] [--die STEP |
+--die-saving N] [...], dying by SIGKILL on the way.
 """
 
 import argparse
@@ -67,6 +68,26 @@ class Toy(Method):
         return ToySynthesiser(config, networks["generator"])
 
 
+def real_method(name, hook=lambda step: 1.0):
+    """A method of the kit at its smallest; the hook is called where its generator's losses are to come."""
+    import fersyn.methods as methods
+    from fersyn.losses import perceptual
+
+    method, shared = methods.get(name), perceptual.shared
+    real = type(method).step
+
+    def step(self, config, networks, optimisers, batch, fabric, step):
+        def dying(*arguments):
+            hook(step)
+            return shared(*arguments)
+
+        perceptual.shared = dying
+        return real(self, config, networks, optimisers, batch, fabric, step)
+
+    wrapped = type(method.name, (type(method),), {"step": step})()
+    return wrapped, method.preset("smoke", steps=6, augment=0.5)
+
+
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -83,6 +104,7 @@ def main():
     parser.add_argument("--die", type=int, default=-1)
     parser.add_argument("--die-saving", type=int, default=-1)
     parser.add_argument("--devices", type=int, default=1)
+    parser.add_argument("--method")
     options = parser.parse_args()
     torch.set_num_threads(1)
     toy = Toy()
@@ -106,7 +128,9 @@ def main():
 
         checkpoint.torch.save = save
     fabric = loop.make_fabric(options.devices, accelerator="cpu")
-    loop.train(toy, Config(), FaceTable.open(options.table), options.out, 3, options.resume, fabric, checkpoint_every=2)
+    method, config = (real_method(options.method, hook) if options.method else (toy, Config()))
+    table = FaceTable.open(options.table)
+    loop.train(method, config, table, options.out, 3, options.resume, fabric, checkpoint_every=2)
 
 
 if __name__ == "__main__":
