@@ -34,7 +34,7 @@ def cores():
 wildcard_constraints:
     table="|".join(map(re.escape, PLAN.tables)),
     run="|".join(map(re.escape, PLAN.runs)),
-    method="|".join(map(re.escape, PLAN.trainings)),
+    training="|".join(map(re.escape, PLAN.trainings)),
 
 
 localrules:
@@ -63,18 +63,19 @@ rule table:
 
 rule train:
     input:
-        lambda w: f"{DATA}/{PLAN.trainings[w.method].table}.fingerprint.json",
+        lambda w: f"{DATA}/{PLAN.trainings[w.training].table}.fingerprint.json",
     output:
         # Beside the run's folder, not in it: an interrupted training goes on where it stopped.
-        RUNS + "/{method}.json",
+        RUNS + "/{training}.json",
     params:
-        # Code of the method and of the loop, settings, seed: a change retrains this method and no other.
-        key=lambda w: PLAN.trainings[w.method].key,
-        table=lambda w: f"{DATA}/{PLAN.trainings[w.method].table}",
-        arguments=lambda w: PLAN.trainings[w.method].arguments,
+        # Code of the method and of the loop, settings, seed: a change repeats this training and no other.
+        key=lambda w: PLAN.trainings[w.training].key,
+        method=lambda w: PLAN.trainings[w.training].method,
+        table=lambda w: f"{DATA}/{PLAN.trainings[w.training].table}",
+        arguments=lambda w: PLAN.trainings[w.training].arguments,
     threads: cores()
     shell:
-        "OMP_NUM_THREADS={threads} {PYTHON} -m fersyn.reporting.trained {wildcards.method} {RUNS}/{wildcards.method}"
+        "OMP_NUM_THREADS={threads} {PYTHON} -m fersyn.reporting.trained {params.method} {RUNS}/{wildcards.training}"
         " {output} {params.key} {params.table} {params.arguments}"
 
 
@@ -82,7 +83,7 @@ rule notebook:
     input:
         notebook=lambda w: PLAN.runs[w.run].notebook,
         tables=lambda w: [f"{DATA}/{table}.fingerprint.json" for table in PLAN.runs[w.run].tables],
-        trainings=lambda w: [f"{RUNS}/{method}.json" for method in PLAN.runs[w.run].trainings],
+        trainings=lambda w: [f"{RUNS}/{name}.json" for name in PLAN.runs[w.run].trainings],
     output:
         [REPORTS + "/{run}" + suffix for suffix in SUFFIXES],
     params:

@@ -36,10 +36,11 @@ Size = Annotated[int, typer.Option("--size", help="Side of the faces, px.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", help="Processes (default: one a core; 0: none besides this one).")
 ]
+Holdout = Annotated[float, typer.Option("--holdout", help="Part of the people that nothing is trained on, 0..1.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete the table that stands there first.")]
 
 
-def _build(frame_set, out: Path, size: int, workers: int | None, overwrite: bool) -> None:
+def _build(frame_set, out: Path, size: int, workers: int | None, overwrite: bool, holdout: float) -> None:
     from fersyn.faces.pool import start_server
 
     if workers != 0:
@@ -49,7 +50,7 @@ def _build(frame_set, out: Path, size: int, workers: int | None, overwrite: bool
 
     for note in frame_set.notes:
         say(f"{frame_set.dataset}: {note}")
-    table = build_table(frame_set, out, size=size, workers=workers, overwrite=overwrite)
+    table = build_table(frame_set, out, size=size, workers=workers, overwrite=overwrite, holdout=holdout)
     typer.echo(f"{table.path}\t{len(table)} faces\t{table.fingerprint}")
 
 
@@ -67,6 +68,7 @@ def rendered(
     size: Size = 128,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    holdout: Holdout = 0.1,
 ) -> None:
     """Faces that the kit renders itself: no one's photograph, with known pose, light and landmarks."""
     from fersyn.datasets.rendered import read_rendered
@@ -74,7 +76,7 @@ def rendered(
     frame_set = read_rendered(
         subjects=subjects, seed=seed, frames=frames, sequence_length=sequence_length, grey=grey, glasses=glasses
     )
-    _build(frame_set, out, size, workers, overwrite)
+    _build(frame_set, out, size, workers, overwrite, holdout)
 
 
 @data.command()
@@ -91,12 +93,13 @@ def ckplus(
     size: Size = 128,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    holdout: Holdout = 0.1,
 ) -> None:
     """Extended Cohn-Kanade: first and last three frames of each sequence."""
     from fersyn.datasets.ckplus import read_ckplus, read_consent
 
     frame_set = read_ckplus(root, consent=read_consent(consent or []), unlabelled=not labelled_only)
-    _build(frame_set, out, size, workers, overwrite)
+    _build(frame_set, out, size, workers, overwrite, holdout)
 
 
 @data.command("oulu-casia")
@@ -106,11 +109,12 @@ def oulu_casia(
     size: Size = 128,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    holdout: Holdout = 0.1,
 ) -> None:
     """Oulu-CASIA NIR&VIS: visible light, strong illumination, first and last three frames of each sequence."""
     from fersyn.datasets.oulu_casia import read_oulu_casia
 
-    _build(read_oulu_casia(root), out, size, workers, overwrite)
+    _build(read_oulu_casia(root), out, size, workers, overwrite, holdout)
 
 
 @data.command()
@@ -120,11 +124,12 @@ def london(
     size: Size = 128,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    holdout: Holdout = 0.1,
 ) -> None:
     """Face Research Lab London Set: 102 people, neutral and smiling."""
     from fersyn.datasets.london import read_london
 
-    _build(read_london(root), out, size, workers, overwrite)
+    _build(read_london(root), out, size, workers, overwrite, holdout)
 
 
 @data.command()
@@ -136,11 +141,12 @@ def openpeople(
     size: Size = 128,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    holdout: Holdout = 0.1,
 ) -> None:
     """Ten photo-like people who do not exist, seven expressions each."""
     from fersyn.datasets.openpeople import read_openpeople
 
-    _build(read_openpeople(root), out, size, workers, overwrite)
+    _build(read_openpeople(root), out, size, workers, overwrite, holdout)
 
 
 @data.command()
@@ -163,12 +169,13 @@ def folder(
     size: Size = 128,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    holdout: Holdout = 0.1,
 ) -> None:
     """Your own photographs."""
     from fersyn.datasets.folder import read_folder
 
     frame_set = read_folder(root, csv=csv, subject_from=subject_from, publishable=publishable)
-    _build(frame_set, out, size, workers, overwrite)
+    _build(frame_set, out, size, workers, overwrite, holdout)
 
 
 @app.command()
@@ -209,6 +216,10 @@ def train(
         typer.Option(help="Of initial weights, pairs and dropout (default: 0; with --resume, the run's own)."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, if there is one.")] = False,
+    fold: Annotated[
+        str, typer.Option(help="k/n: train on all people but fold k of n (default: all but the table's hold-out).")
+    ] = "",
+    people: Annotated[int, typer.Option(help="Train on so many of the training people (0: all).")] = 0,
     devices: Annotated[int, typer.Option(help="Devices; several train by DDP.")] = 1,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or another of Lightning Fabric.")] = "32-true",
@@ -228,6 +239,7 @@ def train(
         config = chosen.Config(**values) if name == chosen.name else config
     if seed is None:
         seed = (record.read_seed(out) if resume else None) or 0
+    table = table.view(fold, people, seed)
     config = config.with_settings([*(settings or ()), *([f"steps={steps}"] if steps is not None else ())])
     fabric = loop.make_fabric(devices, precision, accelerator)
     loop.train(chosen, config, table, out, seed, resume, fabric, compile=compile, checkpoint_every=checkpoint_every)

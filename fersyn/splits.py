@@ -5,6 +5,7 @@ people are dealt at random many times, and the deal whose sides come nearest to 
 the same rows and seed give the same split everywhere.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,35 @@ def assign(rows: pd.DataFrame, split: pd.DataFrame) -> np.ndarray:
     if missing:
         raise FersynError(f"the split does not know {_names(missing)}; make it anew from these rows")
     return np.array([value[person] for person in people(rows)])
+
+
+def sides(rows: pd.DataFrame, fold: str = "", people_left: int = 0, seed: int = 0) -> np.ndarray:
+    """Return each row's side, 'train', 'test' or 'unused', of a part of the people.
+
+    Args:
+        rows: a table's rows; their column `split` counts where no fold is named.
+        fold: 'k/n': fold k (from 1) of the n that `kfold` deals is the test side, everybody else is trained on.
+        people_left: so many of the training people stay, chosen by the seed; the others are 'unused'. 0: all stay.
+        seed: of the deals.
+
+    Raises:
+        FersynError: a fold that is not k/n with 1 <= k <= n, or more people than there are.
+    """
+    side = rows["split"].to_numpy(dtype=object).copy()
+    if fold:
+        match = re.fullmatch(r"(\d+)/(\d+)", fold)
+        number, count = (int(part) for part in match.groups()) if match else (0, 0)
+        if not 1 <= number <= count:
+            raise FersynError(f"fold '{fold}': write k/n, such as 1/3 for the first of three folds")
+        side = np.where(assign(rows, kfold(rows, count, seed)) == number - 1, "test", "train").astype(object)
+    if people_left:
+        who = people(rows)
+        training = sorted(set(who[side == "train"]))
+        if not 0 < people_left <= len(training):
+            raise FersynError(f"{people_left} people to train on: there are {len(training)}; ask for 1 to as many")
+        kept = np.random.default_rng([seed, 7]).permutation(len(training))[:people_left]
+        side[(side == "train") & ~np.isin(who.astype(str), [training[k] for k in kept])] = "unused"
+    return side
 
 
 def check_disjoint(rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> None:

@@ -8,6 +8,7 @@ T/table.json                      request, licence, attribution, notes, counts, 
 T/.fersyn/                        journal, lock and "before" pictures (hidden: not part of the data)
 """
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,15 @@ class FaceTable:
     def people(self) -> np.ndarray:
         """'dataset/subject' for each row, str (N,)."""
         return splits.people(self.rows)
+
+    def view(self, fold: str = "", people: int = 0, seed: int = 0) -> "FaceTable":
+        """Return the same table with other sides in column `split`: those of a fold 'k/n', and/or only so many training
+        people (see `splits.sides`). Nothing is written, and the fingerprint stays that of the faces.
+        """
+        rows = self.rows.assign(split=splits.sides(self.rows, fold, people, seed))
+        found = copy.copy(self)
+        found.rows = rows
+        return found
 
     def images(self, index: Any = None) -> np.ndarray:
         """Return faces as uint8 RGB (N, size, size, 3), of all rows or of `index` (positions, slice or boolean

@@ -110,3 +110,30 @@ def test_bad_files_and_arguments_are_named(tmp_path):
         splits.holdout(rows(3).iloc[:0])
     with pytest.raises(FersynError, match="the split does not know set/S002"):
         splits.assign(rows(3), splits.holdout(rows(2)))
+
+
+def test_sides_of_a_fold_and_of_fewer_people():
+    table = rows(12).assign(split=["test" if p < 3 else "train" for p in range(12) for _ in range(6)])
+    assert list(splits.sides(table)) == list(table["split"])
+    tested = []
+    for fold in ("1/3", "2/3", "3/3"):
+        side = splits.sides(table, fold, seed=4)
+        splits.check_disjoint(table[side == "train"], table[side == "test"])
+        assert set(side) == {"train", "test"}
+        tested += sorted(set(splits.people(table[side == "test"])))
+    assert sorted(tested) == sorted(set(splits.people(table))), "everybody is tested once"
+    few = splits.sides(table, "1/3", 5, seed=4)
+    assert len(set(splits.people(table[few == "train"]))) == 5
+    assert list(few == "test") == list(splits.sides(table, "1/3", seed=4) == "test")
+    assert list(splits.sides(table, people_left=4, seed=1)) != list(splits.sides(table, people_left=4, seed=2))
+
+
+@pytest.mark.parametrize("fold", ["0/3", "4/3", "one", "1/", "1/99"])
+def test_folds_that_are_none(fold):
+    with pytest.raises(FersynError, match="fold"):
+        splits.sides(rows(5).assign(split="train"), fold)
+
+
+def test_more_people_than_there_are():
+    with pytest.raises(FersynError, match="6 people to train on: there are 5"):
+        splits.sides(rows(5).assign(split="train"), people_left=6)

@@ -39,7 +39,7 @@ def table_rows(frame_set: FrameSet, journal: Journal) -> list[dict[str, Any]]:
     return rows
 
 
-def is_current(frame_set: FrameSet, journal: Journal, out: Path) -> bool:
+def is_current(frame_set: FrameSet, journal: Journal, out: Path, holdout: float) -> bool:
     """Whether the finished table in `out` is what the journal would give."""
     try:
         info = json.loads((out / "table.json").read_text(encoding="utf-8"))
@@ -53,16 +53,16 @@ def is_current(frame_set: FrameSet, journal: Journal, out: Path) -> bool:
         and skipped
         and (out / "metadata.parquet").is_file()
         and bool(rows)
-        and info.get("fingerprint") == fingerprint(_frame(rows)[0])
+        and info.get("fingerprint") == fingerprint(_frame(rows, holdout)[0])
     )
 
 
-def finish(frame_set: FrameSet, journal: Journal, out: Path, size: int) -> FaceTable:
+def finish(frame_set: FrameSet, journal: Journal, out: Path, size: int, holdout: float) -> FaceTable:
     """Write everything but the pictures, metadata.parquet last, and open the table."""
-    rows, holdout = _frame(table_rows(frame_set, journal))
+    rows, sides = _frame(table_rows(frame_set, journal), holdout)
     _settle_pictures(rows, out)
     skipped = _write_skipped(frame_set, journal, out)
-    notes = _write_splits(rows, holdout, out)
+    notes = _write_splits(rows, sides, out)
     _write_previews(rows, journal, out)
     labels = rows["expression"].astype(object).where(rows["expression"].notna(), "none")
     info = {
@@ -75,7 +75,7 @@ def finish(frame_set: FrameSet, journal: Journal, out: Path, size: int) -> FaceT
         "split_notes": notes,
         "counts": {
             "faces": len(rows),
-            "people": len(holdout),
+            "people": len(sides),
             "skipped": skipped,
             "expressions": dict(sorted(Counter(labels).items())),
         },
@@ -89,11 +89,11 @@ def finish(frame_set: FrameSet, journal: Journal, out: Path, size: int) -> FaceT
     return FaceTable.open(out)
 
 
-def _frame(rows: list[dict[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _frame(rows: list[dict[str, Any]], holdout: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     table = pd.DataFrame(rows)
-    holdout = splits.holdout(table)
-    table["split"] = splits.assign(table, holdout)
-    return table[COLUMNS.names], holdout
+    sides = splits.holdout(table, holdout)
+    table["split"] = splits.assign(table, sides)
+    return table[COLUMNS.names], sides
 
 
 def _settle_pictures(rows: pd.DataFrame, out: Path) -> None:

@@ -22,7 +22,12 @@ PREVIEWS = 24
 
 
 def build_table(
-    frame_set: FrameSet, out: str | Path, size: int = 128, workers: int | None = None, overwrite: bool = False
+    frame_set: FrameSet,
+    out: str | Path,
+    size: int = 128,
+    workers: int | None = None,
+    overwrite: bool = False,
+    holdout: float = 0.1,
 ) -> FaceTable:
     """Detect, align and write all faces of a set, and return the table.
 
@@ -37,6 +42,7 @@ def build_table(
         workers: processes (by default one a core), 0 for none besides this one. A script that calls this must guard
             its main part by `if __name__ == "__main__":`, as workers import the script.
         overwrite: delete a table that stands there first.
+        holdout: part of the people that no method is trained on, between 0 and 1.
 
     Raises:
         TableError: `out` holds something else, or another request's table, or is being built by another process.
@@ -44,10 +50,10 @@ def build_table(
             arguments.
     """
     out, workers = Path(out), default_workers() if workers is None else workers
-    _check_arguments(frame_set, size, workers)
+    _check_arguments(frame_set, size, workers, holdout)
     with claimed(out, _request(frame_set, size), overwrite), Journal(out / ".fersyn" / "progress.jsonl") as journal:
         pending = _pending(frame_set.frames, journal, out)
-        if not pending and is_current(frame_set, journal, out):
+        if not pending and is_current(frame_set, journal, out, holdout):
             table = FaceTable.open(out)
             say(f"{out}: nothing to do, {_summary(table)}")
             return table
@@ -55,7 +61,7 @@ def build_table(
         _run(pending, frame_set, journal, out, size, workers)
         if not table_rows(frame_set, journal):
             raise FersynError(_no_faces(frame_set, journal))
-        table = finish(frame_set, journal, out, size)
+        table = finish(frame_set, journal, out, size, holdout)
         say(f"{out}: {_summary(table)}")
         _say_skipped(table)
         return table
@@ -113,11 +119,13 @@ def _spread(frames: list[Frame], count: int) -> set[int]:
     return chosen
 
 
-def _check_arguments(frame_set: FrameSet, size: int, workers: int) -> None:
+def _check_arguments(frame_set: FrameSet, size: int, workers: int, holdout: float) -> None:
     if size < 16:
         raise FersynError(f"--size {size} is too small: a face needs at least 16 px")
     if workers < 0:
         raise FersynError(f"--workers {workers}: must be 0 or more")
+    if not 0 < holdout < 1:
+        raise FersynError(f"--holdout {holdout}: the part of the people held out must lie between 0 and 1")
     if not frame_set.frames:
         raise FersynError(f"{frame_set.dataset}: there are no pictures to read")
     twice = [source for source, n in Counter(frame.source for frame in frame_set.frames).items() if n > 1]

@@ -143,6 +143,8 @@ def fit(table, index: np.ndarray | None = None) -> Motion:
     strength = rows["intensity"].astype(float).fillna(1.0).clip(lower=0.3).to_numpy()
 
     first = np.unique(neutral)
+    if len(first) < 2:
+        raise FersynError(f"{table.path}: landmark motion takes two neutral faces to learn from, there is one")
     pca = PCA(min(COMPONENTS, len(first) - 1, 136), svd_solver="full").fit(shape[first])
     axes = pca.components_.T / np.sqrt(np.maximum(pca.explained_variance_, 1e-9))
 

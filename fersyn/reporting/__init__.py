@@ -5,9 +5,8 @@ For notebooks::
     from fersyn.reporting import Record, locate
 """
 
-from fersyn.reporting.profiles import settings_of
 from fersyn.reporting.project import locate
 from fersyn.reporting.record import Record
 from fersyn.reporting.run import report
 
-__all__ = ["Record", "locate", "report", "settings_of"]
+__all__ = ["Record", "locate", "report"]

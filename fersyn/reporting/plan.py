@@ -3,6 +3,7 @@ Snakefile.
 """
 
 import hashlib
+import inspect
 import json
 import shlex
 from collections.abc import Sequence
@@ -12,10 +13,13 @@ from typing import Any
 
 from fersyn.errors import FersynError
 from fersyn.reporting import profiles, project, provenance, sources
+from fersyn.training.requests import Request, of_methods
 
 # What a run of a notebook leaves beside its name, and what it leaves instead when it fails.
 SUFFIXES = (".ipynb", ".html", "-code.html", ".json")
 FAILED_SUFFIXES = (".failed.ipynb", ".failed.html", ".failed.json")
+# Parameters of a notebook that name a face table.
+TABLE_PARAMETERS = ("faces", "photos", "pairs_of")
 # Packages whose update may change a face table.
 TABLE_PACKAGES = ("dlib-bin", "opencv-python-headless", "anny", "openpeople")
 
@@ -34,11 +38,12 @@ class TableJob:
 
 @dataclass(frozen=True)
 class TrainJob:
-    """A method to train on the table named ``table``: ``arguments`` of ``fersyn.reporting.trained`` after the table.
+    """A training of ``method`` on the table named ``table``, with these ``arguments`` of ``fersyn train``.
 
-    ``key`` names code, settings and seed together; the table's fingerprint joins it when the job runs.
+    ``key`` names code and arguments together; the table's fingerprint joins it when the job runs.
     """
 
+    method: str
     table: str
     arguments: str
     key: str
@@ -61,7 +66,7 @@ class NotebookJob:
 class Plan:
     """All jobs of a profile. ``runs`` are those asked for (``only``), ``all_runs`` the names of every one.
 
-    ``trainings`` are by method; their run folders lie in ``training_folder``.
+    ``trainings`` are by the run's name; their folders lie in ``training_folder``.
     """
 
     profile: str
@@ -99,23 +104,33 @@ def table_job(arguments: list[str]) -> TableJob:
     )
 
 
-def train_job(method: str, table: str, preset: str, seed: int, settings: Sequence[str]) -> TrainJob:
-    """The job of one method of a profile."""
-    own = profiles.settings_of(settings, method)
-    key = hashlib.sha256(json.dumps([sources.training_digest(method), preset, seed, own]).encode()).hexdigest()[:16]
-    return TrainJob(table, " ".join(map(shlex.quote, [preset, str(seed), *own])), key)
+def train_job(request: Request, table: str) -> TrainJob:
+    """The job of one training."""
+    code = sources.training_digest(request.method)
+    key = hashlib.sha256(json.dumps([code, request.method, request.arguments]).encode()).hexdigest()[:16]
+    return TrainJob(request.method, table, " ".join(map(shlex.quote, request.arguments)), key)
+
+
+def requests_of(values: dict[str, Any]) -> dict[Any, Request]:
+    """The trainings that a notebook with these parameters needs; none, if no parameter asks for any."""
+    if "variants" in values:
+        from fersyn.evaluation.ablations import requests
+    elif "factors" in values:
+        from fersyn.evaluation.augmentation import requests
+    elif "methods" in values:
+        requests = of_methods
+    else:
+        return {}
+    return requests(**{name: values[name] for name in inspect.signature(requests).parameters if name in values})
 
 
 def _training(book: Path, own: dict[str, Any], chosen: profiles.Profile) -> tuple[dict[str, Any], dict[str, TrainJob]]:
-    """Parameters and trainings of a notebook that declares ``methods``."""
+    """Parameters and trainings of a notebook that declares ``runs``: where the trained methods lie."""
     from fersyn import methods
     from fersyn.methods.base import PROFILES
 
     where = f"profiles/{chosen.name}.yaml"
     values = {**profiles.declared(book), "profile": chosen.name, **own}
-    for name in values["methods"]:
-        if name not in methods.names():
-            raise FersynError(f"{where}: methods: there is no '{name}'; there are: {', '.join(methods.names())}")
     if values["profile"] not in PROFILES:
         raise FersynError(f"{where}: add `profile:` with the settings that methods start from: {', '.join(PROFILES)}")
     folders = {f"data/{chosen.name}/{table}": table for table in chosen.tables}
@@ -124,11 +139,14 @@ def _training(book: Path, own: dict[str, Any], chosen: profiles.Profile) -> tupl
         raise FersynError(
             f"{where}: faces: `{faces}` is not made by this profile; its `tables` make: {', '.join(folders) or 'none'}"
         )
+    jobs = {}
+    for request in requests_of(values).values():
+        if request.method not in methods.names():
+            raise FersynError(
+                f"{where}: there is no method '{request.method}'; there are: {', '.join(methods.names())}"
+            )
+        jobs[request.name] = train_job(request, folders[faces])
     own = {**own, "profile": values["profile"], "faces": faces, "runs": own.get("runs") or f"runs/{chosen.name}"}
-    jobs = {
-        name: train_job(name, folders[faces], values["profile"], values["seed"], values["settings"])
-        for name in values["methods"]
-    }
     return own, jobs
 
 
@@ -158,11 +176,11 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
             for name in chosen.tables:
                 parameters = {**own, "table": f"data/{profile}/{name}"}
                 runs[f"{book.stem}-{name}"] = NotebookJob(relative, parameters, [name], code)
-        elif "methods" in profiles.declared(book):
+        elif "runs" in profiles.declared(book):
             own, jobs = _training(book, own, chosen)
             trainings |= jobs
             training_folder = own["runs"]
-            read = [name for name in chosen.tables if f"data/{profile}/{name}" in (own["faces"], own.get("photos"))]
+            read = [name for name in chosen.tables if f"data/{profile}/{name}" in map(own.get, TABLE_PARAMETERS)]
             code = " ".join([code, *(job.key for job in jobs.values())])
             runs[book.stem] = NotebookJob(relative, own, read, code, list(jobs))
         else:
@@ -176,12 +194,12 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
     if not wanted:
         raise FersynError(f"--only {' '.join(only)}: no such notebook run; there are: {', '.join(runs)}")
     needed = {table for run in wanted.values() for table in run.tables}
-    asked = {method for run in wanted.values() for method in run.trainings}
+    asked = {name for run in wanted.values() for name in run.trainings}
     return Plan(
         profile=profile,
         tables={name: table_job(line) for name, line in chosen.tables.items() if name in needed},
         runs=wanted,
         all_runs=list(runs),
-        trainings={method: job for method, job in trainings.items() if method in asked},
+        trainings={name: job for name, job in trainings.items() if name in asked},
         training_folder=training_folder,
     )

@@ -3,7 +3,6 @@
 import ast
 import json
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,20 +110,4 @@ def parse_settings(settings: list[str], notebooks: list[Path]) -> dict[str, Any]
         if name not in known:
             raise FersynError(f"--set {setting}: no notebook has a parameter `{name}`; there are: {', '.join(known)}")
         found[name] = yaml.safe_load(value)
-    return found
-
-
-def settings_of(settings: Sequence[str], method: str) -> list[str]:
-    """Those ``settings`` that concern a method, without its name: ``steps=9`` all, ``c-gan.steps=9`` that one alone.
-
-    >>> settings_of(["lr=1e-4", "c-gan.steps=9", "copy.size=64"], "c-gan")
-    ['lr=1e-4', 'steps=9']
-    """
-    found = []
-    for setting in settings:
-        owner, dot, rest = setting.partition("=")[0].rpartition(".")
-        if not dot:
-            found.append(setting)
-        elif owner == method:
-            found.append(setting[len(owner) + 1 :])
     return found

@@ -1,6 +1,6 @@
-"""Trains one method of a profile by ``fersyn train``, for the Snakefile.
+"""Does one training of a profile by ``fersyn train``, for the Snakefile.
 
-``python -m fersyn.reporting.trained METHOD RUN STAMP KEY TABLE PROFILE SEED [SETTING...]`` trains into the folder RUN and
+``python -m fersyn.reporting.trained METHOD RUN STAMP KEY TABLE [ARGUMENT OF fersyn train...]`` trains into the folder RUN and
 then writes the file STAMP. Snakemake watches STAMP, never the run itself: it deletes the outputs of a job that failed,
 and a training that was interrupted goes on where it stopped.
 """
@@ -26,10 +26,8 @@ def _discard(run: Path) -> None:
             shutil.rmtree(run)
 
 
-def build(
-    method: str, run: Path, stamp: Path, key: str, table: Path, profile: str, seed: int, settings: Sequence[str] = ()
-) -> int:
-    """Runs ``fersyn train`` and returns its exit code.
+def build(method: str, run: Path, stamp: Path, key: str, table: Path, arguments: Sequence[str] = ()) -> int:
+    """Runs ``fersyn train`` with ``arguments`` and returns its exit code.
 
     ``key`` names code and settings; with the table's fingerprint it says what a run was made of. One that was made of
     something else is deleted and trained anew; one of the same goes on, or stays as it is.
@@ -47,18 +45,17 @@ def build(
             return 2
     made_by.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(made_by, lambda path: path.write_text(whole + "\n", encoding="utf-8"))
-    print(f"training {method}: profile {profile}, seed {seed} {' '.join(settings)}".rstrip(), flush=True)
+    print(f"training {run.name}: {method} {' '.join(arguments)}".rstrip(), flush=True)
     command = [
-        sys.executable, "-m", "fersyn.cli", "train", method, "--data", str(table), "--out", str(run),
-        "--profile", profile, "--seed", str(seed), "--resume",
-        *(word for setting in settings for word in ("--set", setting)),
+        sys.executable, "-m", "fersyn.cli", "train", method, "--data", str(table), "--out", str(run), "--resume",
+        *arguments,
     ]  # fmt: skip
     # Threads that wait by spinning slow each other down many times over where another process wants the cores too.
     code = subprocess.run(command, env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ}).returncode
     if code:
-        print(f"\nfersyn: training {method} FAILED; see the messages above\n", file=sys.stderr, flush=True)
+        print(f"\nfersyn: training {run.name} FAILED; see the messages above\n", file=sys.stderr, flush=True)
         return code
-    write_json(stamp, {"method": method, "made_of": whole})
+    write_json(stamp, {"method": method, "arguments": list(arguments), "made_of": whole})
     return 0
 
 
@@ -66,10 +63,10 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m fersyn.reporting.trained")
     for name, kind in (
-        ("method", str), ("run", Path), ("stamp", Path), ("key", str), ("table", Path), ("profile", str), ("seed", int),
+        ("method", str), ("run", Path), ("stamp", Path), ("key", str), ("table", Path),
     ):  # fmt: skip
         parser.add_argument(name, type=kind)
-    parser.add_argument("settings", nargs="*")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
     return build(**vars(parser.parse_args(arguments)))
 
 

@@ -103,7 +103,9 @@ def _read(path: Path) -> dict[str, Any]:
     return state
 
 
-def check(state: dict[str, Any], run: Path, *, method: str, config: dict[str, Any], table: str, seed: int) -> None:
+def check(
+    state: dict[str, Any], run: Path, *, method: str, config: dict[str, Any], table: str, seed: int, people: list[str]
+) -> None:
     """Raise CheckpointError, naming each difference, unless the checkpoint belongs to this training."""
     wrong = []
     if state["method"] != method:
@@ -114,6 +116,9 @@ def check(state: dict[str, Any], run: Path, *, method: str, config: dict[str, An
         wrong += [f"{name} {old.get(name)!r} in the checkpoint, {config.get(name)!r} now" for name in names]
     if state["table"] != table:
         wrong.append(f"face table {state['table'][:12]} in the checkpoint, {table[:12]} now")
+    elif state.get("people", people) != people:
+        old, new = set(state["people"]), set(people)
+        wrong.append(f"{len(old)} training people in the checkpoint, {len(new)} now, {len(old & new)} of them the same")
     if state["seed"] != seed:
         wrong.append(f"seed {state['seed']} in the checkpoint, {seed} now")
     if wrong:

@@ -171,6 +171,7 @@ class _Run:
             config=settings,
             table=self.table.fingerprint,
             seed=self.seed,
+            people=self._people(),
         )
         return state
 
@@ -185,6 +186,7 @@ class _Run:
         networks = self.method.networks(self.config)
         if self.first and not self.state:
             record.write_config(self.out, self.method, self.config, self.seed)
+            record.write_people(self.out, self._people())
             self._learn_motion()
         self._shape = {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items()}
         if not networks:
@@ -242,6 +244,9 @@ class _Run:
         self.grid, self.grid_side = samples.held_out(self.table, config.size) if self.first else (None, "")
         self.grid = self.grid and self.grid.to(fabric.device)
 
+    def _people(self) -> list[str]:
+        return sorted(set(self.table.people[(self.table.rows["split"] == "train").to_numpy()]))
+
     def _machine(self) -> dict[str, Any]:
         """What, beside the settings, the last bit of a weight depends on."""
         fabric = self.fabric
@@ -251,7 +256,9 @@ class _Run:
 
     def _tell_machine(self, before: dict[str, Any] | None) -> None:
         now = self._machine()
-        changed = [f"{name} {before[name]} before, {now[name]} now" for name in now if before and before[name] != now[name]]
+        changed = [
+            f"{name} {before[name]} before, {now[name]} now" for name in now if before and before[name] != now[name]
+        ]
         if changed and self.first:
             say(f"{self.out}: {'; '.join(changed)}: the training goes on, but not bit for bit as it would have")
 
@@ -358,6 +365,7 @@ class _Run:
             "method": self.method.name,
             "config": self.config.model_dump(mode="json"),
             "table": self.table.fingerprint,
+            "people": self._people(),
             "seed": self.seed,
             "step": self.step,
             "seconds": self.seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,23 @@ def read_config(run: Path) -> tuple[str, dict[str, Any]]:
         raise FersynError(f"{path} cannot be read ({error}); train again into another folder") from None
 
 
-def write_json(path: Path, record: dict[str, Any]) -> None:
+def write_people(run: Path, people: Iterable[str]) -> None:
+    """Write RUN/people.json: whom the run is trained on, as 'dataset/subject'."""
+    write_json(run / "people.json", sorted(set(people)))
+
+
+def trained_people(run: Path) -> set[str]:
+    """Return whom a run was trained on, as 'dataset/subject'; raises FersynError if that is not recorded."""
+    path = Path(run) / "people.json"
+    try:
+        return set(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise FersynError(
+            f"{path} is missing or damaged: nobody can tell whom {run} was trained on; train again"
+        ) from None
+
+
+def write_json(path: Path, record: Any) -> None:
     """Write a JSON file in one step."""
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

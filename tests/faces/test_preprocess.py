@@ -213,6 +213,16 @@ def test_two_workers_give_the_fingerprint_of_one(people_frames, small_table, tmp
     assert (one.path / "splits/holdout.csv").read_bytes() == (two.path / "splits/holdout.csv").read_bytes()
 
 
+def test_another_holdout_deals_the_people_anew_and_processes_nothing(people_frames, tmp_path, capsys):
+    few = build_table(people_frames, tmp_path / "t", workers=0)
+    half = build_table(people_frames, tmp_path / "t", workers=0, holdout=0.5)
+    sides = [table.rows.groupby("split")["subject"].nunique().to_dict() for table in (few, half)]
+    assert sides == [{"test": 1, "train": 3}, {"test": 2, "train": 2}] and few.fingerprint != half.fingerprint
+    assert "to go" not in capsys.readouterr().err
+    with pytest.raises(FersynError, match="--holdout 1.0: the part of the people held out must lie between 0 and 1"):
+        build_table(people_frames, tmp_path / "t", workers=0, holdout=1.0)
+
+
 def test_rendered_people_are_the_same_with_two_workers(tmp_path):
     from fersyn.datasets.rendered import read_rendered
 

@@ -11,7 +11,7 @@ import pytest
 from fersyn.errors import FersynError
 from fersyn.reporting import project, sources
 from fersyn.reporting.plan import plan
-from fersyn.reporting.profiles import settings_of
+from fersyn.training.requests import of_methods, settings_of
 
 ROOT = project.root(Path(__file__))
 PARAMETERS = """
@@ -47,7 +47,9 @@ def test_one_run_for_all_methods_with_what_it_reads(training_project):
     assert run.trainings == ["c-gan", "landmark-flow"] and run.tables == ["people"]
     assert run.parameters["faces"] == "data/smoke/people" and run.parameters["profile"] == "smoke"
     assert run.parameters["runs"] == found.training_folder == "runs/smoke"
-    assert found.trainings["c-gan"].arguments == "smoke 3" and found.trainings["c-gan"].table == "people"
+    assert (
+        found.trainings["c-gan"].arguments == "--profile smoke --seed 3" and found.trainings["c-gan"].table == "people"
+    )
 
 
 def test_only_another_notebook_trains_nothing(training_project):
@@ -57,7 +59,10 @@ def test_only_another_notebook_trains_nothing(training_project):
 def test_a_setting_of_one_method_retrains_that_one(training_project):
     before = plan("smoke", folder=training_project).trainings
     after = plan("smoke", ["settings=[c-gan.steps=9]"], folder=training_project).trainings
-    assert after["c-gan"].arguments == "smoke 3 steps=9" and after["c-gan"].key != before["c-gan"].key
+    assert (
+        after["c-gan"].arguments == "--profile smoke --seed 3 --set steps=9"
+        and after["c-gan"].key != before["c-gan"].key
+    )
     assert after["landmark-flow"] == before["landmark-flow"]
     seed = plan("smoke", ["seed=4"], folder=training_project).trainings
     assert all(seed[name].key != before[name].key for name in before)
@@ -86,7 +91,7 @@ def test_the_loop_and_the_methods_own_networks_count():
 @pytest.mark.parametrize(
     ("profile", "message"),
     [
-        ("methods: [e-gan]\ntables:\n  people: folder a\n", "there is no 'e-gan'; there are: landmark-label"),
+        ("methods: [e-gan]\ntables:\n  people: folder a\n", "there is no method 'e-gan'; there are: landmark-label"),
         ("faces: data/smoke/none\ntables:\n  people: folder a\n", "tables` make: data/smoke/people"),
         ("profile: huge\ntables:\n  people: folder a\n", "smoke, laptop, paper"),
     ],
@@ -112,8 +117,14 @@ def test_the_snakefile_trains_before_the_notebook(training_project):
 
 def test_settings_of_a_method():
     given = ["lr=1e-4", "c-gan.steps=9", "landmark-flow.betas=[0.5, 0.9]"]
-    assert settings_of(given, "c-gan") == ["lr=1e-4", "steps=9"]
-    assert settings_of(given, "landmark-flow") == ["lr=1e-4", "betas=[0.5, 0.9]"]
+    assert settings_of(given, "c-gan") == ("lr=1e-4", "steps=9")
+    assert settings_of(given, "landmark-flow") == ("lr=1e-4", "betas=[0.5, 0.9]")
+
+
+def test_every_seed_is_a_training_of_its_own():
+    found = of_methods(["c-gan", "copy"], ["c-gan.steps=9"], "smoke", seed=2, seeds=2)
+    assert list(found) == ["c-gan", "copy", "c-gan.seed3", "copy.seed3"]
+    assert found["c-gan.seed3"].arguments == ["--profile", "smoke", "--seed", "3", "--set", "steps=9"]
 
 
 @pytest.fixture
@@ -140,7 +151,7 @@ def fake_train(tmp_path, monkeypatch):
 
         monkeypatch.setattr(trained.subprocess, "run", train)
         stamp = run.with_name("c-gan.json")
-        given = ("c-gan", run, stamp, key, tmp_path / "table", "smoke", 0, ["steps=2"])
+        given = ("c-gan", run, stamp, key, tmp_path / "table", ["--profile", "smoke", "--set", "steps=2"])
         assert trained.build(*given) == (code if expected is None else expected)
         return seen
 

@@ -128,7 +128,7 @@ def main():
 
         checkpoint.torch.save = save
     fabric = loop.make_fabric(options.devices, accelerator="cpu")
-    method, config = (real_method(options.method, hook) if options.method else (toy, Config()))
+    method, config = real_method(options.method, hook) if options.method else (toy, Config())
     table = FaceTable.open(options.table)
     loop.train(method, config, table, options.out, 3, options.resume, fabric, checkpoint_every=2)
 

@@ -1,0 +1,90 @@
+"""Which trainings a notebook needs: their names, settings and people. The Snakefile runs them as jobs of their own; a
+notebook opened by hand runs those that are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the report's plan imports this: it must stay light
+    from fersyn.table import FaceTable
+
+
+@dataclass(frozen=True)
+class Request:
+    """One training.
+
+    Attributes:
+        name: of the run's folder below that of the runs; may hold slashes.
+        method: what is trained.
+        profile: preset that its settings start from.
+        seed: of weights, pairs, and of the deal of the people.
+        settings: changes, `name=value`.
+        fold: 'k/n', or '' for the table's own hold-out.
+        people: number of training people, 0 for all.
+    """
+
+    name: str
+    method: str
+    profile: str
+    seed: int = 0
+    settings: tuple[str, ...] = ()
+    fold: str = ""
+    people: int = 0
+
+    def view(self, table: FaceTable) -> FaceTable:
+        """The table with the sides of this training in its column `split`."""
+        return table.view(self.fold, self.people, self.seed)
+
+    def train(self, table: FaceTable, runs: str | Path) -> Path:
+        """Train, go on, or do nothing if it is done; return the run's folder. Raises what `loop.train` raises."""
+        from fersyn import methods
+        from fersyn.training import loop
+
+        method = methods.get(self.method)
+        config = method.preset(self.profile).with_settings(self.settings)
+        return loop.train(method, config, self.view(table), Path(runs) / self.name, self.seed, resume=True)
+
+    @property
+    def arguments(self) -> list[str]:
+        """Arguments of `fersyn train` after method, table and run."""
+        words = ["--profile", self.profile, "--seed", str(self.seed)]
+        words += ["--fold", self.fold] if self.fold else []
+        words += ["--people", str(self.people)] if self.people else []
+        return [*words, *(word for setting in self.settings for word in ("--set", setting))]
+
+
+def settings_of(settings: Sequence[str], method: str) -> tuple[str, ...]:
+    """Those `settings` that concern a method, without its name: `steps=9` all, `c-gan.steps=9` that one alone.
+
+    >>> settings_of(["lr=1e-4", "c-gan.steps=9", "copy.size=64"], "c-gan")
+    ('lr=1e-4', 'steps=9')
+    """
+    found = []
+    for setting in settings:
+        owner, dot, rest = setting.partition("=")[0].rpartition(".")
+        if not dot:
+            found.append(setting)
+        elif owner == method:
+            found.append(setting[len(owner) + 1 :])
+    return tuple(found)
+
+
+def of_methods(
+    methods: Sequence[str], settings: Sequence[str], profile: str, seed: int = 0, seeds: int = 1
+) -> dict[str, Request]:
+    """The trainings of some methods by name: `c-gan` with the first seed, `c-gan.seed1` with the next, and so on."""
+    return {
+        name: Request(name, method, profile, number, settings_of(settings, method))
+        for number in range(seed, seed + seeds)
+        for method in methods
+        for name in [method if number == seed else f"{method}.seed{number}"]
+    }
+
+
+def trained(requests: Mapping[str, Request], table: FaceTable, runs: str | Path) -> dict[str, Path]:
+    """Do all trainings that are not done, one after the other; return the run folders under the keys of `requests`."""
+    return {key: request.train(table, runs) for key, request in requests.items()}

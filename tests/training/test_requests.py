@@ -1,0 +1,47 @@
+"""Trainings on a part of the people: what is recorded of them, and who may go on with them."""
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from fersyn import splits
+from fersyn.cli import app
+from fersyn.errors import FersynError
+from fersyn.training import checkpoint, record
+from fersyn.training.requests import Request, trained
+
+
+def test_a_fold_is_trained_on_its_own_people_and_says_so(toy, table, tmp_path):
+    asked = {k: Request(f"part/fold{k}", "toy", "smoke", 3, ("steps=2", "batch=2"), f"{k}/2") for k in (1, 2)}
+    runs = trained(asked, table, tmp_path)
+    assert runs[1] == tmp_path / "part" / "fold1"
+    one, two = (record.trained_people(run) for run in runs.values())
+    assert one | two == set(table.people) and not one & two, "each fold's test people train the other"
+    view = asked[1].view(table)
+    assert set(view.people[(view.rows["split"] == "train").to_numpy()]) == one
+    assert view.fingerprint == table.fingerprint and set(table.rows["split"]) == {"train", "test"}
+    splits.check_disjoint(view.rows[view.rows["split"] == "train"], view.rows[view.rows["split"] == "test"])
+
+
+def test_another_fold_does_not_go_on_with_a_run(toy, table, tmp_path):
+    Request("run", "toy", "smoke", 3, ("steps=2", "batch=2"), "1/2").train(table, tmp_path)
+    with pytest.raises(FersynError, match="2 training people in the checkpoint, 2 now, 0 of them the same"):
+        Request("run", "toy", "smoke", 3, ("steps=2", "batch=2"), "2/2").train(table, tmp_path)
+
+
+def test_the_command_line_takes_folds_people_and_the_runs_own_seed(toy, table, tmp_path):
+    asked = Request("run", "toy", "smoke", 5, ("steps=2", "batch=2"), "1/2", 1)
+    arguments = ["train", "toy", "--data", str(table.path), "--out", str(tmp_path / "run"), *asked.arguments]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert len(record.trained_people(tmp_path / "run")) == 1 and record.read_seed(tmp_path / "run") == 5
+    again = ["train", "toy", "--data", str(table.path), "--out", str(tmp_path / "run"), "--fold", "1/2", "--people", "1"]
+    result = CliRunner().invoke(app, [*again, "--resume"])
+    assert result.exit_code == 0, result.output
+    assert checkpoint.read(tmp_path / "run")["seed"] == 5
+    view = asked.view(table)
+    assert torch.equal(*(torch.tensor(v.labels()) for v in (view, table)))
+
+
+def test_a_run_without_its_people_is_refused(tmp_path):
+    with pytest.raises(FersynError, match=r"people\.json is missing"):
+        record.trained_people(tmp_path)
