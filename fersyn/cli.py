@@ -244,7 +244,8 @@ def train(
     fabric = loop.make_fabric(devices, precision, accelerator)
     loop.train(chosen, config, table, out, seed, resume, fabric, compile=compile, checkpoint_every=checkpoint_every)
     if fabric.is_global_zero:
-        typer.echo(f"{out}\t{chosen.name}\t{config.steps} steps")
+        learnt = (out / "checkpoint.pt").is_file()
+        typer.echo(f"{out}\t{chosen.name}\t{f'{config.steps} steps' if learnt else 'nothing to train'}")
 
 
 @app.command()

@@ -39,7 +39,7 @@ class Config(MethodConfig):
     width: int = Field(64, ge=1, le=256, description="channels of the U-Net's first layer")
     dropout: float = Field(0.5, ge=0, lt=1, description="rate in the decoder's first layers")
     discriminator_width: int = Field(64, ge=1, le=256, description="channels of the discriminator's first layer")
-    adversarial: Kind = Field("minimax", description="adversarial loss")
+    adversarial: Kind = Field("non-saturating", description="adversarial loss")
     weight_adversarial: float = Field(1.0, ge=0, description="of L_GAN")
     weight_pixel: float = Field(100.0, ge=0, description="of the L1 loss")
 

@@ -48,7 +48,7 @@ class Config(MethodConfig):
     dropout: float = Field(0.5, ge=0, lt=1, description="rate inside the migration unit blocks")
     discriminator_width: int = Field(64, ge=1, le=256, description="channels of the discriminators' first layer")
     discriminator_last_norm: bool = Field(False, description="Table 3's batch norm on the logits")
-    adversarial: Kind = Field("minimax", description="adversarial loss")
+    adversarial: Kind = Field("minimax", description="adversarial loss; minimax: eq. (4) as printed")
     weight_adversarial: float = Field(5.0, ge=0, description="lambda_1 of eq. (7)")
     weight_perceptual: float = Field(10.0, ge=0, description="lambda_2 of eq. (7)")
     weight_pixel: float = Field(10.0, ge=0, description="lambda_3 of eq. (7)")

@@ -6,7 +6,7 @@ import torch
 from fersyn.losses import adversarial
 
 LOGITS = torch.tensor([[0.5, -2.0], [3.0, 0.0]], dtype=torch.float32)
-KINDS = ["minimax", "least-squares", "hinge"]
+KINDS = ["minimax", "non-saturating", "least-squares", "hinge"]
 
 
 def sigmoid(x):
@@ -20,7 +20,16 @@ def mean(values):
 
 FLAT = [0.5, -2.0, 3.0, 0.0]
 BY_HAND = {
-    "minimax": (lambda x: -math.log(sigmoid(x)), lambda x: -math.log(1 - sigmoid(x)), lambda x: -math.log(sigmoid(x))),
+    "minimax": (
+        lambda x: -math.log(sigmoid(x)),
+        lambda x: -math.log(1 - sigmoid(x)),
+        lambda x: math.log(1 - sigmoid(x)),
+    ),
+    "non-saturating": (
+        lambda x: -math.log(sigmoid(x)),
+        lambda x: -math.log(1 - sigmoid(x)),
+        lambda x: -math.log(sigmoid(x)),
+    ),
     "least-squares": (lambda x: (x - 1) ** 2, lambda x: x**2, lambda x: (x - 1) ** 2),
     "hinge": (lambda x: max(0, 1 - x), lambda x: max(0, 1 + x), lambda x: -x),
 }
@@ -46,11 +55,12 @@ def test_gradients_push_the_right_way(kind):
         assert (logits.grad.sign() == sign).all()
 
 
-def test_generator_has_a_gradient_where_the_discriminator_is_sure():
+@pytest.mark.parametrize(("kind", "value", "slope"), [("non-saturating", 80, -1), ("minimax", 0, 0)])
+def test_only_one_form_has_a_gradient_where_the_discriminator_is_sure(kind, value, slope):
     logits = torch.tensor([-80.0], requires_grad=True)
-    loss = adversarial.generator(logits)
+    loss = adversarial.generator(logits, kind)
     loss.backward()
-    assert loss.item() == pytest.approx(80) and logits.grad.item() == pytest.approx(-1)
+    assert loss.item() == pytest.approx(value, abs=1e-6) and logits.grad.item() == pytest.approx(slope, abs=1e-6)
 
 
 def test_minimax_is_finite_at_huge_logits_and_half_precision():

@@ -129,7 +129,7 @@ def test_generator_s_loss_leaves_no_gradient_in_a_discriminator(method):
 
 
 @each_method
-@pytest.mark.parametrize("kind", ["minimax", "least-squares", "hinge"])
+@pytest.mark.parametrize("kind", ["minimax", "non-saturating", "least-squares", "hinge"])
 def test_adversarial_term_alone_moves_the_generator(method, kind, fabric):
     none = {"weight_pixel": 0.0} | ({"weight_perceptual": 0.0} if method.name == "landmark-label" else {})
     config, networks, optimisers = made(method, adversarial=kind, **none)

@@ -34,7 +34,18 @@ def test_the_command_line_takes_folds_people_and_the_runs_own_seed(toy, table, t
     arguments = ["train", "toy", "--data", str(table.path), "--out", str(tmp_path / "run"), *asked.arguments]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert len(record.trained_people(tmp_path / "run")) == 1 and record.read_seed(tmp_path / "run") == 5
-    again = ["train", "toy", "--data", str(table.path), "--out", str(tmp_path / "run"), "--fold", "1/2", "--people", "1"]
+    again = [
+        "train",
+        "toy",
+        "--data",
+        str(table.path),
+        "--out",
+        str(tmp_path / "run"),
+        "--fold",
+        "1/2",
+        "--people",
+        "1",
+    ]
     result = CliRunner().invoke(app, [*again, "--resume"])
     assert result.exit_code == 0, result.output
     assert checkpoint.read(tmp_path / "run")["seed"] == 5
