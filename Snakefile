@@ -20,6 +20,7 @@ PLAN = plan(
 )
 REPORTS, DATA = f"reports/{PLAN.profile}", f"data/{PLAN.profile}"
 RUNS = PLAN.training_folder or f"runs/{PLAN.profile}"
+WEIGHTS = f"{DATA}/weights.json"
 INDEX = f"{PYTHON} -m fersyn.reporting.index {REPORTS} {' '.join(map(shlex.quote, PLAN.all_runs))}"
 
 
@@ -31,6 +32,14 @@ def cores():
         return provenance.cores()
 
 
+def weights_news():
+    if not any(run.weights for run in PLAN.runs.values()):
+        return ""
+    from fersyn.reporting import weights
+
+    return weights.news(Path(WEIGHTS))
+
+
 wildcard_constraints:
     table="|".join(map(re.escape, PLAN.tables)),
     run="|".join(map(re.escape, PLAN.runs)),
@@ -40,6 +49,7 @@ wildcard_constraints:
 localrules:
     report,
     index,
+    weights,
 
 
 rule report:
@@ -79,11 +89,22 @@ rule train:
         " {output} {params.key} {params.table} {params.arguments}"
 
 
+rule weights:
+    output:
+        WEIGHTS,
+    params:
+        # Weights that were fetched by hand since are a reason to look again.
+        news=weights_news(),
+    shell:
+        "{PYTHON} -m fersyn.reporting.weights {output}"
+
+
 rule notebook:
     input:
         notebook=lambda w: PLAN.runs[w.run].notebook,
         tables=lambda w: [f"{DATA}/{table}.fingerprint.json" for table in PLAN.runs[w.run].tables],
         trainings=lambda w: [f"{RUNS}/{name}.json" for name in PLAN.runs[w.run].trainings],
+        weights=lambda w: [WEIGHTS] if PLAN.runs[w.run].weights else [],
     output:
         [REPORTS + "/{run}" + suffix for suffix in SUFFIXES],
     params:

@@ -52,7 +52,7 @@ class TrainJob:
 @dataclass(frozen=True)
 class NotebookJob:
     """One run of a notebook. ``tables`` and ``trainings`` are the names of what it reads, ``code`` the hash of its
-    modules.
+    modules, ``weights`` whether it reads pre-trained ones (it imports ``fersyn.weights``).
     """
 
     notebook: str
@@ -60,6 +60,7 @@ class NotebookJob:
     tables: list[str]
     code: str
     trainings: list[str] = field(default_factory=list)
+    weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,8 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
             training_folder = own["runs"]
             read = [name for name in chosen.tables if f"data/{profile}/{name}" in map(own.get, TABLE_PARAMETERS)]
             code = " ".join([code, *(job.key for job in jobs.values())])
-            runs[book.stem] = NotebookJob(relative, own, read, code, list(jobs))
+            reads_weights = "fersyn.weights" in sources.notebook_imports(book)
+            runs[book.stem] = NotebookJob(relative, own, read, code, list(jobs), reads_weights)
         else:
             runs[book.stem] = NotebookJob(relative, own, list(chosen.tables), code)
     if not runs:

@@ -4,7 +4,7 @@ import html
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,12 @@ def plain(value: Any) -> Any:
     return value
 
 
+def _weights_line(entry: Mapping[str, Any]) -> str:
+    """One line on the page: name, the beginning of the hash, where they came from (or what stands in for them)."""
+    mark = f", SHA-256 <code>{html.escape(str(entry['sha256'])[:12])}</code>" if entry.get("sha256") else ""
+    return f"{html.escape(str(entry['name']))}{mark}: {html.escape(str(entry.get('source') or ''))}"
+
+
 class Record:
     """One run of a notebook: its first output shows what it depends on; :meth:`save` writes what it found.
 
@@ -43,13 +49,20 @@ class Record:
     >>> record.save("reports/laptop/01_preprocessing-rendered.json")
     """
 
-    def __init__(self, title: str, parameters: Mapping[str, Any], tables: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        title: str,
+        parameters: Mapping[str, Any],
+        tables: Mapping[str, Any] | None = None,
+        weights: Sequence[Mapping[str, Any]] = (),
+    ):
         """Collects provenance now.
 
         Args:
             title: what the index page calls this run.
             parameters: the resolved parameters of the notebook; ``seed`` is shown apart if there is one.
             tables: face tables in use, by name; their fingerprints, licences and attributions go along.
+            weights: pre-trained weights behind the numbers, as `fersyn.weights.about` gives them.
         """
         self.started = time.time()
         tables = dict(tables or {})
@@ -59,6 +72,7 @@ class Record:
             **provenance.collect(
                 dict(parameters), parameters.get("seed"), {name: table.fingerprint for name, table in tables.items()}
             ),
+            "weights": [dict(entry) for entry in weights],
             "key_figures": [],
             "results": {},
             "thumbnails": [],
@@ -109,6 +123,7 @@ class Record:
                 f"{html.escape(name)}, fingerprint <code>{html.escape(mark[:16])}</code>"
                 for name, mark in content["fingerprints"].items()
             ),
+            "Weights": "<br>".join(_weights_line(entry) for entry in content["weights"]),
             "Device": html.escape(content["device"]),
             "Versions": html.escape(", ".join(f"{name} {version}" for name, version in content["versions"].items())),
         }

