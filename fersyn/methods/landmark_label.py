@@ -40,7 +40,7 @@ class Config(MethodConfig):
     """
 
     width: int = Field(64, ge=1, le=256, description="channels of the generator's widest maps")
-    blocks: int = Field(9, ge=1, le=32, description="migration unit blocks, T")
+    blocks: int = Field(9, ge=0, le=32, description="migration unit blocks, T; 0: the landmarks are not looked at")
     heatmap_channels: Literal[1, 68] = Field(1, description="one map of all landmarks or one each")
     sigma: float = Field(2.0, gt=0, le=32, description="deviation of the heatmaps' Gaussians, px of the faces")
     initialise_networks: bool = Field(True, description="False: Table 7, without the feature initialise network")
@@ -58,7 +58,7 @@ class Config(MethodConfig):
         "smoke": dict(size=32, steps=4, batch=4, width=4, blocks=1, sigma=1.0, discriminator_width=4, ema=0.5),
         # The paper gives no dropout rate; a network this small wants little of it. [ours]
         "laptop": dict(
-            size=64, steps=900, width=16, blocks=4, sigma=1.25, discriminator_width=24, dropout=0.1, ema=0.995
+            size=64, steps=2000, batch=8, width=16, blocks=4, sigma=1.25, discriminator_width=24, dropout=0.1, ema=0.995
         ),
         # Published: size, batch, rate and weights. T, the rate's decay and the betas after PATN. Steps: ours. No
         # average of the weights is published.

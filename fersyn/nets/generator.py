@@ -31,7 +31,8 @@ class LandmarkLabelGenerator(nn.Module):
     """The source face, its target landmarks and the expression's name make the target face.
 
     Args:
-        blocks: T, migration unit blocks. The paper gives no number; 9 in PATN.
+        blocks: T, migration unit blocks. The paper gives no number; 9 in PATN. With 0 the decoder gets F^P_0: the
+            landmarks, which only the blocks bring in, do not count, and have no network.
         width: channels of the widest maps; the features have 4 width. Published: 64.
         heatmap_channels: 1 or 68; the paper does not say.
         initialise_networks: False for Table 7's first ablation (see `plain_reduction`).
@@ -60,7 +61,8 @@ class LandmarkLabelGenerator(nn.Module):
         first = initialise_network if initialise_networks else plain_reduction
         self.heatmap_channels, self.label_maps = heatmap_channels, label_maps
         self.image_network = first(3, width)
-        self.landmark_network = first(heatmap_channels, width)
+        # None, not idle: neither optimiser nor the count of weights should hold what nothing reads.
+        self.landmark_network = first(heatmap_channels, width) if blocks else None
         self.blocks = nn.ModuleList(MigrationBlock(features, t == 0, dropout) for t in range(blocks))
         self.decoder = Decoder(features + (len(EXPRESSIONS) if label_maps else 0), width)
         initialise(self)
@@ -80,7 +82,8 @@ class LandmarkLabelGenerator(nn.Module):
         assert channels == 3 and height % 4 == 0 and width % 4 == 0, faces.shape
         assert heatmaps.shape == (count, self.heatmap_channels, height, width), heatmaps.shape
         assert code.shape == (count, len(EXPRESSIONS)), code.shape
-        image, landmarks = self.image_network(faces), self.landmark_network(heatmaps)  # F^P_0, F^S_0
+        image = self.image_network(faces)  # F^P_0
+        landmarks = heatmaps if self.landmark_network is None else self.landmark_network(heatmaps)  # F^S_0
         for block in self.blocks:
             image, landmarks = block(image, landmarks)
         if self.label_maps:

@@ -169,7 +169,7 @@ def test_discriminators_see_what_the_paper_says(fabric):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"heatmap_channels": 68}, {"initialise_networks": False}, {"label_maps": False}], ids=str
+    "changes", [{"heatmap_channels": 68}, {"initialise_networks": False}, {"label_maps": False}, {"blocks": 0}], ids=str
 )
 def test_table_7_and_heatmaps_are_settings(changes, fabric):
     method = landmark_label.METHOD

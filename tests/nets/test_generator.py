@@ -131,6 +131,19 @@ def test_label_matters_only_with_label_maps():
         assert torch.equal(network(faces, maps, code), network(faces, maps, code.flip(0))) is not label_maps
 
 
+def test_without_blocks_the_landmarks_do_not_count_and_no_weight_is_idle():
+    faces, maps, code = inputs()
+    network = small(blocks=0)
+    network(faces, maps, code).sum().backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in network.parameters() if weight.ndim == 4)
+    assert not any(name.startswith("landmark_network") for name in network.state_dict())
+    network.eval()
+    out = network(faces, maps, code)
+    assert torch.equal(out, network(faces, maps.flip(2), code)) and not torch.equal(
+        out, network(faces, maps, code.flip(0))
+    )
+
+
 def test_landmarks_and_source_matter():
     faces, maps, code = inputs()
     network = small().eval()
