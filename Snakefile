@@ -55,6 +55,8 @@ localrules:
 rule report:
     input:
         f"{REPORTS}/index.html",
+        # The index of a report that was stopped is there too (onerror): it alone is no report.
+        [f"{REPORTS}/{run}.json" for run in PLAN.runs],
 
 
 rule table:

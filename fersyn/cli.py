@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from fersyn.errors import FersynError
+from fersyn.weights.command import app as weights
 
 
 class _Group(TyperGroup):
@@ -30,6 +31,7 @@ _STYLE = {"no_args_is_help": True, "rich_markup_mode": None, "pretty_exceptions_
 app = typer.Typer(cls=_Group, help="A kit for facial expression synthesis: face tables, notebooks, reports.", **_STYLE)
 data = typer.Typer(help="Read a data set, detect and align its faces, and write a face table.", **_STYLE)
 app.add_typer(data, name="data")
+app.add_typer(weights, name="weights")
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of the face table.")]
 Size = Annotated[int, typer.Option("--size", help="Side of the faces, px.")]

@@ -6,7 +6,6 @@ downloaded.
 """
 
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -14,12 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fersyn import weights
 from fersyn.errors import FersynError
 
 Network = Literal["auto", "vgg19", "vgg16"]
 
-CACHED = "vgg19-dcbb9e9d.pth"  # torchvision's file in the torch hub cache
-CURE = "get VGG-19 with: python -c \"import torchvision as t; t.models.vgg19(weights='IMAGENET1K_V1')\""
+CURE = "get VGG-19 with: fersyn weights fetch vgg19"
+_NAMES = {"vgg19": "vgg19", "vgg16": "stlpips-vgg"}  # in the registry of weights
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, of pixels in [0, 1]
 _CONVOLUTIONS = {"vgg19": (2, 2, 4, 4, 4), "vgg16": (2, 2, 3, 3, 3)}  # of each stage
 _BLUR = torch.tensor([1.0, 2.0, 1.0])
@@ -30,14 +30,7 @@ def _names(network: str) -> list[str]:
 
 
 def _file(network: str) -> Path | None:
-    if network == "vgg19":
-        path = Path(torch.hub.get_dir()) / "checkpoints" / CACHED
-    else:
-        spec = find_spec("stlpips_pytorch")  # found, not imported: its import needs more packages
-        if spec is None or spec.origin is None:
-            return None
-        path = Path(spec.origin).parent / "weights" / "vST0.0" / "vgg_shift_tolerant.pth"
-    return path if path.is_file() else None
+    return weights.find(_NAMES[network])
 
 
 def resolve(network: Network = "auto") -> str:

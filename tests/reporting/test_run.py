@@ -63,6 +63,15 @@ def test_report_reruns_only_what_changed_and_survives_a_failure(small_project, c
     assert "failed" not in (small_project / "reports" / "tiny" / "index.html").read_text().split("<main>")[1]
 
 
+def test_the_index_of_a_stopped_report_is_no_report(small_project, capfd):
+    """A report that is killed leaves an index page that tells what is missing; the next call must make that."""
+    (small_project / "reports" / "tiny").mkdir(parents=True)
+    (small_project / "reports" / "tiny" / "index.html").write_text("2 not made")
+    assert report("tiny", cores=2) == 0
+    assert {"01_one.html", "02_two.html"} <= set(made(small_project))
+    assert "nothing to do" not in capfd.readouterr().out
+
+
 def test_a_table_that_fails_stops_what_needs_it(small_project, capfd):
     (small_project / "profiles" / "tiny.yaml").write_text("n: 1\ntables:\n  photos: folder nowhere\n")
     assert report("tiny", cores=1) != 0

