@@ -1,10 +1,13 @@
-"""Two small things about the process: its environment for a while, and which packages it runs on."""
+"""Small things about the process and its machine: environment for a while, packages it runs on, cache folder."""
 
 import importlib.metadata
 import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from platformdirs import user_cache_dir
 
 from fersyn import __version__
 
@@ -22,6 +25,11 @@ def environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def cache_dir() -> Path:
+    """Folder for what is built or fetched once a machine; FERSYN_CACHE overrides it."""
+    return Path(os.environ.get("FERSYN_CACHE") or user_cache_dir("fersyn", appauthor=False))
 
 
 def versions(packages: tuple[str, ...]) -> dict[str, str]:

@@ -19,10 +19,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from platformdirs import user_cache_dir
 
 from fersyn.errors import FersynError
 from fersyn.files import locked
+from fersyn.system import cache_dir
 
 FORMAT = 4
 UNITS = 100_000  # a metre in the units of the file, 10 micrometres
@@ -80,11 +80,6 @@ class Rig:
     def eye_centre(self, vertices: np.ndarray) -> np.ndarray:
         """Midpoint of the two eyeballs' centres, (3,)."""
         return (vertices[self.eyes == 1].mean(0) + vertices[self.eyes == 2].mean(0)) / 2
-
-
-def cache_dir() -> Path:
-    """Folder for what is built once a machine; FERSYN_CACHE overrides it."""
-    return Path(os.environ.get("FERSYN_CACHE") or user_cache_dir("fersyn", appauthor=False))
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fersyn.errors import FersynError
 from fersyn.files import write_atomic
-from fersyn.rendering.rig import cache_dir
+from fersyn.system import cache_dir
 from fersyn.weights.checked import remembered, sha256_of
 from fersyn.weights.registry import Entry, Form, Installed, entry
 

@@ -9,7 +9,7 @@ import torch
 
 from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.rendering.rig import cache_dir
+from fersyn.system import cache_dir
 from fersyn.weights import arrays, inception
 from fersyn.weights.places import home
 
