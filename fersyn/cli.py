@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from fersyn.errors import FersynError
+from fersyn.training.verifier import command as train_verifier
 from fersyn.weights.command import app as weights
 
 
@@ -274,6 +275,9 @@ def version() -> None:
     from fersyn import __version__
 
     typer.echo(__version__)
+
+
+app.command("train-verifier")(train_verifier)
 
 
 def main() -> None:

@@ -105,14 +105,78 @@ def tar_on_curve(far: np.ndarray, tar: np.ndarray, at: float) -> float:
 
 def tar_at_far(genuine: np.ndarray, impostor: np.ndarray, far: float) -> float:
     """Share (0..1) of genuine pairs accepted at the loosest threshold that accepts at most ``far`` of the impostor
-    pairs.
+    pairs (NaN without a genuine pair).
     """
-    return tar_on_curve(*roc(np.asarray(genuine), np.asarray(impostor)), far)
+    genuine, impostor = np.asarray(genuine), np.asarray(impostor)
+    if not len(genuine):
+        return float("nan")
+    allowed = min(int(far * len(impostor)) + 1, len(impostor))
+    while allowed and allowed / len(impostor) > far:  # 0.29 * 100 is a little less than 29
+        allowed -= 1
+    if allowed >= len(impostor):
+        return 1.0
+    return float((genuine < np.partition(impostor, allowed)[allowed]).mean())
 
 
 def enough_pairs(impostor: np.ndarray, far: float) -> bool:
     """Whether there are so many impostor pairs that a threshold at ``far`` rests on at least ten of them."""
     return len(impostor) * far >= PAIRS_PER_FALSE_ACCEPT
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Distances of probes to a gallery, as one verifier sees them.
+
+    Attributes:
+        apart: (P, G), of each probe to each gallery face.
+        probe: (P,) whose face each probe is.
+        gallery: (G,) whose face each gallery face is, each person once.
+
+    Methods take ``rows``, positions of probes (repeated ones count as often), for resampling; None: all once.
+    """
+
+    apart: np.ndarray
+    probe: np.ndarray
+    gallery: np.ndarray
+
+    def __post_init__(self):
+        strangers = sorted(set(self.probe.tolist()) - set(self.gallery.tolist()))
+        if strangers:
+            raise FersynError(f"no gallery picture of {', '.join(map(str, strangers[:5]))}")
+
+    @property
+    def same(self) -> np.ndarray:
+        """(P, G), whether the pair is of one person."""
+        return self.probe[:, None] == self.gallery[None]
+
+    @property
+    def genuine(self) -> np.ndarray:
+        """Distances of the pairs of one person."""
+        return self.apart[self.same]
+
+    @property
+    def impostor(self) -> np.ndarray:
+        """Distances of the pairs of two people."""
+        return self.apart[~self.same]
+
+    @property
+    def named(self) -> np.ndarray:
+        """(P,) the person of the nearest gallery face."""
+        return self.gallery[self.apart.argmin(1)]
+
+    def rank1(self, rows: np.ndarray | None = None) -> float:
+        """Share (0..1) of the probes whose nearest gallery face is of the same person."""
+        right = self.named == self.probe
+        return float((right if rows is None else right[rows]).mean())
+
+    def tar(self, far: float, rows: np.ndarray | None = None) -> float:
+        """TAR (0..1) at ``far``."""
+        apart, same = (self.apart, self.same) if rows is None else (self.apart[rows], self.same[rows])
+        return tar_at_far(apart[same], apart[~same], far)
+
+    def enough(self, far: float) -> bool:
+        """Whether :meth:`tar` at ``far`` rests on enough pairs."""
+        return enough_pairs(self.impostor, far)
 
 
 @dataclass(frozen=True)

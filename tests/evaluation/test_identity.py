@@ -25,6 +25,14 @@ def test_tar_at_far_is_that_of_a_brute_force_count(genuine, impostor, far):
     assert identity.tar_at_far(genuine, impostor, far) == pytest.approx(brute_tar(genuine, impostor, far))
 
 
+def test_tar_at_far_where_the_rate_falls_on_a_whole_number_of_pairs():
+    impostor = np.arange(100) / 100
+    assert 0.29 * 100 < 29, "floating point: a plain int() would accept 28"
+    assert identity.tar_at_far(np.array([0.285, 0.295]), impostor, 0.29) == 0.5
+    assert identity.tar_at_far(np.array([0.28, 0.29]), impostor, 0.29) == 0.5
+    assert np.isnan(identity.tar_at_far(np.zeros(0), impostor, 0.1))
+
+
 @given(numbers, numbers)
 def test_roc_rises_from_0_to_1(genuine, impostor):
     far, tar = identity.roc(np.array(genuine), np.array(impostor))

@@ -1,0 +1,349 @@
+"""Tables and pictures of notebook 05: is the synthesised face still that person?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from fersyn.evaluation.identity import Trial, roc, tar_on_curve
+from fersyn.evaluation.lineup import FARS, MEASURES, UNTOUCHED, Faces, LineUp, by_method, differences, enough, method_of
+from fersyn.evaluation.verifiers import Verifier
+from fersyn.evaluation.verifiers.base import AXES
+from fersyn.expressions import EXPRESSIONS
+from fersyn.figures import charts, faces, selection, style
+from fersyn.figures.note import Note
+from fersyn.figures.picture import Picture
+from fersyn.figures.table import Table
+
+# Li, Qi & Sun, IEEE Access 9, 2021, Table 6: CK+, in %, as published there.
+PUBLISHED = (
+    ("VGG-Face", "untouched", 100, 75.54, 48.30),
+    ("VGG-Face", "C-GAN", 71.33, 52.50, 19.97),
+    ("VGG-Face", "ExprGAN", 62.31, 44.69, 13.27),
+    ("VGG-Face", "the paper's own", 82.13, 58.45, 21.64),
+    ("Light CNN", "untouched", 100, 79.86, 59.57),
+    ("Light CNN", "C-GAN", 75.21, 48.45, 36.91),
+    ("Light CNN", "ExprGAN", 67.49, 49.31, 26.40),
+    ("Light CNN", "the paper's own", 84.62, 63.86, 44.17),
+)
+SHADES = (style.INK, "#888888", "#ddaa33", "#882255", "#4499cc", "#117733", "#332288", "#cc6677", "#aa4499")
+
+
+def line_up(line: LineUp) -> Table:
+    """How many people, pictures and pairs the rates come from."""
+    people = len(set(line.people))
+    lines = [
+        ("faces in the gallery", len(line.gallery), "a neutral picture of everybody, hold-out and training people"),
+        ("people of the probes", people, "of the hold-out: no method has seen them"),
+        ("probes in each row", len(line.chosen), "one expression each"),
+        ("pairs of one person", len(line.chosen), "probe and the same person's gallery face"),
+        ("pairs of two people", line.impostors, "probe and everybody else's gallery face"),
+    ]
+    for far in FARS:
+        needed = round(10 / far)
+        fine = "enough" if line.impostors >= needed else "too few"
+        lines.append((f"pairs that FAR {100 * far:g} % needs", needed, f"ten accepted pairs of two people: {fine}"))
+    return Table(lines, ["what", "number", "which"])
+
+
+def sources_note(line: LineUp) -> Note:
+    """Which pictures the probes are made from, where that weakens the test."""
+    people = len(set(line.people))
+    text = []
+    if line.left_out:
+        text.append(
+            f"{line.left_out} people of the training are *not* in the gallery: the kit's own verifier was trained on "
+            "them, so they would be strangers to the others and no strangers to it."
+        )
+    if line.same_picture:
+        text.append(
+            f"{line.same_picture} of {people} people have a single neutral picture: it stands in the gallery, and "
+            "their probes are made from it. A synthesised face then shares pose and light with its gallery face, and "
+            f"the row *{UNTOUCHED}* does not: compare the methods with one another, not with it."
+        )
+    if line.same_sequence:
+        text.append(f"{line.same_sequence} of {people} people have one sequence: gallery and source come from it.")
+    if not line.same_picture and not line.same_sequence:
+        text.append(
+            "Every probe is made from another picture than the person's gallery face, and from another sequence, so in "
+            "another pose and another light."
+        )
+    return Note(" ".join(text))
+
+
+def _percent(value: float, low: float, high: float, deviation: float = float("nan")) -> str:
+    spread = f" ± {100 * deviation:.1f}" if deviation == deviation else ""
+    interval = f" [{100 * low:.0f}, {100 * high:.0f}]" if low == low else ""
+    return f"{100 * value:.1f}{spread}{interval}"
+
+
+def table6(summary: pd.DataFrame, verifier: Verifier) -> Table | Note:
+    """One verifier's part of Table 6: a row a method; the best synthesised face of each column in bold."""
+    own = summary[summary["verifier"] == verifier.name] if len(summary) else summary
+    if not len(own):
+        return Note(f"**{verifier.title}**: the weights are missing. {verifier.how}.")
+    lines, bold = [], set()
+    for method, rows in own.groupby("method", sort=False):
+        cells = [method]
+        for name in MEASURES:
+            row = rows[rows["measure"] == name].iloc[0]
+            cells.append(_percent(row.value, row.low, row.high, row.deviation) if row.enough else "too few pairs")
+        lines.append(cells)
+    for column, name in enumerate(MEASURES, 1):
+        values = own[own["measure"] == name]["value"].to_numpy()
+        made = np.array([line[0] not in (UNTOUCHED, "copy") for line in lines])
+        if made.any() and np.isfinite(values[made]).all():
+            bold |= {(int(i), column) for i in np.flatnonzero(made & (values == values[made].max()))}
+    first = own.iloc[0]
+    pairs = f"{first.probes} probes of {first.people} people, {first.impostor_pairs} pairs of two people"
+    caption = f"{verifier.title}, in %: {pairs}"
+    return Table(lines, ["probe", *MEASURES.values()], caption=caption, bold=bold)
+
+
+def missing(verifiers: Mapping[str, Verifier]) -> Table | Note:
+    """The columns that are not there, and how to get them."""
+    lines = [(each.title, each.how) for each in verifiers.values() if not each.available()]
+    if not lines:
+        return Note("The weights of all verifiers are on this machine.")
+    return Table(lines, ["column without weights", "how to get it"])
+
+
+def published() -> Table:
+    """Table 6 of the paper."""
+    lines = [(network, row, *(f"{value:.2f}" for value in values)) for network, row, *values in PUBLISHED]
+    caption = (
+        "In %, as published for CK+ (Table 6): other faces and gallery, number of pairs not stated. Not comparable."
+    )
+    return Table(lines, ["network", "probe", *MEASURES.values()], caption=caption)
+
+
+def against(
+    found: Mapping[str, Mapping[str, Trial]],
+    verifiers: Mapping[str, Verifier],
+    base: str,
+    resamples: int,
+    seed: int = 0,
+) -> Table | Note:
+    """Differences of Rank-1 and TAR to a row of the table, on the same probes, with intervals over people."""
+    lines, bold = [], set()
+    for name, rows in found.items():
+        if base not in by_method(rows):
+            continue
+        measures = [measure for measure in MEASURES if enough(measure, next(iter(rows.values())))]
+        by_measure = {measure: differences(rows, base, measure, resamples, seed) for measure in measures}
+        for method in by_measure["rank1"]:
+            cells = [verifiers[name].title, method]
+            for column, measure in enumerate(MEASURES, 2):
+                if measure not in by_measure:
+                    cells.append("too few pairs")
+                    continue
+                gain = by_measure[measure][method]
+                interval = f" [{100 * gain.low:+.0f}, {100 * gain.high:+.0f}]" if gain.low == gain.low else ""
+                cells.append(f"{100 * gain.value:+.1f}{interval}")
+                bold |= {(len(lines), column)} if gain.excludes_zero else set()
+            lines.append(cells)
+    if not lines:
+        return Note(f"*There is no row {base} to compare with.*")
+    caption = f"Difference to {base}, percentage points, on the same probes; bold where the interval leaves 0 out"
+    return Table(lines, ["verifier", "probe", *MEASURES.values()], caption=caption, bold=bold)
+
+
+def numbers(summary: pd.DataFrame, verifiers: Mapping[str, Verifier]) -> dict:
+    """What the JSON keeps: verifier -> method -> measure -> value, interval, deviation over seeds."""
+    found: dict = {}
+    keep = ["value", "low", "high", "deviation", "seeds", "people", "probes", "impostor_pairs"]
+    for row in summary.to_dict("records"):
+        place = found.setdefault(verifiers[row["verifier"]].title, {}).setdefault(row["method"], {})
+        place[row["measure"]] = {name: row[name] for name in keep}
+    return found
+
+
+def roc_curves(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
+    """ROC curves of all methods by one verifier, the false accept rate on a logarithmic axis."""
+    first = next(iter(rows.values()))
+    lowest = 1 / max(len(first.impostor), 1)
+    marks = [far for far in FARS if first.enough(far)]
+    said = []
+    with style.look():
+        figure, axes = style.new(charts.WIDTH, 3.9)
+        for shade, (method, each) in zip(SHADES * 3, by_method(rows).items(), strict=False):
+            far, tar = roc(each[0].genuine, each[0].impostor)
+            seen = far > 0
+            start = tar_on_curve(far, tar, 0)
+            line = {"lw": 2.2, "ls": "--"} if method == UNTOUCHED else {"lw": 1.8}
+            axes.step(
+                np.concatenate([[lowest / 2], far[seen]]), np.concatenate([[start], tar[seen]]), where="post",
+                color=shade, label=method, **line,
+            )  # fmt: skip
+            said += [f"{method} {tar_on_curve(far, tar, mark):.2f} at FAR {mark:g}" for mark in marks[:1]]
+        for mark in marks:
+            axes.axvline(mark, color=style.SOFT, lw=0.8, ls=":")
+        axes.set(
+            xscale="log", xlim=(lowest / 2, 1), ylim=(0, 1.02), xlabel="false accept rate (FAR)",
+            ylabel="true accept rate (TAR)", title=verifier.title,
+        )  # fmt: skip
+        axes.grid()
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        seeds = " First seed of each method." if any(len(each) > 1 for each in by_method(rows).values()) else ""
+        dots = " Dotted: the rates of the table." if marks else ""
+        return Picture.of_figure(
+            figure, f"ROC curves by {verifier.title}: {'; '.join(said) or 'too few pairs to name a rate'}.",
+            f"{verifier.title}: the share of pairs of one person that are accepted over that of two people, as the "
+            f"threshold moves; the higher a curve, the better the person is kept.{dots}{seeds}",
+        )  # fmt: skip
+
+
+def histograms(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
+    """Distances of pairs of one person and of two people, a small chart a method."""
+    methods = {name: each[0] for name, each in by_method(rows).items()}
+    columns = min(3, len(methods))
+    lines = -(-len(methods) // columns)
+    top = max(float(each.apart.max()) for each in methods.values())
+    edges = np.linspace(0, top, 31)
+    said = []
+    with style.look():
+        figure, axes = style.new(
+            charts.WIDTH, 1.75 * lines + 0.5, nrows=lines, ncols=columns, squeeze=False, sharex=True, sharey=True
+        )
+        for i, axis in enumerate(axes.flat):
+            if i >= len(methods):
+                axis.set_axis_off()
+                continue
+            name, each = list(methods.items())[i]
+            for pairs, shade, label in (
+                (each.impostor, style.LINE, "two people"),
+                (each.genuine, style.BLUE, "one person"),
+            ):
+                axis.hist(pairs, edges, density=True, color=shade, alpha=0.75, label=label)
+            axis.axvline(float(np.median(each.genuine)), color=style.INK, lw=1)
+            axis.set_title(name, fontsize=10.5)
+            axis.set_yticks([])
+            if i >= len(methods) - columns:
+                axis.set_xlabel("distance")
+                axis.tick_params(labelbottom=True)
+            said.append(f"{name} {np.median(each.genuine):.2f}")
+        for line in axes:
+            line[0].set_ylabel("density")
+        axes[0][0].legend(fontsize=9)
+        return Picture.of_figure(
+            figure, f"Distances by {verifier.title}; median of pairs of one person: {'; '.join(said)}.",
+            f"{verifier.title}: {AXES[verifier.score]}. The blue hill is that of pairs of one person, the line its "
+            "median; the grey hill pairs of two people. The further the blue hill moves into the grey one, the less "
+            "it is the same person to the verifier.",
+        )  # fmt: skip
+
+
+def _pictured(line: LineUp, shown: np.ndarray) -> list[int]:
+    """Probes whose source, target and gallery face may be shown."""
+    known = dict(zip(line.gallery_people, line.gallery, strict=True))
+    return [k for k, pair in enumerate(line.chosen) if shown[pair].all() and shown[known[line.people[k]]]]
+
+
+def _in_turn(line: LineUp, probes: list[int]) -> list[int]:
+    """One person after the other, round by round, with another expression each time."""
+    own: dict[str, list[int]] = {}
+    for k in probes:
+        own.setdefault(line.people[k], []).append(k)
+    return [
+        mine[(turn + number) % len(mine)]
+        for turn in range(max(map(len, own.values()), default=0))
+        for number, (_, mine) in enumerate(sorted(own.items()))
+        if turn < len(mine)
+    ]
+
+
+def examples(line: LineUp, probes: Mapping[str, Faces], shown: np.ndarray, number: int = 8) -> Picture | Note:
+    """Gallery face, source, and every row's probe (of a method's first seed), of as many people as there are."""
+    probes = {name: each for name, each in probes.items() if method_of(name) == name}
+    place = {person: i for i, person in enumerate(line.gallery_people)}
+    order = _in_turn(line, _pictured(line, shown))
+    if not order:
+        return selection.nothing()
+    labels = line.pairs.table.labels(line.chosen[:, 1])
+    chosen = np.array(order[:number])
+    table = line.pairs.table
+    gallery = table.images(line.gallery[[place[line.people[k]] for k in chosen]])
+    rows = [list(gallery), list(table.images(line.chosen[chosen, 0]))]
+    rows += [list(each.images[chosen]) for each in probes.values()]
+    return faces.grid(
+        rows, ["gallery", "source", *probes], [EXPRESSIONS[labels[k]] for k in chosen],
+        f"Gallery faces, sources and the probes of {len(probes)} rows for {len(chosen)} pairs.",
+        "What the verifiers are shown: the gallery face (top), the source that a probe is made from, the true picture "
+        f"with that expression (*{UNTOUCHED}*), and what each method makes of the source.",
+    )  # fmt: skip
+
+
+def furthest(
+    line: LineUp, probes: Mapping[str, Faces], rows: Mapping[str, Trial], verifier: Verifier, shown: np.ndarray
+) -> Picture | Note:
+    """For each row of the table the probe that is furthest from its person: gallery face, probe, whom it was taken for.
+
+    Only probes all of whose faces may be shown.
+    """
+    table, gallery = line.pairs.table, line.gallery
+    place = {person: i for i, person in enumerate(line.gallery_people)}
+    columns, names = [], []
+    for row, each in rows.items():
+        if method_of(row) != row:  # a further seed
+            continue
+        own = np.array([each.apart[k, place[person]] for k, person in enumerate(each.probe)])
+        nearest = each.apart.argmin(1)
+        for k in np.argsort(-own, kind="stable"):
+            parts = [gallery[place[each.probe[k]]], line.chosen[k, 1], gallery[nearest[k]]]
+            if shown[parts].all() and shown[line.chosen[k, 0]]:
+                known, true, taken = table.images(np.array(parts))
+                columns.append((known, true, probes[row].images[k], taken if each.named[k] != each.probe[k] else None))
+                names.append(row)
+                break
+    if not columns:
+        return selection.nothing()
+    return faces.grid(
+        [list(line_) for line_ in zip(*columns, strict=True)], ["gallery", "true", "probe", "taken for"], names,
+        f"The probe furthest from its person in each of {len(columns)} rows, by {verifier.title}.",
+        f"The worst probe of each row, by {verifier.title}: the one furthest from its own gallery face (top). At the "
+        "bottom the person it was taken for; empty where it was named rightly all the same.",
+    )  # fmt: skip
+
+
+def weights_table(verifiers: Mapping[str, Verifier]) -> Table:
+    """The weights behind the numbers: file, hash, licence."""
+    from fersyn import weights
+
+    lines = []
+    for each in verifiers.values():
+        if not each.available():
+            continue
+        if each.weights:
+            about = weights.about([each.weights])[0]
+            lines.append((each.title, about["source"], about["sha256"][:12], about["licence"]))
+        else:
+            own = each.about
+            what = f"LightCNN-9 trained by the kit on {own['faces']} faces of {own['people']} {own['kind']} people"
+            lines.append((each.title, what, "", "that of the faces"))
+    return Table(lines, ["network", "weights from", "SHA-256", "licence"])
+
+
+def best_verifier(found: Mapping[str, Mapping[str, Trial]]) -> str:
+    """Name of the verifier that tells the untouched people apart best: the largest area under its ROC curve."""
+    return max(found, key=lambda name: _area(found[name][UNTOUCHED]))
+
+
+def _area(each: Trial) -> float:
+    genuine = np.sort(each.genuine)
+    return float(np.searchsorted(genuine, each.impostor).mean()) / len(genuine)
+
+
+def thumbnail(line: LineUp, probes: Mapping[str, Faces], methods: Sequence[str], shown: np.ndarray) -> Picture | None:
+    """A strip of source and probe for the index page; None where nobody may be shown."""
+    place = {person: i for i, person in enumerate(line.gallery_people)}
+    fine = _pictured(line, shown)
+    rows = [name for name in probes if name in methods]
+    if not fine or not rows:
+        return None
+    some = np.unique(np.linspace(0, len(fine) - 1, 4).round().astype(int))
+    cells = []
+    for k in (fine[i] for i in some):
+        cells += [line.pairs.table.images([line.gallery[place[line.people[k]]]])[0], probes[rows[-1]].images[k]]
+    return faces.strip(cells, f"Gallery faces and the probes that {rows[-1]} made of other pictures of these people")

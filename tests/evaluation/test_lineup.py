@@ -1,0 +1,199 @@
+"""Table 6: who stands in the gallery, what the probes are, and that rates and intervals are those of a plain count."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from fersyn.errors import FersynError, SubjectLeak
+from fersyn.evaluation import lineup
+from fersyn.evaluation.identity import Trial
+from fersyn.methods.copy_source import CopySource
+
+
+def with_rows(table, **columns):
+    found = copy.copy(table)
+    found.rows = table.rows.assign(**columns)
+    return found
+
+
+@pytest.fixture
+def sequences(small_table):
+    """The small table (seven faces a person) as three sequences a person, each with a neutral face; person 4 is held
+    out.
+    """
+    per_person = len(small_table) // 4
+    assert per_person == 7
+    kinds = [("a", "neutral"), ("a", "anger"), ("a", "anger")]
+    kinds += [("b", "neutral"), ("b", "fear"), ("c", "neutral"), ("c", "anger")]
+    people = small_table.people
+    return with_rows(
+        small_table,
+        sequence=[kinds[i % 7][0] for i in range(len(small_table))],
+        expression=[kinds[i % 7][1] for i in range(len(small_table))],
+        intensity=[0.0, 0.4, 0.9, 0.0, 1.0, 0.0, 1.0] * 4,
+        split=np.where(people == sorted(set(people))[3], "test", "train"),
+    )
+
+
+def test_gallery_holds_everybody_and_probes_the_hold_out(sequences):
+    line = lineup.line_up(sequences)
+    held_out = sorted(set(sequences.people))[3]
+    assert sorted(line.gallery_people) == sorted(set(sequences.people)) and set(line.people) == {held_out}
+    assert set(sequences.rows["expression"].iloc[line.gallery]) == {"neutral"}
+    assert len(set(sequences.rows["sequence"].iloc[line.gallery])) == 3, "people take turns with the sequences"
+    assert line.impostors == len(line.chosen) * 3
+
+
+def test_no_probe_comes_from_the_gallerys_sequence(sequences):
+    line = lineup.line_up(sequences, everybody=True)
+    rows, home = sequences.rows, dict(zip(line.gallery_people, line.gallery, strict=True))
+    for (source, target), person in zip(line.chosen, line.people, strict=True):
+        assert rows["sequence"].iloc[source] == rows["sequence"].iloc[target] != rows["sequence"].iloc[home[person]]
+        assert rows["expression"].iloc[source] == "neutral" != rows["expression"].iloc[target]
+    assert line.same_picture == line.same_sequence == 0
+    counts = {person: int((line.people == person).sum()) for person in set(line.people)}
+    assert set(counts.values()) == {2}, "one probe of each of the two other sequences"
+
+
+def test_the_strongest_pictures_are_the_probes(sequences):
+    of_a = lambda line: [t for _, t in line.chosen if sequences.rows["sequence"].iloc[t] == "a"]  # noqa: E731
+    one, two = lineup.line_up(sequences, 1, everybody=True), lineup.line_up(sequences, 2, everybody=True)
+    assert set(sequences.rows["intensity"].iloc[of_a(one)]) == {0.9}
+    assert set(sequences.rows["intensity"].iloc[of_a(two)]) == {0.4, 0.9}
+    with pytest.raises(FersynError, match="probe_frames is 0"):
+        lineup.line_up(sequences, 0)
+
+
+def test_people_with_one_neutral_picture_are_counted(small_table):
+    line = lineup.line_up(small_table, everybody=True)
+    assert line.same_picture == 4 and len(line.chosen) == 24
+
+
+def test_one_sequence_with_two_neutral_pictures(small_table):
+    expression = small_table.rows["expression"].to_numpy(object).copy()
+    expression[1::7] = "neutral"
+    line = lineup.line_up(with_rows(small_table, expression=expression), everybody=True)
+    assert (line.same_picture, line.same_sequence) == (0, 4)
+    assert not set(line.gallery) & set(line.chosen[:, 0])
+
+
+def test_a_verifiers_own_people_leave_the_gallery_and_must_not_be_probed(sequences):
+    everyone = sorted(set(sequences.people))
+    line = lineup.line_up(sequences, without={everyone[0]})
+    assert everyone[0] not in line.gallery_people and len(line.gallery) == 3 and line.left_out == 1
+    with pytest.raises(SubjectLeak, match=f"trained on 1 of the people it is to tell apart: {everyone[3]}"):
+        lineup.line_up(sequences, without={everyone[3]})
+    with pytest.raises(FersynError, match="a gallery of one person"):
+        lineup.line_up(sequences, without=set(everyone[:3]))
+    with pytest.raises(FersynError, match="nobody is held out"):
+        lineup.line_up(with_rows(sequences, split="train"))
+
+
+class ByMeanColour:
+    """A verifier that sees the mean colour alone."""
+
+    name, title, score, weights, how = "colour", "mean colour", "euclidean", "", "nothing"
+
+    def __init__(self, there=True):
+        self.there = there
+
+    def available(self):
+        return self.there
+
+    def embed(self, images, landmarks):
+        assert landmarks.shape == (len(images), 68, 2) and images.dtype == np.uint8
+        return images.reshape(len(images), -1, 3).mean(1).astype(np.float32)
+
+
+def test_every_probe_is_compared_with_every_gallery_face(sequences):
+    line = lineup.line_up(sequences)
+    gallery = lineup.gallery_of(line)
+    probes = lineup.probes_of(line, {"copy": CopySource(sequences.size)})
+    assert list(probes) == ["untouched", "copy"]
+    assert np.array_equal(probes["untouched"].images, sequences.images(line.chosen[:, 1]))
+    assert np.array_equal(probes["copy"].images, sequences.images(line.chosen[:, 0])), "bytes come back unchanged"
+    verifier = ByMeanColour()
+    found = lineup.trials(line, {"colour": verifier, "gone": ByMeanColour(False)}, gallery, probes)
+    assert list(found) == ["colour"]
+    mean = lambda index: sequences.images(index).reshape(len(index), -1, 3).mean(1)  # noqa: E731
+    expected = np.linalg.norm(mean(line.chosen[:, 0])[:, None] - mean(line.gallery)[None], axis=2)
+    assert found["colour"]["copy"].apart == pytest.approx(expected, abs=0.05)
+    with pytest.raises(FersynError, match="no verifier to tell people apart with. mean colour: nothing"):
+        lineup.trials(line, {"gone": ByMeanColour(False)}, gallery, probes)
+
+
+def drawn(seed, people=8, each=20, gallery=60):
+    random = np.random.default_rng(seed)
+    names = np.array([f"d/{i}" for i in range(gallery)])
+    probe = np.repeat(names[:people], each)
+    apart = random.normal(1, 0.15, (len(probe), gallery)).round(2)  # ties
+    apart[probe[:, None] == names[None]] -= 0.4
+    return Trial(apart, probe, names)
+
+
+def brute(trial, far, rows):
+    """Every threshold tried on every pair, one by one."""
+    genuine, impostor = [], []
+    for r in rows:
+        for g, person in enumerate(trial.gallery):
+            (genuine if person == trial.probe[r] else impostor).append(trial.apart[r, g])
+    genuine, impostor = np.array(genuine), np.array(impostor)
+    rates = [(genuine <= t).mean() for t in np.unique(trial.apart) if (impostor <= t).mean() <= far]
+    return max(rates, default=0.0)
+
+
+def test_rates_of_the_table_are_those_of_a_brute_force_count():
+    trial = drawn(0)
+    named = [trial.gallery[min(range(60), key=lambda g: trial.apart[p, g])] for p in range(len(trial.probe))]
+    assert lineup.measure("rank1", trial) == pytest.approx(
+        np.mean([a == b for a, b in zip(named, trial.probe, strict=True)])
+    )
+    assert 0.2 < lineup.measure("tar_0.01", trial) < 1
+    part = np.random.default_rng(1).integers(len(trial.probe), size=50)  # as a resample: some twice, some never
+    for rows in (np.arange(len(trial.probe)), part):
+        for name, far in (("tar_0.01", 0.01), ("tar_0.001", 0.001)):
+            assert lineup.measure(name, trial, rows) == pytest.approx(brute(trial, far, rows))
+
+
+def test_summary_averages_seeds_and_says_where_pairs_are_too_few():
+    one, two = drawn(0), drawn(1)
+    frame = lineup.summary({"v": {"flow": one, "flow.seed1": two, "c-gan": drawn(2)}}, resamples=100)
+    rows = frame.set_index(["method", "measure"])
+    flow = rows.loc[("flow", "rank1")]
+    assert flow.seeds == 2 and flow.value == pytest.approx((one.rank1() + two.rank1()) / 2)
+    assert flow.deviation == pytest.approx(np.std([one.rank1(), two.rank1()], ddof=1))
+    assert flow.low <= flow.value <= flow.high and flow.people == 8 and flow.impostor_pairs == 160 * 59
+    assert rows.loc[("flow", "tar_0.01")].enough and not rows.loc[("flow", "tar_0.001")].enough, "9440 pairs"
+    assert np.isnan(rows.loc[("flow", "tar_0.001")].value) and np.isnan(rows.loc[("c-gan", "rank1")].deviation)
+
+
+def test_a_paired_difference_is_narrower_than_the_two_intervals():
+    """Method b is wrong on one probe of each person more than a: people differ much, the difference does not."""
+    names = np.array([f"d/{i}" for i in range(10)])
+    probe = np.repeat(names, 10)
+    right = np.concatenate(
+        [np.arange(10) < 2 + i // 2 for i in range(10)]
+    )  # 20 % of the first person's, 60 % of the last
+
+    def trial(correct):
+        apart = np.ones((100, 10))
+        own = (probe[:, None] == names[None]).argmax(1)
+        apart[np.arange(100), np.where(correct, own, (own + 1) % 10)] = 0
+        return Trial(apart, probe, names)
+
+    worse = right & (np.tile(np.arange(10), 10) > 0)
+    gain = lineup.differences({"a": trial(right), "b": trial(worse)}, "b", resamples=200)["a"]
+    assert gain.value == pytest.approx(0.1) and gain.low == pytest.approx(0.1) and gain.high == pytest.approx(0.1)
+    wide = lineup.summary({"v": {"a": trial(right)}}, resamples=200).iloc[0]
+    assert wide.high - wide.low > 0.1
+
+
+def test_a_run_of_another_seed_belongs_to_its_method():
+    assert lineup.method_of("landmark-flow.seed2") == "landmark-flow"
+    assert lineup.method_of("copy") == "copy" and lineup.method_of("my.seedling") == "my.seedling"
+
+
+def test_a_trial_refuses_strangers():
+    with pytest.raises(FersynError, match="no gallery picture of eve"):
+        Trial(np.zeros((1, 1)), np.array(["eve"]), np.array(["ann"]))
