@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from fersyn.errors import FersynError
+from fersyn.reporting.compare import command as compare
 from fersyn.training.verifier import command as train_verifier
 from fersyn.weights.command import app as weights
 
@@ -277,6 +278,7 @@ def version() -> None:
     typer.echo(__version__)
 
 
+app.command("compare")(compare)
 app.command("train-verifier")(train_verifier)
 
 
