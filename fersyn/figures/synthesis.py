@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,12 @@ PUBLISHED = (
 def floor(size: int, motion=None) -> dict[str, Synthesiser]:
     """What every method has to beat: ``copy`` and ``warp``, for faces of ``size`` px."""
     return {"copy": CopySource(size), "warp": Warp(size, motion)}
+
+
+def motion_of(synthesisers: Iterable[Synthesiser]):
+    """The landmark motion of the first method that has one, or None."""
+    found = (getattr(each, "motion", None) for each in synthesisers)
+    return next((motion for motion in found if motion is not None), None)
 
 
 def quality(summary: pd.DataFrame) -> Table:

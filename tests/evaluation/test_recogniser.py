@@ -51,3 +51,33 @@ def test_wrong_labels_are_refused():
         recogniser.train_recogniser(torch.rand(2, 3, 64, 64), torch.tensor([-1, 0]))
     with pytest.raises(FersynError, match="1 faces|0 faces"):
         recogniser.train_recogniser(torch.rand(0, 3, 64, 64), torch.tensor([], dtype=torch.long))
+
+
+def test_steps_pool_and_variation_say_what_is_seen():
+    faces, labels = torch.rand(6, 3, 64, 64) * 2 - 1, torch.tensor([0, 1, 0, 1, 0, 1])
+    seen, epochs = [], []
+
+    def before(some, generator):
+        seen.extend(some.clone())
+        return some
+
+    pool = torch.tensor([2, 2, 3, 3])
+    recogniser.train_recogniser(
+        faces, labels, classes=2, batch=2, steps=5, pool=pool, vary=recogniser.middle, before=before,
+        report=lambda epoch, loss: epochs.append(epoch),
+    )  # fmt: skip
+    assert len(seen) == 10 and epochs == [1, 2], "two steps a pass, and one left over"
+    for face in seen:
+        assert any(torch.equal(face, faces[k]) for k in (2, 3)), "only what is dealt"
+    with pytest.raises(FersynError, match="steps = 0"):
+        recogniser.train_recogniser(faces, labels, classes=2, steps=0)
+
+
+def test_bytes_and_floats_are_the_same_faces():
+    faces = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
+    labels, network = torch.tensor([0, 1, 0, 1]), recogniser.Recogniser(2).eval()
+    floats = recogniser.as_float(faces)
+    assert floats.min() >= -1 and floats.max() <= 1
+    assert torch.allclose(recogniser.predict(network, faces), recogniser.predict(network, floats))
+    one, two = (recogniser.train_recogniser(each, labels, epochs=2, classes=2) for each in (faces, floats))
+    assert all(torch.allclose(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))

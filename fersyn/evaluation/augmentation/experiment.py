@@ -1,0 +1,256 @@
+"""Train recognisers on real and synthetic faces, test them on real faces of other people. Protocol of Table 4.
+
+All recognisers of a fold and seed are alike in first weights, number of steps, batch and learning rate; they differ in
+what they see. The last step counts, and nothing is chosen by the test people.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fersyn import methods, splits
+from fersyn.errors import FersynError
+from fersyn.evaluation import recognition
+from fersyn.evaluation.augmentation.classical import classical
+from fersyn.evaluation.augmentation.synthetic import draw, make, shrunk
+from fersyn.evaluation.augmentation.trainings import allowed
+from fersyn.evaluation.recogniser import middle, predict, train_recogniser
+from fersyn.expressions import EXPRESSIONS
+from fersyn.progress import Progress
+from fersyn.table import FaceTable
+from fersyn.training.requests import Request
+
+SIZE = 64  # px of the faces, real and synthetic alike; the recogniser looks at 48 of their middle
+BATCH = 32
+VARIATIONS = ("none", "classical")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The faces of one fold and seed.
+
+    Attributes:
+        number: of the fold, from 1.
+        request: the method's training: seed, fold and number of people.
+        run: its folder.
+        table: FaceTable with the training's sides.
+        train, test: int64, rows of the faces learnt from and named.
+    """
+
+    number: int
+    request: Request
+    run: Path
+    table: FaceTable
+    train: np.ndarray
+    test: np.ndarray
+
+    @property
+    def seed(self) -> int:
+        """Of the deal, of what is drawn, and of the recognisers' first weights."""
+        return self.request.seed
+
+    @property
+    def people(self) -> int:
+        """Number of people learnt from."""
+        return len(set(self.table.people[self.train]))
+
+
+def fold_of(table: FaceTable, number: int, request: Request, run: str | Path) -> Fold:
+    """Deal the people as the method's training did, and check that it did.
+
+    Raises:
+        SubjectLeak, FersynError: the run was not trained on these people (see `allowed`), or nobody is left to test.
+    """
+    view = request.view(table)
+    allowed(run, view)
+    train, test = sides(view)
+    return Fold(number, request, Path(run), view, train, test)
+
+
+def sides(view: FaceTable) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from and to name: of a sequence the first neutral and the strongest expressive frame (see
+    `recognition.usable`).
+
+    Raises:
+        FersynError: a side is empty.
+        SubjectLeak: the sides share somebody.
+    """
+    index = recognition.usable(view.rows)
+    side = view.rows["split"].to_numpy(object)[index]
+    train, test = index[side == "train"], index[side == "test"]
+    if not len(train) or not len(test):
+        raise FersynError(
+            f"{view.path}: {len(train)} labelled faces to learn from and {len(test)} to name; use fewer folds, or a "
+            "table with more people"
+        )
+    splits.check_disjoint(view.rows.iloc[train], view.rows.iloc[test])
+    return train, test
+
+
+def steps_of(fold: Fold, epochs: int) -> int:
+    """Steps of every recogniser: those of `epochs` passes over the fold's real faces."""
+    return epochs * max(1, len(fold.train) // BATCH)
+
+
+def pool(real: int, synthetic: int, share: float) -> torch.Tensor:
+    """Positions dealt in a pass, int64: all synthetic faces once, and the real ones (which come first) once, or as many
+    times as it takes for them to be at least about `share` of all.
+
+    >>> pool(2, 4, 0.5).tolist()
+    [0, 1, 0, 1, 2, 3, 4, 5]
+    """
+    times = max(1, round(share / (1 - share) * synthetic / real)) if synthetic else 1
+    return torch.cat([torch.arange(real).repeat(times), torch.arange(real, real + synthetic)])
+
+
+def run_fold(
+    fold: Fold,
+    factors: Sequence[int],
+    more_people: Sequence[int] = (),
+    epochs: int = 60,
+    real_share: float = 0.5,
+    device: str | torch.device = "cpu",
+    report: Callable[[int], None] | None = None,
+) -> tuple[pd.DataFrame, dict]:
+    """All recognisers of a fold: each factor, and each number of real people without synthesis; with and without
+    classical variation.
+
+    Args:
+        fold: of `fold_of`.
+        factors: how many synthetic faces come to each real one; 0 is always among them.
+        more_people: other numbers of real people, for the curve of what real data would have brought; 0: all that the
+            fold has. Numbers that the fold does not have are left out.
+        epochs: passes over the real faces; sets the number of steps of all (`steps_of`).
+        real_share: least part of real faces among those seen, 0..<1; 0: as they fall, as in the paper.
+        device: of synthesis and recognisers.
+        report: called after each recogniser with 1.
+
+    Returns:
+        rows seed, fold, variation, factor, base (whether on the fold's own people; else a point of the curve), asked
+        (number of real people asked for, 0 all), people (their number), synthetic (number of faces), row (position in
+        the table),
+        person, expression, named: one a test face and recogniser; and facts: numbers of people, faces, steps.
+
+    Raises:
+        FersynError: no factor or share of use.
+    """
+    factors = sorted({0, *factors})
+    if factors[0] < 0 or not 0 <= real_share < 1:
+        raise FersynError(
+            f"factors = {factors}, real_share = {real_share}: factors from 0 and a share of 0 to below 1 are needed"
+        )
+    table, steps = fold.table, steps_of(fold, epochs)
+    real, tested = shrunk(table, fold.train, SIZE), shrunk(table, fold.test, SIZE)
+    labels = torch.from_numpy(table.labels(fold.train))
+    synthesiser = methods.load(fold.run, device)
+    recipes = draw(table, fold.train, factors[-1] * len(real), fold.seed, getattr(synthesiser, "motion", None))
+    made = make(synthesiser, table, recipes, SIZE, device=device)
+    made_labels = torch.from_numpy(recipes.label)
+    parts = []
+
+    def recogniser(variation, faces, own, factor, people, asked=None, dealt=None) -> None:
+        network = train_recogniser(
+            faces, own, seed=fold.seed, batch=BATCH, device=device, steps=steps, vary=middle, pool=dealt,
+            before=classical if variation == "classical" else None,
+        )  # fmt: skip
+        named = predict(network, tested).argmax(1).numpy()
+        about = {
+            "seed": fold.seed, "fold": fold.number, "variation": variation, "factor": factor, "base": asked is None,
+            "asked": fold.request.people if asked is None else asked, "people": people, "synthetic": factor * len(real),
+            "row": fold.test, "person": table.people[fold.test],
+            "expression": table.rows["expression"].to_numpy(object)[fold.test],
+            "named": [EXPRESSIONS[k] for k in named],
+        }  # fmt: skip
+        parts.append(pd.DataFrame(about))
+        if report:
+            report(1)
+
+    for variation in VARIATIONS:
+        for factor in factors:
+            count = factor * len(real)
+            both = torch.cat([real, made[:count]]), torch.cat([labels, made_labels[:count]])
+            recogniser(variation, *both, factor, fold.people, dealt=pool(len(real), count, real_share))
+    for asked, (people, rows) in _others(fold, more_people).items():
+        faces, own = shrunk(table, rows, SIZE), torch.from_numpy(table.labels(rows))
+        for variation in VARIATIONS:
+            recogniser(variation, faces, own, 0, people, asked)
+    facts = {
+        "seed": fold.seed, "fold": fold.number, "people": fold.people, "real": len(real), "tested": len(tested),
+        "test_people": len(set(table.people[fold.test])), "steps": steps, "synthetic": len(made),
+    }  # fmt: skip
+    return pd.concat(parts, ignore_index=True), facts
+
+
+def _others(fold: Fold, numbers: Sequence[int]) -> dict[int, tuple[int, np.ndarray]]:
+    """Other numbers of training people asked for -> their number, and the rows of their faces.
+
+    Smaller sets of people lie within larger ones.
+    """
+    request, found = fold.request, {}
+    for asked in sorted(set(numbers)):
+        everybody, _ = sides(fold.table.view(request.fold, 0, request.seed))
+        most = len(set(fold.table.people[everybody]))
+        if 0 <= asked <= most and (asked or most) != fold.people:
+            rows, test = sides(fold.table.view(request.fold, asked, request.seed))
+            assert np.array_equal(test, fold.test)
+            found[asked] = len(set(fold.table.people[rows])), rows
+    return found
+
+
+def run(
+    folds: Sequence[Fold],
+    factors: Sequence[int],
+    more_people: Sequence[int] = (),
+    epochs: int = 60,
+    real_share: float = 0.5,
+    device: str | torch.device = "cpu",
+    workers: int | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`run_fold` for all folds and seeds, with progress: its rows together, and its facts, a row a fold.
+
+    On the CPU folds are spread over processes of one thread each: the networks are so small that threads gain little. The
+    numbers do not depend on how many there are.
+
+    Args:
+        folds: of `fold_of`.
+        factors, more_people, epochs, real_share, device: as for `run_fold`.
+        workers: processes; 0: this one; None: as many as torch has threads, or none where there is little to do.
+    """
+    if workers is None:
+        worth_it = str(device) == "cpu" and len(folds) > 1 and max(map(partial(steps_of, epochs=epochs), folds)) >= 50
+        workers = min(len(folds), torch.get_num_threads()) if worth_it else 0
+    task = partial(
+        _alone, factors=factors, more_people=more_people, epochs=epochs, real_share=real_share, device=device
+    )
+    with Progress(len(folds), "folds", unit="fold") as progress:
+        if workers > 1:
+            # Not fork: torch's threads do not survive it.
+            with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+                found = [_counted(one, progress) for one in pool.map(task, folds)]
+        else:
+            found = [_counted(task(fold), progress) for fold in folds]
+    return pd.concat([rows for rows, _ in found], ignore_index=True), pd.DataFrame([about for _, about in found])
+
+
+def _counted(found: tuple[pd.DataFrame, dict], progress: Progress) -> tuple[pd.DataFrame, dict]:
+    progress.advance()
+    return found
+
+
+def _alone(fold: Fold, **settings) -> tuple[pd.DataFrame, dict]:
+    """`run_fold` in one thread, so that rounding is the same everywhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return run_fold(fold, **settings)
+    finally:
+        torch.set_num_threads(before)

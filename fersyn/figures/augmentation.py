@@ -1,0 +1,352 @@
+"""What synthetic faces bring to a recogniser: notebook 06. Numbers come from fersyn.evaluation.augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fersyn import methods
+from fersyn.evaluation.augmentation import gain, synthetic
+from fersyn.evaluation.augmentation.experiment import BATCH, SIZE, Fold
+from fersyn.evaluation.augmentation.gain import PUBLISHED, Arm
+from fersyn.evaluation.bootstrap import Interval
+from fersyn.expressions import EXPRESSIONS
+from fersyn.figures import charts, faces, selection, style
+from fersyn.figures.note import Note
+from fersyn.figures.picture import Picture
+from fersyn.figures.table import Table
+
+TITLES = {"none": "no other variation", "classical": "with classical variation"}
+COLOURS = {"none": style.BLUE, "classical": style.ORANGE}
+
+
+def times(factor: int) -> str:
+    """How many synthetic faces came to a real one: '10 ×'."""
+    return f"{factor} ×"
+
+
+def interval(found: Interval, signed: bool = False) -> str:
+    """In %: '61.3 [55.0, 67.1]', or as a difference '+5.2 [1.0, 9.3]'; no bounds where there are none."""
+    sign = "+" if signed else ""
+    text = f"{100 * found.value:{sign}.1f}"
+    if np.isfinite([found.low, found.high]).all():
+        text += f" [{100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f}]"
+    return text.replace("-", "−")
+
+
+def counted(number: float) -> str:
+    """'1 person', '14 people'."""
+    return f"{number:.0f} {'person' if round(number) == 1 else 'people'}"
+
+
+def setup(facts: pd.DataFrame, method: str, epochs: int, real_share: float) -> Table:
+    """How much of what there was, over folds and seeds."""
+
+    def several(name: str) -> str:
+        low, high = int(facts[name].min()), int(facts[name].max())
+        return f"{low}" if low == high else f"{low} to {high}"
+
+    mixed = "as they fall, each face equally often"
+    if real_share:
+        mixed = f"real faces are dealt so often that they make up {real_share:.0%} of what is seen"
+    lines = [
+        ("folds × seeds", f"{facts['fold'].nunique()} × {facts['seed'].nunique()}"),
+        ("learnt from, each time", f"{several('real')} real faces, number of people: {several('people')}"),
+        (
+            "named, each time",
+            f"{several('tested')} real faces of other people, number of people: {several('test_people')}",
+        ),
+        ("synthetic faces", f"up to {several('synthetic')}, by {method} trained on the same people"),
+        ("faces", f"{SIZE} × {SIZE} px, real and synthetic alike"),
+        ("steps × batch of every recogniser", f"{several('steps')} × {BATCH} ({epochs} passes over the real faces)"),
+        ("real and synthetic together", mixed),
+    ]
+    return Table(lines, ["", ""])
+
+
+def samples(fold: Fold, shown: np.ndarray, number: int = 8) -> Picture | Note:
+    """Recipes of the first fold: source, guide, and the synthetic face, one an expression."""
+    synthesiser = methods.load(fold.run)
+    table, motion = fold.table, getattr(synthesiser, "motion", None)
+    recipes = synthetic.draw(table, fold.train, 16 * number, fold.seed, motion)
+    seen = shown[recipes.source] & ((recipes.guide < 0) | shown[recipes.guide])
+    order = [int(k) for k in np.flatnonzero(seen)]
+    kinds = list(dict.fromkeys(recipes.label[order].tolist()))
+    first = [next(k for k in order if recipes.label[k] == kind) for kind in sorted(kinds)]
+    chosen = np.array((first + [k for k in order if k not in first])[:number], int)
+    if not len(chosen):
+        return selection.nothing()
+    made = _pixels(synthetic.make(synthesiser, table, recipes.part(chosen), table.size))
+    sources = list(table.images(recipes.source[chosen]))
+    guides = [
+        faces.overlay(table.images([guide])[0], table.landmarks([guide])[0], scale=1) if guide >= 0 else None
+        for guide in recipes.guide[chosen]
+    ]
+    return faces.grid(
+        [sources, guides, made], ["source", "guide", "synthetic"], [EXPRESSIONS[k] for k in recipes.label[chosen]],
+        f"{len(chosen)} neutral faces of training people, those whose expressions they are given, and the faces made.",
+        f"Made by {synthesiser.name} for fold {fold.number}: a neutral face of one training person (top), another "
+        "training person with the expression (middle; landmarks in blue), and the synthetic face (bottom), in another "
+        "pose and strength. A synthetic neutral face has no guide: it changes its pose alone.",
+    )  # fmt: skip
+
+
+def _pixels(made: torch.Tensor) -> list[np.ndarray]:
+    return list(made.permute(0, 2, 3, 1).contiguous().numpy())
+
+
+def thumbnail(fold: Fold, shown: np.ndarray) -> Picture | None:
+    """A strip of sources and synthetic faces for the index page; None where nobody may be shown."""
+    synthesiser = methods.load(fold.run)
+    recipes = synthetic.draw(fold.table, fold.train, 64, fold.seed, getattr(synthesiser, "motion", None))
+    chosen = np.flatnonzero(shown[recipes.source] & (recipes.label > 0))[:4]
+    if not len(chosen):
+        return None
+    made = _pixels(synthetic.make(synthesiser, fold.table, recipes.part(chosen), fold.table.size))
+    both = zip(fold.table.images(recipes.source[chosen]), made, strict=True)
+    return faces.strip([face for pair in both for face in pair], "Neutral faces and synthetic ones made of them")
+
+
+def curve(frame: pd.DataFrame) -> Picture:
+    """Accuracy over the number of synthetic faces to a real one, with intervals, beside the published curve."""
+    factors = gain.factors(frame)
+    at = np.arange(len(factors), dtype=float)
+    said = []
+    with style.look():
+        figure, axes = style.new(charts.WIDTH, 3.4)
+        for shift, variation in ((-0.04, "none"), (0.04, "classical")):
+            found = [gain.accuracy(frame, Arm(variation, factor)) for factor in factors]
+            axes.errorbar(
+                at + shift, *_bars(found), color=COLOURS[variation], marker="o", ms=5, capsize=3, lw=2, elinewidth=1.2,
+                label=f"ours, {TITLES[variation]}",
+            )  # fmt: skip
+            points = zip(factors, found, strict=True)
+            said.append(f"{TITLES[variation]} " + ", ".join(f"{times(k)} {interval(one)}" for k, one in points))
+        known = [(x, PUBLISHED[factor]) for x, factor in zip(at, factors, strict=True) if factor in PUBLISHED]
+        if known:
+            line = "published, Oulu-CASIA (other faces and network)"
+            axes.plot(*zip(*known, strict=True), color=style.SOFT, ls="--", marker="s", ms=4, lw=1.3, label=line)
+        axes.set_xticks(at, [times(factor) for factor in factors])
+        axes.set(xlabel="synthetic faces to each real one", ylabel="balanced accuracy, %")
+        axes.grid(axis="y")
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2, fontsize=10)
+        return Picture.of_figure(
+            figure, f"Accuracy over the number of synthetic faces, in %: {'; '.join(said)}.",
+            "Real faces of people never seen, named rightly; bars: 95 % interval over these people. All recognisers "
+            "took the same number of steps. The dashed line is Table 4 of the paper: compare shapes, not heights.",
+        )  # fmt: skip
+
+
+def _bars(found: Sequence[Interval]) -> tuple[list[float], np.ndarray]:
+    """Heights in %, and lengths of whiskers below and above (2, N); 0 where there is no interval."""
+    values = np.array([[one.value, one.low, one.high] for one in found]) * 100
+    whiskers = np.nan_to_num(np.stack([values[:, 0] - values[:, 1], values[:, 2] - values[:, 0]])).clip(0)
+    return values[:, 0].tolist(), whiskers
+
+
+def table(frame: pd.DataFrame) -> Table:
+    """Table 4: accuracy by factor, the gain over 0 × below it, and the published row."""
+    factors = gain.factors(frame)
+    lines, bold = [], set()
+    for variation, title in TITLES.items():
+        lines.append([title, *(interval(gain.accuracy(frame, Arm(variation, factor))) for factor in factors)])
+        gained: list[str] = ["– gain over 0 ×, points", "–"]
+        for column, factor in enumerate(factors[1:], 2):
+            found = gain.difference(frame, Arm(variation, factor), Arm(variation))
+            gained.append(interval(found, signed=True))
+            if found.excludes_zero:
+                bold.add((len(lines), column))
+        lines.append(gained)
+    cells = [f"{PUBLISHED[factor]:.1f}" if factor in PUBLISHED else "–" for factor in factors]
+    lines.append(["Oulu-CASIA, as published*", *cells])
+    whose = counted(frame["person"].nunique())
+    caption = (
+        f"Balanced accuracy in % [95 % interval over {whose}]; gains, paired by person, are bold where their interval "
+        "leaves out 0. *Table 4 of the paper: other faces, another network; not comparable"
+    )
+    return Table(lines, ["recogniser", *map(times, factors)], caption=caption, bold=bold)
+
+
+def key_figures(frame: pd.DataFrame) -> dict[str, str]:
+    """The gains of the most synthetic faces and of classical variation, for the index page: name -> points."""
+    most = gain.factors(frame)[-1]
+    found = {"classical variation against none": (Arm("classical"), Arm())}
+    if most:
+        found = {
+            f"{most} × synthetic against none": (Arm("none", most), Arm()),
+            **found,
+            f"{most} × synthetic on top of classical variation": (Arm("classical", most), Arm("classical")),
+        }
+    return {name: interval(gain.difference(frame, *pair), signed=True) for name, pair in found.items()}
+
+
+def verdict(frame: pd.DataFrame) -> Note:
+    """The outcome in sentences: what the most synthetic faces brought, and what the controls brought."""
+    most = gain.factors(frame)[-1]
+
+    def told(what: str, arm: Arm, base: Arm) -> str:
+        found = gain.difference(frame, arm, base)
+        sure = "more than chance" if found.excludes_zero else "which may be chance"
+        side = "gain" if found.value >= 0 else "loss"
+        return f"- {what}: **{interval(found, signed=True)} points**, a {side}, {sure}."
+
+    plain = Arm("none")
+    lines = []
+    if most:
+        lines += [
+            told(f"{times(most)} synthetic faces, nothing else", Arm("none", most), plain),
+            told("classical variation alone, at equal steps", Arm("classical"), plain),
+            told("synthetic faces on top of classical variation", Arm("classical", most), Arm("classical")),
+            told("synthetic faces alone against classical variation alone", Arm("none", most), Arm("classical")),
+        ]
+    numbers, own = gain.people_curve(frame, "none")
+    if len(own) > 1 and own[-1] != plain:
+        lines.append(told(f"real faces of {counted(numbers[-1])} instead, nothing else", own[-1], plain))
+    if frame["person"].nunique() < 2:
+        lines = ["*One person is named: nothing can be said.*"]
+    return Note("\n".join(lines) or "*No synthetic faces were asked for (`factors`).*")
+
+
+def people(frame: pd.DataFrame) -> Picture | Note:
+    """Accuracy over the number of real people without synthesis, beside the level that synthesis reached."""
+    most, said = gain.factors(frame)[-1], []
+    if all(len(gain.people_curve(frame, variation)[0]) < 2 for variation in TITLES):
+        return Note(
+            "*There is one number of real people only, so there is no curve; ask for others with `more_people`.*"
+        )
+    with style.look():
+        figure, axes = style.new(charts.WIDTH, 3.4)
+        ticks: set[float] = set()
+        for variation, title in TITLES.items():
+            numbers, own = gain.people_curve(frame, variation)
+            found = [gain.accuracy(frame, arm) for arm in own]
+            axes.errorbar(
+                numbers, *_bars(found), color=COLOURS[variation], marker="o", ms=5, capsize=3, lw=2, elinewidth=1.2,
+                label=f"real people, {title}",
+            )  # fmt: skip
+            ticks |= set(numbers)
+            points = zip(numbers, found, strict=True)
+            said.append(f"{title} " + ", ".join(f"{number:.0f} people {interval(one)}" for number, one in points))
+            if most:
+                level = 100 * gain.accuracy(frame, Arm(variation, most)).value
+                label = f"{times(most)} synthetic, {title}"
+                axes.axhline(level, color=COLOURS[variation], ls="--", lw=1.3, label=label)
+                said.append(f"{label} {level:.1f}")
+        axes.set_xscale("log")
+        axes.set_xticks(sorted(ticks), [f"{number:.0f}" for number in sorted(ticks)])
+        axes.minorticks_off()
+        axes.set(xlabel="real people learnt from (logarithmic)", ylabel="balanced accuracy, %")
+        axes.grid(axis="y")
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2, fontsize=10)
+        return Picture.of_figure(
+            figure, f"Accuracy over the number of real people, in %: {'; '.join(said)}.",
+            "What more real people would have brought, at as many steps. Where a dashed line meets the curve of its "
+            "colour, so many real people reach what the synthetic faces reached. A curve that is flat at its right end "
+            "is saturated: no augmentation could show there.",
+        )  # fmt: skip
+
+
+def worths(frame: pd.DataFrame) -> list[dict]:
+    """How many real people the synthetic faces are worth, for the JSON and for `worth`.
+
+    Each is variation, factor, value, low, high, and the first and last number of people of the curve.
+    """
+    lines = []
+    for variation in TITLES:
+        if len(gain.people_curve(frame, variation)[0]) < 2:
+            continue
+        for factor in gain.factors(frame)[1:]:
+            found, first, last = gain.worth(frame, Arm(variation, factor))
+            lines.append({"variation": variation, "factor": factor, **found.as_dict(), "first": first, "last": last})
+    return lines
+
+
+def worth(frame: pd.DataFrame) -> Table | Note:
+    """How many real people the synthetic faces are worth."""
+    lines = []
+    for line in worths(frame):
+        value, low, high = (_bounded(line[name], line["first"], line["last"]) for name in ("value", "low", "high"))
+        between = low if low == high else f"{low} to {high}"
+        lines.append((f"{times(line['factor'])}, {TITLES[line['variation']]}", value, between))
+    if not lines:
+        return Note("*Without a curve of real people there is nothing to compare with.*")
+    return Table(
+        lines, ["synthetic faces to each real one", "are worth real people", "95 % interval"],
+        caption=f"So many real people reach the accuracy of faces of {counted(_base(frame))}, real and synthetic",
+    )  # fmt: skip
+
+
+def _base(frame: pd.DataFrame) -> float:
+    return float(Arm().of(frame)["people"].mean())
+
+
+def _bounded(value: float, low: float, high: float) -> str:
+    if not np.isfinite(value):
+        return "–"
+    if value <= low * 1.001:
+        return f"{low:.0f} or fewer"
+    return f"{high:.0f} or more" if value >= high * 0.999 else f"{value:.0f}"
+
+
+def _compared(frame: pd.DataFrame) -> dict[str, Arm]:
+    most = gain.factors(frame)[-1]
+    found = {"0 ×": Arm(), times(most): Arm("none", most), "classical": Arm("classical"),
+             f"classical, {times(most)}": Arm("classical", most)}  # fmt: skip
+    return found if most else {name: arm for name, arm in found.items() if not arm.factor}
+
+
+def recalls(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Shares named rightly by recogniser and expression, 0..1, for the JSON."""
+    return {name: gain.recall(frame, arm) for name, arm in _compared(frame).items()}
+
+
+def recall(frame: pd.DataFrame) -> Table:
+    """Share of each expression that was named rightly, in %, without and with the most synthetic faces; the best of
+    each row bold.
+    """
+    own = {name: gain.recall(frame, arm) for name, arm in _compared(frame).items()}
+    names = [name for name in EXPRESSIONS if any(name in each for each in own.values())]
+    lines = [(name, *(100 * each[name] for each in own.values())) for name in names]
+    bold = {(y, x) for y, line in enumerate(lines) for x in range(1, len(line)) if line[x] == max(line[1:])}
+    lines.append(
+        ("all, each expression alike", *(100 * gain.accuracy(frame, arm).value for arm in _compared(frame).values()))
+    )
+    lines.append(("all pictures alike", *(100 * gain.plain(frame, arm) for arm in _compared(frame).values())))
+    return Table(lines, ["named rightly, %", *own], digits=1, bold=bold)
+
+
+def confusions(frame: pd.DataFrame) -> list[Picture]:
+    """Confusion matrices without and with the most synthetic faces, nothing else varied."""
+    found = []
+    for name, arm in _compared(frame).items():
+        if arm.variation == "none":
+            matrix, names = gain.confusion(frame, arm)
+            caption = f"{name} synthetic faces: what each expression was named, in % of its row; all folds and seeds."
+            found.append(charts.confusion(matrix, names, caption=caption))
+    return found
+
+
+def judgement(judged: pd.DataFrame) -> Table:
+    """What the judge (of `augmentation.judge`) named rightly, by expression; in brackets what it called neutral."""
+    kinds = list(dict.fromkeys(judged["faces"]))
+    lines = []
+    for name in [name for name in EXPRESSIONS if name in set(judged["expression"])]:
+        own = judged[judged["expression"] == name].set_index("faces")
+        cells = [
+            f"{100 * own.loc[kind, 'right']:.0f}"
+            + (f" ({100 * own.loc[kind, 'neutral']:.0f})" if name != "neutral" else "")
+            if kind in own.index
+            else "–"
+            for kind in kinds
+        ]
+        lines.append((name, *cells))
+    means = [judged.loc[judged["faces"] == kind, "right"].mean() for kind in kinds]
+    lines.append(("all", *(f"{100 * mean:.1f}" for mean in means)))
+    caption = (
+        f"Named as they should be, in % (in brackets: named neutral), by a judge trained on {judged.attrs['real']} "
+        f"real faces of other people ({judged.attrs['people']})"
+    )
+    return Table(lines, ["expression", *kinds], caption=caption)
