@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fersyn.errors import FersynError
-from fersyn.evaluation import bootstrap, fid, fidelity, identity, lpips_distance
+from fersyn.evaluation import aside, bootstrap, fid, fidelity, lpips_distance
 from fersyn.evaluation.quality import psnr, ssim, st_lpips
 from fersyn.expressions import EXPRESSIONS
 from fersyn.methods.base import Synthesiser
@@ -48,7 +48,7 @@ METRICS = {
     "lpips": Metric("LPIPS", min, 3, weights=lpips_distance.WEIGHTS),
     "st_lpips": Metric("ST-LPIPS", min, 3),
     "fid": Metric("FID", min, 1, weights=fid.WEIGHTS),
-    "kid": Metric("KID × 1000", min, 1, 1000.0, fid.WEIGHTS),
+    "kid": Metric("KID × 10³", min, 1, 1000.0, fid.WEIGHTS),
     "right": Metric("expression right, %", max, 1, 100.0),
     "landmark_error": Metric("landmark error, %", min, 2),
     "identity": Metric("identity distance", min, 3),
@@ -121,6 +121,11 @@ def _rgb(pictures: Tensor) -> np.ndarray:
     return pictures.permute(0, 2, 3, 1).contiguous().numpy()
 
 
+def _described(pictures: Tensor, landmarks: np.ndarray | None) -> aside.Descriptors | None:
+    """dlib's descriptors, worked out while the other instruments read."""
+    return aside.Descriptors(_rgb(pictures), landmarks) if landmarks is not None else None
+
+
 def truth(
     pairs: Pairs, chosen: np.ndarray, judge: fidelity.Judge | None = None, sets: bool = True, content: bool = True
 ) -> Truth:
@@ -137,10 +142,11 @@ def truth(
     source, target = (torch.cat([as_bytes(getattr(part, side)) for part in parts]) for side in ("source", "target"))
     asked = torch.cat([part.target_landmarks for part in parts]).cpu().numpy()
     found = fidelity.landmarks_on(floats(target)) if content else None
+    described = _described(target, found)
+    features = fid.features(floats(target)) if sets and fid.available() else None
     return Truth(
         pairs, chosen, pairs.table.people[chosen[:, 1]], torch.cat([part.label for part in parts]).cpu().numpy(),
-        source, target, found, asked, identity.embed(_rgb(target), found) if content else None,
-        fid.features(floats(target)) if sets and fid.available() else None, judge,
+        source, target, found, asked, described.result() if described else None, features, judge,
     )  # fmt: skip
 
 
@@ -165,11 +171,14 @@ def measure(synthesiser: Synthesiser, true: Truth) -> Measured:
         identity (distance from the true picture's descriptor); both NaN where `truth` left the content out.
     """
     pictures = make(synthesiser, true)
+    faces = floats(pictures)
+    found = fidelity.landmarks_on(faces) if true.found is not None else None
+    described = _described(pictures, found)
     values: dict[str, list] = {name: [] for name in ("psnr", "ssim", "lpips", "st_lpips")}
     functions = {"psnr": psnr, "ssim": ssim, "st_lpips": st_lpips}
     if lpips_distance.available():
         functions["lpips"] = lpips_distance.lpips
-    for part, real in zip(floats(pictures).split(BATCH), floats(true.target).split(BATCH), strict=True):
+    for part, real in zip(faces.split(BATCH), floats(true.target).split(BATCH), strict=True):
         for name, function in functions.items():
             values[name].append(function(part, real).cpu().numpy().astype(float))
     frame = pd.DataFrame(
@@ -181,14 +190,13 @@ def measure(synthesiser: Synthesiser, true: Truth) -> Measured:
             **{name: np.concatenate(own) if own else np.nan for name, own in values.items()},
         }
     )
-    faces = floats(pictures)
+    features = fid.features(faces) if true.features is not None else None
     frame["right"] = (true.judge.named(faces) == true.labels).astype(float) if true.judge is not None else np.nan
     frame["landmark_error"] = frame["identity"] = np.nan
-    if true.found is not None:
-        found = fidelity.landmarks_on(faces)
+    if described:
         frame["landmark_error"] = fidelity.landmark_error(found, true.asked)
-        frame["identity"] = fidelity.identity_distance(identity.embed(_rgb(pictures), found), true.descriptors)
-    return Measured(frame, pictures, fid.features(faces) if true.features is not None else None)
+        frame["identity"] = fidelity.identity_distance(described.result(), true.descriptors)
+    return Measured(frame, pictures, features)
 
 
 def measure_all(synthesisers: Mapping[str, Sequence[Synthesiser]], true: Truth) -> dict[str, list[Measured]]:

@@ -41,7 +41,16 @@ def missing_note() -> str:
     if not absent:
         return ""
     titles = [METRICS[name].title for name in PICTURE if METRICS[name].weights in absent]
-    return f"Not measured, for their networks' weights are missing: {', '.join(titles)}. Get them: fersyn weights fetch {' '.join(absent)}"
+    return f"Not measured, for their networks' weights are missing: {', '.join(titles)}. Get them: `fersyn weights fetch {' '.join(absent)}`."
+
+
+def caveat(true: Truth) -> Note:
+    """What stands below the table: which weights are missing, and what FID is worth with so few pictures."""
+    return Note(
+        "\n\n".join(
+            part for part in (missing_note(), fid.caveat(len(true)) if true.features is not None else "") if part
+        )
+    )
 
 
 def settings() -> Note:
@@ -110,9 +119,11 @@ def pictures(scores: pd.DataFrame, true: Truth) -> Table:
         for column, name in enumerate(PICTURE, 1):
             if METRICS[name].weights in absent:
                 line[column] = "weights missing"
-    lines += [[f"{name}, as published*", f"{psnr:.3f}", f"{ssim:.3f}", "–", "–", f"{fid_:.2f}", "–"]
+    lines += [[f"{name}*", f"{psnr:.3f}", f"{ssim:.3f}", "–", "–", f"{fid_:.2f}", "–"]
               for name, psnr, ssim, fid_ in PUBLISHED]  # fmt: skip
-    caption = f"{_whose(scores, true)}. *CK+, Table 5 of the paper: other faces, other code; not comparable"
+    caption = (
+        f"{_whose(scores, true)}. *as published for CK+ (Table 5 of the paper): other faces, other code, not comparable"
+    )
     return Table(lines, ["method", *_heads(PICTURE)], caption=caption, bold=bold)
 
 

@@ -31,7 +31,7 @@ def test_every_method_is_a_row_and_the_published_rows_stand_below(scores, true):
     table = quality.pictures(scores, true)
     assert list(table.frame["method"])[:2] == ["copy", "warp"] and len(table.frame) == 2 + len(synthesis.PUBLISHED)
     page = table._repr_html_()
-    assert "the paper&#x27;s own, as published*" in page and "67.69" in page and "not comparable" in page
+    assert "the paper&#x27;s own*" in page and "67.69" in page and "not comparable" in page
     assert "6 pairs of" in page and "± deviation over 2 seeds" in page and "SSIM ↑" in page and "LPIPS ↓" in page
     assert all(row < 2 for row, _ in table.bold), "published numbers are not in the race"
     better = scores[scores["metric"] == "ssim"].set_index("method")["value"]
@@ -41,11 +41,12 @@ def test_every_method_is_a_row_and_the_published_rows_stand_below(scores, true):
 def test_missing_weights_are_named_and_no_number_stands_there(scores, true, monkeypatch):
     monkeypatch.setattr(weights, "find", lambda name: None)
     table = quality.pictures(scores, true).frame
-    for column in ("LPIPS ↓", "FID ↓", "KID × 1000 ↓"):
+    for column in ("LPIPS ↓", "FID ↓", "KID × 10³ ↓"):
         assert list(table[column])[:2] == ["weights missing"] * 2
     assert "[" in table["SSIM ↑"][0]
     note = quality.missing_note()
     assert "LPIPS, FID, KID" in note and "fersyn weights fetch fid-inception lpips-alex" in note
+    assert quality.caveat(true).text == note, "no word on FID where there is none"
     monkeypatch.setattr(weights, "find", lambda name: name)
     assert quality.missing_note() == ""
 

@@ -9,9 +9,8 @@ from fersyn.evaluation.recogniser import as_float
 
 PADDING = 1 / 16  # of the side, on each side; the crop is as large as the face was: shifts by up to as much
 COLOUR = 0.3  # brightness, contrast and saturation change by factors 0.7 to 1.3
-GROUP = (
-    4  # faces that share a draw: torchvision draws once a call, and a call a face would take longer than the network
-)
+# Faces that share a draw: torchvision draws once a call, and a call a face would take longer than the network.
+GROUP = 4
 
 
 def classical(faces: Tensor, generator: torch.Generator) -> Tensor:

@@ -217,8 +217,8 @@ def run(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`run_fold` for all folds and seeds, with progress: its rows together, and its facts, a row a fold.
 
-    On the CPU folds are spread over processes of one thread each: the networks are so small that threads gain little. The
-    numbers do not depend on how many there are.
+    On the CPU folds are spread over processes of one thread each: the networks are so small that threads gain little.
+    The numbers do not depend on how many there are.
 
     Args:
         folds: of `fold_of`.
