@@ -259,4 +259,4 @@ def test_deviations_over_seeds_are_printed(measured, scores, trained):
     several = scores.assign(seeds=3, deviation=0.5)
     table = figures.scores(several, measured[1], ["no-label"], trained)
     assert "3 seeds" in table.caption and table.frame["SSIM ↑"].str.contains("± 0.500").all()
-    assert table.frame["KID × 1000 ↓"].str.contains("± 500.0").all()
+    assert table.frame["KID × 10³ ↓"].str.contains("± 500.0").all()
