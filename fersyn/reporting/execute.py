@@ -63,6 +63,7 @@ def run_cells(source: Path, parameters: dict[str, Any], attempts: int = 2) -> nb
             config = Config()
             if attempt == 1 and os.name == "posix":
                 config.KernelManager.transport = "ipc"
+                config.KernelManager.ip = str(Path(folder) / "ipc")  # else in the working folder, which others share
             try:
                 return papermill.execute_notebook(
                     str(source), str(output), parameters=parameters, kernel_name="python3", progress_bar=False,

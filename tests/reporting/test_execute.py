@@ -78,3 +78,18 @@ def test_a_kernel_that_never_starts_leaves_a_page(make_notebook, tmp_path, monke
     with pytest.raises(execute.NotebookFailed, match="Kernel died"):
         execute.run(make_notebook("results = ''"), tmp_path / "x", {})
     assert "Kernel died" in (tmp_path / "x.failed.html").read_text()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kernels talk over ports there")
+def test_kernels_leave_the_working_folder_to_its_user(make_notebook, tmp_path, monkeypatch):
+    """Sockets in the working folder would be those of the other notebook that runs there at the same time."""
+    monkeypatch.chdir(tmp_path)
+    look = (
+        "import os, pathlib\nseen = sorted(os.listdir('.'))\npathlib.Path(results).write_text(__import__('json').dumps("
+    )
+    book = make_notebook(
+        "results = ''", look + "{'title': 'T', 'results': {'seen': seen}}))", folder=tmp_path / "books"
+    )
+    assert execute.main([str(book), str(tmp_path / "out" / "a"), "--parameters", "{}"]) == 0
+    seen = json.loads((tmp_path / "out" / "a.json").read_text())["results"]["seen"]
+    assert set(seen) <= {"books", "out"}, seen
