@@ -4,12 +4,14 @@
 import json
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
 from fersyn.reporting import provenance, sources
-from fersyn.reporting.plan import SUFFIXES, plan
+from fersyn.reporting.plan import plan
+from fersyn.reporting.record import SUFFIXES
 
 PYTHON = shlex.quote(sys.executable)
 PLAN = plan(
@@ -21,6 +23,7 @@ PLAN = plan(
 REPORTS, DATA = f"reports/{PLAN.profile}", f"data/{PLAN.profile}"
 RUNS = PLAN.training_folder or f"runs/{PLAN.profile}"
 WEIGHTS = f"{DATA}/weights.json"
+GPU = shutil.which("nvidia-smi") is not None
 INDEX = f"{PYTHON} -m fersyn.reporting.index {REPORTS} {' '.join(map(shlex.quote, PLAN.all_runs))}"
 
 
@@ -30,6 +33,13 @@ def cores():
         return workflow.cores or provenance.cores()
     except Exception:  # Snakemake 9 raises where --cores is not given
         return provenance.cores()
+
+
+def share():
+    """Threads of a training or a notebook: two jobs of one thread are faster than one after the other with two (by a
+    fifth to a half). A GPU takes one training at a time.
+    """
+    return cores() if GPU else max(1, cores() // 4)
 
 
 def weights_news():
@@ -85,7 +95,7 @@ rule train:
         method=lambda w: PLAN.trainings[w.training].method,
         table=lambda w: f"{DATA}/{PLAN.trainings[w.training].table}",
         arguments=lambda w: PLAN.trainings[w.training].arguments,
-    threads: cores()
+    threads: share()
     shell:
         "OMP_NUM_THREADS={threads} {PYTHON} -m fersyn.reporting.trained {params.method} {RUNS}/{wildcards.training}"
         " {output} {params.key} {params.table} {params.arguments}"
@@ -98,7 +108,7 @@ rule weights:
         # Weights that were fetched by hand since are a reason to look again.
         news=weights_news(),
     shell:
-        "{PYTHON} -m fersyn.reporting.weights {output}"
+        "{PYTHON} -m fersyn.reporting.weights {output} {params.news}"
 
 
 rule notebook:
@@ -113,7 +123,7 @@ rule notebook:
         parameters=lambda w: json.dumps(PLAN.runs[w.run].parameters, sort_keys=True),
         # A change in the modules that this notebook imports reruns it; one elsewhere in fersyn does not.
         code=lambda w: PLAN.runs[w.run].code,
-    threads: 2
+    threads: 2 if GPU else share()
     shell:
         "OMP_NUM_THREADS={threads} {PYTHON} -m fersyn.reporting.execute {input.notebook} {REPORTS}/{wildcards.run}"
         " --parameters {params.parameters:q}"

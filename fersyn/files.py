@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write(temporary path)` and put the result in place in one step: a kill leaves the old file or the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -99,6 +99,14 @@ def test_as_a_process_it_starts_quickly_and_fails_cleanly(tmp_path):
     assert done.stdout.strip() == "[]"
 
 
+def test_help_waits_for_nothing():
+    """Every command's module is imported for it, and none of what they compute with."""
+    code = "import fersyn.cli, sys; print([m for m in ('torch', 'pandas', 'numpy', 'requests') if m in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
+
+
 def test_workers_import_no_torch():
     code = "import fersyn.faces.warm, sys; print([m for m in ('torch', 'pandas', 'matplotlib') if m in sys.modules])"
     assert (

@@ -17,6 +17,8 @@ import numpy as np
 
 LEVEL = 0.95
 RESAMPLES = 2000
+# Fewer people cannot show a difference: all of five lean one way by chance in 2 of 32 cases, more often than in 5 of 100.
+LEAST = 6
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,18 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether 0 lies outside: for a difference, whether it is more than chance among these people."""
-        return self.low > 0 or self.high < 0
+        """Whether 0 lies outside, and `LEAST` people or more say so: whether a difference is more than chance.
+
+        An interval of a few people is too narrow: that of two leaves out 0 whenever both lean the same way.
+        """
+        return self.people >= LEAST and (self.low > 0 or self.high < 0)
+
+
+def marked(people: int) -> str:
+    """What bold print in a table of differences means, for a caption."""
+    if people < LEAST:
+        return f"nothing is bold: {people} {'person' if people == 1 else 'people'} cannot show a difference, {LEAST} are the least"
+    return "bold: the interval leaves out 0"
 
 
 def by_person(values: Any, people: Sequence) -> np.ndarray:

@@ -104,6 +104,8 @@ def line_up(table, frames: int = 1, everybody: bool = False, without: Collection
     chosen, shared = [], {"picture": 0, "sequence": 0}
     for person in asked:
         own, known_face = forward[people[forward[:, 0]] == person], gallery[person]
+        # The gallery's picture as target: only of people without a neutral face, who have other targets, too.
+        own = own[own[:, 1] != known_face]
         for kind, allowed in (
             ("", sequence[own[:, 0]] != sequence[known_face]),
             ("sequence", own[:, 0] != known_face),

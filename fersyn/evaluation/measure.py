@@ -210,8 +210,12 @@ def of_runs(runs: Sequence[Measured], name: str) -> np.ndarray:
 
 
 def frames(measured: Mapping[str, Sequence[Measured]]) -> dict[str, pd.DataFrame]:
-    """The frame of each method's first run."""
-    return {name: runs[0].frame for name, runs in measured.items()}
+    """Each method's frame, the metrics averaged over its runs."""
+    names = [name for name in METRICS if name not in OF_A_SET]
+    return {
+        method: runs[0].frame.assign(**{name: of_runs(runs, name).mean(0) for name in names})
+        for method, runs in measured.items()
+    }
 
 
 def scores(

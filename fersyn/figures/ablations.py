@@ -132,7 +132,7 @@ def differences(gaps: pd.DataFrame) -> Picture | Note:
         axes[0, 0].invert_yaxis()
         caption = (
             "Full minus each variant, with the 95 % interval over people. Green: full is better, the part helps; red: full "
-            "is worse, as far as these people can tell; grey: the interval holds 0. The intervals do not know what another "
+            "is worse, as far as these people can tell; grey: the interval holds 0, or there are too few people. The intervals do not know what another "
             "seed would do."
         )
         return Picture.of_figure(figure, f"Full minus each variant. {'; '.join(said)}.", caption)

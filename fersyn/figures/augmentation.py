@@ -12,7 +12,7 @@ from fersyn import methods
 from fersyn.evaluation.augmentation import gain, synthetic
 from fersyn.evaluation.augmentation.experiment import BATCH, SIZE, Fold
 from fersyn.evaluation.augmentation.gain import PUBLISHED, Arm
-from fersyn.evaluation.bootstrap import Interval
+from fersyn.evaluation.bootstrap import Interval, marked
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces, selection, style
 from fersyn.figures.note import Note
@@ -162,10 +162,10 @@ def table(frame: pd.DataFrame) -> Table:
         lines.append(gained)
     cells = [f"{PUBLISHED[factor]:.1f}" if factor in PUBLISHED else "–" for factor in factors]
     lines.append(["Oulu-CASIA, as published*", *cells])
-    whose = counted(frame["person"].nunique())
+    number = frame["person"].nunique()
     caption = (
-        f"Balanced accuracy in % [95 % interval over {whose}]; gains, paired by person, are bold where their interval "
-        "leaves out 0. *Table 4 of the paper: other faces, another network; not comparable"
+        f"Balanced accuracy in % [95 % interval over {counted(number)}]; gains are paired by person; {marked(number)}. "
+        "*Table 4 of the paper: other faces, another network; not comparable"
     )
     return Table(lines, ["recogniser", *map(times, factors)], caption=caption, bold=bold)
 

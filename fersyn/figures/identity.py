@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from fersyn.evaluation.bootstrap import marked
 from fersyn.evaluation.identity import Trial, roc, tar_on_curve
 from fersyn.evaluation.lineup import FARS, MEASURES, UNTOUCHED, Faces, LineUp, by_method, differences, enough, method_of
 from fersyn.evaluation.verifiers import Verifier
@@ -19,11 +20,11 @@ from fersyn.figures.table import Table
 
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 6: CK+, in %, as published there.
 PUBLISHED = (
-    ("VGG-Face", "untouched", 100, 75.54, 48.30),
+    ("VGG-Face", "original (untouched)", 100, 75.54, 48.30),
     ("VGG-Face", "C-GAN", 71.33, 52.50, 19.97),
     ("VGG-Face", "ExprGAN", 62.31, 44.69, 13.27),
     ("VGG-Face", "the paper's own", 82.13, 58.45, 21.64),
-    ("Light CNN", "untouched", 100, 79.86, 59.57),
+    ("Light CNN", "original (untouched)", 100, 79.86, 59.57),
     ("Light CNN", "C-GAN", 75.21, 48.45, 36.91),
     ("Light CNN", "ExprGAN", 67.49, 49.31, 26.40),
     ("Light CNN", "the paper's own", 84.62, 63.86, 44.17),
@@ -146,7 +147,8 @@ def against(
             lines.append(cells)
     if not lines:
         return Note(f"*There is no row {base} to compare with.*")
-    caption = f"Difference to {base}, percentage points, on the same probes; bold where the interval leaves 0 out"
+    people = len(set(next(iter(next(iter(found.values())).values())).probe.tolist()))
+    caption = f"Difference to {base}, percentage points, on the same probes; {marked(people)}"
     return Table(lines, ["verifier", "probe", *MEASURES.values()], caption=caption, bold=bold)
 
 
@@ -224,6 +226,7 @@ def histograms(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
                 axis.set_xlabel("distance")
                 axis.tick_params(labelbottom=True)
             said.append(f"{name} {np.median(each.genuine):.2f}")
+        seeds = " First seed of each method." if any(len(each) > 1 for each in by_method(rows).values()) else ""
         for line in axes:
             line[0].set_ylabel("density")
         axes[0][0].legend(fontsize=9)
@@ -231,7 +234,7 @@ def histograms(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
             figure, f"Distances by {verifier.title}; median of pairs of one person: {'; '.join(said)}.",
             f"{verifier.title}: {AXES[verifier.score]}. The blue hill is that of pairs of one person, the line its "
             "median; the grey hill pairs of two people. The further the blue hill moves into the grey one, the less "
-            "it is the same person to the verifier.",
+            f"it is the same person to the verifier.{seeds}",
         )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fersyn import weights
 from fersyn.evaluation import fid, lpips_distance
-from fersyn.evaluation.bootstrap import Interval, mean
+from fersyn.evaluation.bootstrap import Interval, marked, mean
 from fersyn.evaluation.fidelity import TRUE, sweep_numbers
 from fersyn.evaluation.measure import CONTENT, METRICS, OF_A_SET, PICTURE, Measured, Truth, ranked
 from fersyn.evaluation.quality import SETTINGS
@@ -165,7 +165,7 @@ def differences(table: pd.DataFrame, editor: str, metrics: Sequence[str] | None 
                 bold.add((y, x))
         lines.append(line)
     people = int(table["people"].max())
-    caption = f"Paired differences over {people} people [95 % interval]; bold: the interval leaves out 0"
+    caption = f"Paired differences over {people} people [95 % interval]; {marked(people)}"
     return Table(lines, ["difference", *_heads(metrics)], caption=caption, bold=bold)
 
 

@@ -41,6 +41,27 @@ def motion_of(synthesisers: Iterable[Synthesiser]):
     return next((motion for motion in found if motion is not None), None)
 
 
+def sizes_note(synthesisers: Mapping[str, Synthesiser], size: int) -> Note:
+    """Which methods work on smaller faces than those that they are measured on: that counts against them.
+
+    Args:
+        synthesisers: by name.
+        size: side of the faces that are measured, px.
+    """
+    small: dict[int, list[str]] = {}
+    for name, each in synthesisers.items():
+        if each.size < size:
+            small.setdefault(each.size, []).append(name)
+    if not small:
+        return Note(f"All methods work on faces of {size} × {size} px, at which they are measured, or on larger ones.")
+    which = "; ".join(f"{', '.join(names)}: {side} × {side} px" for side, names in sorted(small.items()))
+    return Note(
+        f"**Not all methods work at the size of {size} × {size} px at which they are measured** ({which}). What they make "
+        "is enlarged, and the detail that is lost by it counts against them: part of their distance from the others is "
+        "size, not method. Trained with `size=" + str(size) + "` they would be compared on equal terms."
+    )
+
+
 def quality(summary: pd.DataFrame) -> Table:
     """Mean ± deviation over people of each metric, the best of each column in bold (of `evaluation.quality.summary`)."""
     digits = {"psnr": 2, "ssim": 3, "st_lpips": 3}

@@ -3,10 +3,11 @@
 For notebooks::
 
     from fersyn.reporting import Record, locate
+
+What is imported here, every notebook depends on: not the plan, which knows all notebooks' trainings.
 """
 
 from fersyn.reporting.project import locate
 from fersyn.reporting.record import Record
-from fersyn.reporting.run import report
 
-__all__ = ["Record", "locate", "report"]
+__all__ = ["Record", "locate"]

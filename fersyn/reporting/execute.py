@@ -25,8 +25,7 @@ from traitlets.config import Config
 
 from fersyn import __version__
 from fersyn.reporting import export, privacy, provenance
-from fersyn.reporting.plan import FAILED_SUFFIXES, SUFFIXES
-from fersyn.reporting.record import SCHEMA, write_json
+from fersyn.reporting.record import FAILED_SUFFIXES, SCHEMA, SUFFIXES, write_json
 from fersyn.system import environment
 
 

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.reporting import profiles, project, provenance, sources
 from fersyn.training.requests import Request, of_methods
 
-# What a run of a notebook leaves beside its name, and what it leaves instead when it fails.
-SUFFIXES = (".ipynb", ".html", "-code.html", ".json")
-FAILED_SUFFIXES = (".failed.ipynb", ".failed.html", ".failed.json")
 # Parameters of a notebook that name a face table.
 TABLE_PARAMETERS = ("faces", "photos", "pairs_of")
 # Packages whose update may change a face table.
@@ -107,9 +105,21 @@ def table_job(arguments: list[str]) -> TableJob:
 
 def train_job(request: Request, table: str) -> TrainJob:
     """The job of one training."""
-    code = sources.training_digest(request.method)
-    key = hashlib.sha256(json.dumps([code, request.method, request.arguments]).encode()).hexdigest()[:16]
+    made_of: list[Any] = [sources.training_digest(request.method), request.method, request.arguments]
+    if _takes_vgg19(request):
+        made_of.append("vgg19")
+    key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
     return TrainJob(request.method, table, " ".join(map(shlex.quote, request.arguments)), key)
+
+
+def _takes_vgg19(request: Request) -> bool:
+    """Whether the perceptual loss takes VGG-19 because it is there: when it arrives, the training is another one, and
+    notebook 04, which takes `full` for its variant `vgg19` then, must not be given a run made with VGG-16.
+    """
+    given = [setting.partition("=") for setting in request.settings]
+    settled = any("perceptual" in name and (value.startswith("vgg") or value == "0") for name, _, value in given)
+    uses = any(file.name == "perceptual.py" for file in sources.training_files(request.method))
+    return uses and not settled and weights.find("vgg19") is not None
 
 
 def requests_of(values: dict[str, Any]) -> dict[Any, Request]:
@@ -151,6 +161,15 @@ def _training(book: Path, own: dict[str, Any], chosen: profiles.Profile) -> tupl
     return own, jobs
 
 
+def _outside(own: dict[str, Any], made: list[str], folder: Path) -> list[str]:
+    """State of what a notebook reads and no job of the profile makes: tables and a verifier that were made by hand."""
+    files = [Path(own[name], "table.json") for name in TABLE_PARAMETERS if own.get(name) and own[name] not in made]
+    if own.get("verifier_run"):
+        files.append(Path(own["verifier_run"], "run.json"))
+    files = [folder / file.expanduser() for file in files]
+    return [sources.digest([file]) for file in files if file.is_file()]
+
+
 def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), folder: Path | None = None) -> Plan:
     """Everything the profile asks for.
 
@@ -182,7 +201,8 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
             trainings |= jobs
             training_folder = own["runs"]
             read = [name for name in chosen.tables if f"data/{profile}/{name}" in map(own.get, TABLE_PARAMETERS)]
-            code = " ".join([code, *(job.key for job in jobs.values())])
+            outside = _outside(own, [f"data/{chosen.name}/{name}" for name in chosen.tables], folder)
+            code = " ".join([code, *(job.key for job in jobs.values()), *outside])
             reads_weights = "fersyn.weights" in sources.notebook_imports(book)
             runs[book.stem] = NotebookJob(relative, own, read, code, list(jobs), reads_weights)
         else:

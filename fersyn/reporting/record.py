@@ -11,6 +11,9 @@ from typing import Any
 from fersyn.reporting import privacy, provenance
 
 SCHEMA = 1
+# What a run of a notebook leaves beside its name, and what it leaves instead when it fails.
+SUFFIXES = (".ipynb", ".html", "-code.html", ".json")
+FAILED_SUFFIXES = (".failed.ipynb", ".failed.html", ".failed.json")
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -55,7 +55,9 @@ def report(
     folder = project.root()
     if not (folder / "Snakefile").is_file():
         raise FersynError("no Snakefile here; run `fersyn report` inside the folder of the project")
-    plan(profile, list(settings), only, folder)  # wrong names end here, with a plain message
+    asked = plan(profile, list(settings), only, folder)  # wrong names end here, with a plain message
+    # The long trainings first, those of single notebooks (in folders of their own) fill the gaps.
+    first = [f"{asked.training_folder}/{name}.json" for name in asked.trainings if "/" not in name]
     config = [f"profile={profile}"]
     if settings:
         config.append(f"set={';'.join(settings)}")
@@ -65,7 +67,7 @@ def report(
         sys.executable, "-m", "snakemake", "--snakefile", str(folder / "Snakefile"), "--directory", str(folder),
         "--cores", str(cores or "all"), "--nolock", "--rerun-incomplete", "--keep-going",
         *(["--dry-run"] if dry_run else ["--quiet", "all"]),  # our jobs say what they do
-        *extra, "--config", *config,
+        *(["--prioritize", *first] if first else []), *extra, "--config", *config,
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.getenv("PYTHONPATH")]))}
     index = folder / "reports" / profile / "index.html"

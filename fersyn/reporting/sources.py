@@ -88,7 +88,12 @@ def table_digest(dataset: str) -> str:
 
 def training_digest(method: str) -> str:
     """Hash of the modules that train ``method`` (``landmark-flow`` ...): its own, the pairs and the loop."""
-    return digest(module_files([f"fersyn.methods.{method.replace('-', '_')}", "fersyn.training.loop"]))
+    return digest(training_files(method))
+
+
+def training_files(method: str) -> list[Path]:
+    """The files of the modules that train ``method``."""
+    return module_files([f"fersyn.methods.{method.replace('-', '_')}", "fersyn.training.loop"])
 
 
 def tree_digest(path: Path) -> str:

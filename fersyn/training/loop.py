@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
 
 from fersyn.errors import FersynError
 from fersyn.files import locked
@@ -25,6 +23,7 @@ from fersyn.progress import Progress, say
 from fersyn.system import versions
 from fersyn.table import FaceTable
 from fersyn.training import checkpoint, ema, record, samples
+from fersyn.training.fabric import DDPStrategy, Fabric
 from fersyn.training.random import INITIAL, kept, reseed
 from fersyn.training.runlog import RunLog
 from fersyn.training.stop import StopFlag

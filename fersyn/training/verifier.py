@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from fersyn.errors import FersynError
 
-if TYPE_CHECKING:  # `fersyn --help` needs no torch
+if TYPE_CHECKING:  # `fersyn --help` needs neither
+    import numpy as np
     import torch
 
     from fersyn.table import FaceTable
@@ -82,15 +82,18 @@ def train_verifier(
     from fersyn.training.random import kept
 
     out, settings = Path(out), settings or Settings()
-    out.mkdir(parents=True, exist_ok=True)
     try:
+        out.mkdir(parents=True, exist_ok=True)
         with locked(out / ".lock"), kept():
             return _train(table, out, settings, seed, resume, save_every)
     except BlockingIOError:
         raise FersynError(f"{out} is being trained by another process; wait for it, or use another --out") from None
+    except OSError as error:
+        raise FersynError(f"{out} cannot be written: {error}") from None
 
 
 def _train(table, out: Path, settings: Settings, seed: int, resume: bool, save_every: int) -> Path:
+    import numpy as np
     import torch
     from torch.nn import functional
 
@@ -186,6 +189,7 @@ def _opened(out: Path, table, settings: Settings, seed: int, resume: bool, peopl
 
 def _faces(table, rows: np.ndarray) -> torch.Tensor:
     """Grey faces uint8 (N, 1, 144, 144), cut out as the authors cut theirs."""
+    import numpy as np
     import torch
 
     from fersyn.evaluation.verifiers.crops import light_cnn_crop
@@ -200,6 +204,8 @@ def _faces(table, rows: np.ndarray) -> torch.Tensor:
 
 def chosen_faces(count: int, batch: int, step: int, seed: int) -> np.ndarray:
     """Positions (batch,) of the faces of a step: all faces once in each epoch, in an order of (seed, epoch)."""
+    import numpy as np
+
     places = step * batch + np.arange(batch)
     order = {epoch: np.random.default_rng([seed, int(epoch)]).permutation(count) for epoch in set(places // count)}
     return np.array([order[place // count][place % count] for place in places])

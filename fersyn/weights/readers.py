@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fersyn.errors import FersynError
-from fersyn.weights import arrays, inception
+from fersyn.weights import inception
 from fersyn.weights.places import Found, locate
 from fersyn.weights.registry import entry
 
@@ -78,6 +78,8 @@ def _read(name: str, found: Found) -> dict[str, Tensor]:
     if found.layout == "torch":
         return read_torch(found.path)
     if found.layout == "numpy-kernels":
+        from fersyn.weights import arrays  # it imports numpy
+
         return arrays.convolutions(found.path, _PLACES[name])
     if found.layout == "torchscript-inception":
         import torch

@@ -3,6 +3,7 @@
 import shutil
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from fersyn.errors import FersynError
@@ -48,6 +49,6 @@ def _copy(archive: Path, member: str, limit: int, file) -> None:
                 for info in packed:
                     if info.isfile() and wanted(info.name) and info.size == limit:
                         return shutil.copyfileobj(packed.extractfile(info), file)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
         raise FersynError(f"{archive.name} is damaged ({error})") from error
     raise FersynError(f"{archive.name} has no {member} of {limit} bytes")

@@ -248,7 +248,7 @@ def test_sure_and_unsure_differences_have_other_colours():
     for name in ("axvline", "set_title", "set_xlabel", "locator_params", "grid", "tick_params"):
         setattr(axis, name, lambda *args, **rest: None)
     rows = [(0.2, 0.1, 0.3), (-0.2, -0.3, -0.1), (0.2, -0.1, 0.3)]
-    own = pd.DataFrame([{"value": v, "low": low, "high": high, "people": 5} for v, low, high in rows])
+    own = pd.DataFrame([{"value": v, "low": low, "high": high, "people": 6} for v, low, high in rows])
     for name, wanted in (("ssim", [style.GREEN, style.RED, style.SOFT]), ("fid", [style.RED, style.GREEN, style.SOFT])):
         shades.clear()
         figures._whiskers(axis, own, name)

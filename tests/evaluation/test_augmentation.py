@@ -227,6 +227,16 @@ def test_worth_in_real_people_is_read_from_the_curve():
     assert gain.worth(best, Arm("none", 10))[0].value == pytest.approx(16, rel=1e-3)
 
 
+def test_a_number_of_people_that_not_every_fold_has_is_no_point_of_the_curve():
+    frame = answers(seeds=2)
+    most = (frame["asked"] == 0) & ~frame["base"]
+    for lacking in (frame["fold"] == 2, frame["seed"] == 1):
+        assert gain.people_curve(frame[~(most & lacking)], "none")[0] == [2, 4]
+        assert gain.worth(frame[~(most & lacking)], Arm("none", 10))[0].people == 20, (
+            "all people, not those of one fold"
+        )
+
+
 def test_the_judge_has_not_seen_the_people_whose_faces_it_names(folds):
     found = judge.judged(folds[0], epochs=1, count=14)
     assert found.attrs == {"people": 2, "real": 14}

@@ -60,6 +60,16 @@ def test_too_few_people_give_no_bounds():
     assert np.isnan(bootstrap.statistic(len, ["a", "a"]).low)
 
 
+def test_few_people_who_agree_by_chance_show_no_difference():
+    for count, sure in ((2, False), (bootstrap.LEAST - 1, False), (bootstrap.LEAST, True)):
+        gap = bootstrap.mean(1 + np.arange(count) / 10, np.arange(count))
+        assert gap.low > 0 and gap.excludes_zero is sure
+        assert bootstrap.marked(count).startswith("bold" if sure else "nothing is bold")
+    rng = np.random.default_rng(0)
+    alarms = [bootstrap.mean(rng.normal(size=3), np.arange(3), 100).excludes_zero for _ in range(40)]
+    assert not any(alarms), "of three people all lean one way in a quarter of cases"
+
+
 def test_any_statistic_takes_all_pictures_of_a_person_who_is_drawn():
     values = np.random.default_rng(4).normal(size=120)
     seen = []

@@ -90,6 +90,17 @@ def test_a_verifiers_own_people_leave_the_gallery_and_must_not_be_probed(sequenc
         lineup.line_up(with_rows(sequences, split="train"))
 
 
+def test_the_gallerys_picture_is_nobodys_target(small_table):
+    """People without a neutral face: any of their expressions may be source or target, and one stands in the gallery."""
+    kinds = ("happiness", "surprise")
+    rows = np.flatnonzero(small_table.rows["expression"].isin(kinds).to_numpy())
+    table = copy.copy(small_table)
+    table.rows = small_table.rows.iloc[rows].reset_index(drop=True)
+    line = lineup.line_up(table, everybody=True)
+    assert len(line.chosen) == 4 and not set(line.gallery) & set(line.chosen[:, 1])
+    assert line.same_picture == 4, "two pictures each: one is the gallery's and the source, the other the target"
+
+
 class ByMeanColour:
     """A verifier that sees the mean colour alone."""
 

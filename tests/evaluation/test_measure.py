@@ -83,6 +83,13 @@ def test_scores_average_people_and_then_seeds(true, measured):
     assert copied.loc["fid", "value"] == pytest.approx(fid.fid(features(measure.floats(true.source)), true.features))
 
 
+def test_frames_average_the_runs(measured):
+    found = measure.frames(measured)
+    each = [run.frame["st_lpips"] for run in measured["noisy"]]
+    assert np.allclose(found["noisy"]["st_lpips"], np.mean(each, 0)) and not np.allclose(each[0], each[1])
+    pd.testing.assert_frame_equal(found["copy"], measured["copy"][0].frame, check_dtype=False)
+
+
 def test_paired_differences_and_wins(true, measured):
     gaps = measure.against(measured, true, "noisy", resamples=30).set_index(["method", "metric"])
     row = gaps.loc["copy", "ssim"]

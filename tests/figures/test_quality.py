@@ -70,9 +70,13 @@ def test_numbers_as_text():
 def test_differences_are_bold_where_chance_is_left_out(measured, true):
     gaps = measure.against(measured, true, "warp")
     table = quality.differences(gaps, "warp", ["ssim", "identity"])
-    assert list(table.frame["difference"]) == ["warp − copy"]
+    assert list(table.frame["difference"]) == ["warp − copy"] and not table.bold
+    assert "4 people cannot show a difference" in table.caption
     row = gaps[gaps["metric"] == "ssim"].iloc[0]
-    assert ((0, 1) in table.bold) == bool(row["low"] > 0 or row["high"] < 0)
+    sure, unsure = {"low": 0.1, "high": 0.3}, {"low": -0.1, "high": 0.3}
+    for bounds, bold in ((sure, {(0, 1), (0, 2)}), (unsure, set())):
+        table = quality.differences(gaps.assign(people=20, value=0.2, **bounds), "warp", ["ssim", "identity"])
+        assert table.bold == bold and "bold: the interval leaves out 0" in table.caption
     wins = quality.wins(gaps, "warp", ["ssim"]).frame
     assert wins["SSIM"][0] == f"{row['better']:.0f} of {row['people']}"
     assert isinstance(quality.differences(gaps.head(0), "warp"), Note)

@@ -165,3 +165,10 @@ def test_what_was_not_trained_has_no_curves(small_table, tmp_path):
         file.unlink()
     assert isinstance(training.curves("copy", run), Note)
     assert isinstance(training.samples("copy", run, small_table, all_of(small_table)), Note)
+
+
+def test_methods_that_work_on_smaller_faces_are_told():
+    made = {"copy": CopySource(128), "a": CopySource(64), "b": CopySource(64), "c": CopySource(32)}
+    text = synthesis.sizes_note(made, 128).text
+    assert "(c: 32 × 32 px; a, b: 64 × 64 px)" in text and "copy" not in text
+    assert "All methods work on faces of 128 × 128 px" in synthesis.sizes_note({"copy": CopySource(256)}, 128).text

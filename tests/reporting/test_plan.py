@@ -82,6 +82,33 @@ def test_code_of_one_method_retrains_that_one(training_project, monkeypatch):
     assert all(loop.trainings[name].key != before.trainings[name].key for name in before.trainings)
 
 
+def test_vgg19_that_arrives_retrains_what_takes_it(training_project, monkeypatch):
+    def keys(*settings):
+        return {name: job.key for name, job in plan("smoke", settings, folder=training_project).trainings.items()}
+
+    there = []
+    monkeypatch.setattr("fersyn.weights.find", lambda name: Path(name) if name in there else None)
+    before, settled = keys(), keys("settings=[landmark-flow.perceptual=vgg16]")
+    off = keys("settings=[landmark-flow.perceptual_weight=0]")
+    there += ["vgg19"]
+    after = keys()
+    assert after["c-gan"] == before["c-gan"] and after["landmark-flow"] != before["landmark-flow"]
+    assert keys("settings=[landmark-flow.perceptual=vgg16]") == settled
+    assert keys("settings=[landmark-flow.perceptual_weight=0]") == off
+
+
+def test_a_table_made_by_hand_reruns_the_notebook_that_reads_it(training_project):
+    mine = training_project / "data" / "mine"
+    settings = ["photos=data/mine"]
+    mine.mkdir(parents=True)
+    (mine / "table.json").write_text('{"fingerprint": "1"}')
+    before = plan("smoke", settings, folder=training_project).runs
+    (mine / "table.json").write_text('{"fingerprint": "2"}')
+    after = plan("smoke", settings, folder=training_project).runs
+    assert after["02_train"].code != before["02_train"].code
+    assert after["01_look-people"] == before["01_look-people"]
+
+
 def test_the_loop_and_the_methods_own_networks_count():
     files = {file.name for file in sources.module_files(["fersyn.methods.landmark_flow", "fersyn.training.loop"])}
     assert {"landmark_flow.py", "flow_unet.py", "loop.py", "pairs.py", "perceptual.py"} <= files

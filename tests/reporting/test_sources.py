@@ -52,6 +52,13 @@ def test_notebook_digest_covers_the_real_package(make_notebook):
     assert "cli.py" not in {path.name for path in light}
 
 
+@pytest.mark.parametrize("module", ["fersyn.reporting.execute", "fersyn.reporting.index", "fersyn.reporting"])
+def test_what_every_notebook_needs_knows_no_other_notebook(module):
+    """Else a change in a training would rerun notebook 01."""
+    found = {path.relative_to(sources.PACKAGE).parts[0] for path in sources.module_files([module])}
+    assert "reporting" in found and not {"training", "evaluation", "methods", "weights", "table.py"} & found
+
+
 def test_tree_digest_sees_new_and_changed_files(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.jpg").write_bytes(b"1")

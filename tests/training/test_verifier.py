@@ -75,6 +75,12 @@ def test_one_person_cannot_be_told_apart(small_table, tmp_path):
         Settings(steps=0)
 
 
+def test_a_folder_that_cannot_be_written(small_table, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FersynError, match="cannot be written"):
+        train_verifier(small_table, tmp_path / "file" / "run", TINY)
+
+
 def test_every_face_comes_once_an_epoch():
     seen = np.concatenate([verifier.chosen_faces(10, 4, step, seed=1) for step in range(5)])
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10)) and list(seen[:10]) != list(seen[10:])

