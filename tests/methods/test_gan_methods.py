@@ -186,7 +186,18 @@ def test_published_settings():
     assert (paper.weight_adversarial, paper.weight_perceptual, paper.weight_pixel) == (5, 10, 10)
     assert (paper.width, paper.discriminator_width, paper.adversarial) == (64, 64, "minimax")
     laptop = landmark_label.Config.preset("laptop").model_dump()
-    shrunk = {"size", "steps", "width", "blocks", "sigma", "discriminator_width", "dropout", "ema", "decay_share"}
+    shrunk = {
+        "size",
+        "steps",
+        "batch",
+        "width",
+        "blocks",
+        "sigma",
+        "discriminator_width",
+        "dropout",
+        "ema",
+        "decay_share",
+    }
     assert {name for name, value in paper.model_dump().items() if laptop[name] != value} <= shrunk
 
 
