@@ -91,9 +91,7 @@ def plain(config, device: torch.device) -> Callable[[], None]:
             ("geometry_discriminator", geometry, torch.cat([target, heat], 1), torch.cat([fake, heat], 1)),
         ):
             adam[name].zero_grad()
-            wrong = adversarial.discriminator_real(net(real), "minimax") / 2
-            wrong = wrong + adversarial.discriminator_fake(net(made.detach()), "minimax") / 2
-            wrong.backward()
+            adversarial.discriminator(net(real), net(made.detach()), "minimax").backward()
             adam[name].step()
         adam["generator"].zero_grad()
         game = adversarial.generator(image(torch.cat([source, fake], 1)), "minimax")

@@ -77,6 +77,15 @@ def _heads(metrics: Sequence[str]) -> list[str]:
     return [f"{METRICS[name].title} {ARROWS[METRICS[name].better]}" for name in metrics]
 
 
+def _tell_missing(lines: list[list], columns: Sequence[str]) -> None:
+    """Say so in the cells (behind the method's name) of metrics whose weights are missing."""
+    absent = missing()
+    for line in lines:
+        for column, name in enumerate(columns, 1):
+            if METRICS[name].weights in absent:
+                line[column] = "weights missing"
+
+
 def _lines(scores: pd.DataFrame, metrics: Sequence[str]) -> tuple[list[list[str]], set[tuple[int, int]]]:
     """Cells of each method, and which of them are the best of their column."""
     methods = list(dict.fromkeys(scores["method"]))
@@ -114,11 +123,7 @@ def pictures(scores: pd.DataFrame, true: Truth) -> Table:
         true: what was measured against.
     """
     lines, bold = _lines(scores, PICTURE)
-    absent = missing()
-    for line in lines:
-        for column, name in enumerate(PICTURE, 1):
-            if METRICS[name].weights in absent:
-                line[column] = "weights missing"
+    _tell_missing(lines, PICTURE)
     lines += [[f"{name}*", f"{psnr:.3f}", f"{ssim:.3f}", "–", "–", f"{fid_:.2f}", "–"]
               for name, psnr, ssim, fid_ in PUBLISHED]  # fmt: skip
     caption = (
@@ -395,11 +400,7 @@ def photographs(scores: pd.DataFrame, true: Truth) -> Table:
     """PSNR, SSIM, LPIPS, ST-LPIPS and identity on a photograph set, a row a method."""
     columns = photograph_metrics()
     lines, bold = _lines(scores, columns)
-    absent = missing()
-    for line in lines:
-        for column, name in enumerate(columns, 1):
-            if METRICS[name].weights in absent:
-                line[column] = "weights missing"
+    _tell_missing(lines, columns)
     return Table(lines, ["method", *_heads(columns)], caption=_whose(scores, true), bold=bold)
 
 

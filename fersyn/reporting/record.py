@@ -2,12 +2,12 @@
 
 import html
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fersyn.files import write_atomic
 from fersyn.reporting import privacy, provenance
 
 SCHEMA = 1
@@ -19,9 +19,8 @@ FAILED_SUFFIXES = (".failed.ipynb", ".failed.html", ".failed.json")
 def write_json(path: Path, content: Any) -> None:
     """Writes JSON atomically: a reader sees the old file or the new one, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    os.replace(draft, path)
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def plain(value: Any) -> Any:
