@@ -110,6 +110,10 @@ class FaceTable:
         found.rows = rows
         return found
 
+    def people_of(self, side: str) -> set[str]:
+        """Return the people ('dataset/subject') on a side of column `split`: 'train' or 'test'."""
+        return set(self.people[(self.rows["split"] == side).to_numpy()])
+
     def images(self, index: Any = None) -> np.ndarray:
         """Return faces as uint8 RGB (N, size, size, 3), of all rows or of `index` (positions, slice or boolean
         mask).

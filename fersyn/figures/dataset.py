@@ -62,7 +62,7 @@ def by_expression(table) -> Picture:
         }
         for name in names
     }
-    held = len(set(table.people[(rows["split"] == "test").to_numpy()]))
+    held = len(table.people_of("test"))
     return charts.counts(
         values, caption=f"Pictures of each expression; {held} of {len(set(table.people))} people are kept for the test."
     )

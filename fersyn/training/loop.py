@@ -244,7 +244,7 @@ class _Run:
         self.grid = self.grid and self.grid.to(fabric.device)
 
     def _people(self) -> list[str]:
-        return sorted(set(self.table.people[(self.table.rows["split"] == "train").to_numpy()]))
+        return sorted(self.table.people_of("train"))
 
     def _machine(self) -> dict[str, Any]:
         """What, beside the settings, the last bit of a weight depends on."""

@@ -66,11 +66,11 @@ def allowed(run: str | Path, view: FaceTable) -> None:
     from fersyn.training.record import trained_people
 
     seen = trained_people(Path(run))
-    own = set(view.people[(view.rows["split"] == "train").to_numpy()])
+    own = view.people_of("train")
     cure = f"train it for this fold: delete {run} and run the notebook again"
     strangers, missing = sorted(seen - own), sorted(own - seen)
     if strangers:
-        tested = set(view.people[(view.rows["split"] == "test").to_numpy()])
+        tested = view.people_of("test")
         known = sorted(set(strangers) & tested)
         who = f"{len(known)} of them test people ({', '.join(known[:5])})" if known else ", ".join(strangers[:5])
         raise SubjectLeak(
