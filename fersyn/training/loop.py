@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,7 @@ def train(
     resume: bool = False,
     fabric: Fabric | None = None,
     *,
+    wait: bool = False,
     compile: bool = False,
     log_every: int | None = None,
     checkpoint_every: int | None = None,
@@ -92,6 +95,7 @@ def train(
         seed: of initial weights, pairs and whatever is drawn, >= 0.
         resume: go on with the run in `out`; begin one if there is none.
         fabric: device, precision and strategy; one device, float32 by default.
+        wait: if another process trains in `out`, wait until it is done instead of giving up.
         compile: compile the networks (torch.compile).
         log_every, checkpoint_every, samples_every: steps between two rows, checkpoints, grids (see `Every`).
 
@@ -119,12 +123,26 @@ def train(
         with kept():
             if not fabric.is_global_zero:
                 return _Run(method, config, table, out, seed, resume, fabric, compile, every).go()
-            with locked(out / ".lock"):
+            with _alone(out, wait):
                 return _Run(method, config, table, out, seed, resume, fabric, compile, every).go()
     except BlockingIOError:
         raise FersynError(f"{out} is being trained by another process; wait for it, or use another --out") from None
     except OSError as error:
         raise FersynError(f"{out} cannot be written: {error}") from None
+
+
+@contextmanager
+def _alone(out: Path, wait: bool) -> Iterator[None]:
+    """Hold the run's lock; raises BlockingIOError if another process has it and `wait` is False."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(out / ".lock"))
+        except BlockingIOError:
+            if not wait:
+                raise
+            say(f"{out}: another process is at it; waiting")
+            stack.enter_context(locked(out / ".lock", wait=True))
+        yield
 
 
 class _Run:

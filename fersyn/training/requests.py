@@ -46,7 +46,9 @@ class Request:
 
         method = methods.get(self.method)
         config = method.preset(self.profile).with_settings(self.settings)
-        return loop.train(method, config, self.view(table), Path(runs) / self.name, self.seed, resume=True)
+        run = Path(runs) / self.name
+        # Two notebooks of one report open the same finished run at the same time.
+        return loop.train(method, config, self.view(table), run, self.seed, resume=True, wait=True)
 
     @property
     def arguments(self) -> list[str]:

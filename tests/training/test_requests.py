@@ -1,5 +1,8 @@
 """Trainings on a part of the people: what is recorded of them, and who may go on with them."""
 
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
+from contextlib import ExitStack
+
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -7,6 +10,7 @@ from typer.testing import CliRunner
 from fersyn import splits
 from fersyn.cli import app
 from fersyn.errors import FersynError
+from fersyn.files import locked
 from fersyn.training import checkpoint, record
 from fersyn.training.requests import Request, trained
 
@@ -21,6 +25,20 @@ def test_a_fold_is_trained_on_its_own_people_and_says_so(toy, table, tmp_path):
     assert set(view.people[(view.rows["split"] == "train").to_numpy()]) == one
     assert view.fingerprint == table.fingerprint and set(table.rows["split"]) == {"train", "test"}
     splits.check_disjoint(view.rows[view.rows["split"] == "train"], view.rows[view.rows["split"] == "test"])
+
+
+def test_a_run_that_another_process_holds_is_waited_for(toy, table, tmp_path, capsys):
+    asked = Request("run", "toy", "smoke", 3, ("steps=2", "batch=2"))
+    asked.train(table, tmp_path)
+    held = ExitStack()
+    held.enter_context(locked(tmp_path / "run" / ".lock"))  # as notebook 02 holds it while notebook 03 comes
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(asked.train, table, tmp_path)
+        with pytest.raises(TimeoutError):
+            other.result(timeout=1)
+        held.close()
+        assert other.result(timeout=60) == tmp_path / "run"
+    assert "another process is at it; waiting" in "".join(capsys.readouterr())
 
 
 def test_another_fold_does_not_go_on_with_a_run(toy, table, tmp_path):
