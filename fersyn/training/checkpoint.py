@@ -18,7 +18,7 @@ from torch import nn
 from fersyn.errors import FersynError
 
 NAME, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
-FORMAT = 1
+FORMAT = 2  # 2: `minimax` means eq. (4) as it is printed
 
 
 class CheckpointError(FersynError):
@@ -85,7 +85,8 @@ def read(run: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is damaged ({reason[0] if reason else type(error).__name__}); {cure}") from None
     if state["format"] != FORMAT:
         raise CheckpointError(
-            f"{path} has format {state['format']}, this version of fersyn reads {FORMAT}; use the version that wrote it"
+            f"{path} has format {state['format']}, this version of fersyn reads {FORMAT}; "
+            "use the version that wrote it, or train again into another folder"
         )
     return state
 
@@ -104,7 +105,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def check(
-    state: dict[str, Any], run: Path, *, method: str, config: dict[str, Any], table: str, seed: int, people: list[str]
+    state: dict[str, Any],
+    run: Path,
+    *,
+    method: str,
+    config: dict[str, Any],
+    table: str,
+    seed: int,
+    people: list[str],
+    features: str | None = None,
 ) -> None:
     """Raise CheckpointError, naming each difference, unless the checkpoint belongs to this training."""
     wrong = []
@@ -121,6 +130,8 @@ def check(
         wrong.append(f"{len(old)} training people in the checkpoint, {len(new)} now, {len(old & new)} of them the same")
     if state["seed"] != seed:
         wrong.append(f"seed {state['seed']} in the checkpoint, {seed} now")
+    if features and (old := state.get("features", features)) != features:  # "auto" takes what this machine has
+        wrong.append(f"perceptual network {old} in the checkpoint, {features} now")
     if wrong:
         raise CheckpointError(
             f"{run} is the training of something else: {'; '.join(wrong)}. Take the old settings, or another --out"

@@ -189,6 +189,7 @@ class _Run:
             table=self.table.fingerprint,
             seed=self.seed,
             people=self._people(),
+            features=None if int(state["step"]) >= self.config.steps else self._features(),
         )
         return state
 
@@ -263,6 +264,11 @@ class _Run:
 
     def _people(self) -> list[str]:
         return sorted(self.table.people_of("train"))
+
+    def _features(self) -> str | None:
+        """The network of the perceptual loss, where the method has one."""
+        features = getattr(self.method, "features", None)
+        return features(self.config) if features else None
 
     def _machine(self) -> dict[str, Any]:
         """What, beside the settings, the last bit of a weight depends on."""
@@ -384,6 +390,7 @@ class _Run:
             "table": self.table.fingerprint,
             "people": self._people(),
             "seed": self.seed,
+            "features": self._features(),
             "step": self.step,
             "seconds": self.seconds,
             "machine": self._machine(),
@@ -399,7 +406,6 @@ class _Run:
         self._write_record(finished=self.step == self.config.steps)
 
     def _write_record(self, finished: bool) -> None:
-        features = getattr(self.method, "features", None)
         record.write_json(
             self.out / "run.json",
             {
@@ -417,7 +423,7 @@ class _Run:
                 "seconds": round(self.seconds, 3),
                 "images_per_s": round(getattr(self, "_images", 0.0), 2),
                 "parameters": self._shape,
-                "perceptual": features(self.config) if features else None,
+                "perceptual": self._features(),
                 "samples_of": getattr(self, "grid_side", None) or None,
                 "device": record.device_name(self.fabric.device),
                 "devices": self.fabric.world_size,

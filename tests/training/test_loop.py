@@ -83,6 +83,21 @@ def test_checkpoints_of_another_training_are_refused(train, toy, table):
             train(resume=True, **changes)
 
 
+def test_half_a_training_does_not_go_on_with_another_perceptual_network(train, toy, monkeypatch):
+    monkeypatch.setattr(type(toy), "features", lambda self, config: "VGG-16", raising=False)
+    toy.hook = lambda step: float("nan") if step >= 3 else 1.0
+    with pytest.raises(FersynError, match="nan"):
+        train(checkpoint_every=2, log_every=1)
+    toy.hook = lambda step: 1.0
+    monkeypatch.setattr(type(toy), "features", lambda self, config: "VGG-19")  # its weights have arrived
+    with pytest.raises(checkpoint.CheckpointError, match="perceptual network VGG-16 in the checkpoint, VGG-19 now"):
+        train(resume=True)
+    monkeypatch.setattr(type(toy), "features", lambda self, config: "VGG-16")
+    out = train(resume=True)
+    monkeypatch.setattr(type(toy), "features", lambda self, config: "VGG-19")
+    assert train(resume=True) == out, "a finished run is read, whatever arrives"
+
+
 @pytest.mark.parametrize("harm", ["cut", "flip", "empty"])
 def test_a_damaged_checkpoint_is_refused_with_the_way_out(train, toy, harm):
     out = train(checkpoint_every=2)
