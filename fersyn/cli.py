@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from fersyn import methods
 from fersyn.errors import FersynError
 from fersyn.reporting.compare import command as compare
+from fersyn.reporting.results import command as results
 from fersyn.training.verifier import command as train_verifier
 from fersyn.weights.command import app as weights
 
@@ -193,18 +195,27 @@ def report(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE of a notebook's parameter; may be repeated.")
     ] = None,
+    private: Annotated[
+        bool,
+        typer.Option(
+            "--private",
+            help="Show people who did not agree to be shown, too: in reports/PROFILE-private, not to be passed on.",
+        ),
+    ] = False,
 ) -> None:
     """Run the notebooks and write reports/PROFILE/index.html."""
     from fersyn.reporting.run import report as run
 
-    status = run(profile=profile, cores=cores, dry_run=dry_run, only=only, settings=settings or ())
+    status = run(
+        profile=profile, cores=cores, dry_run=dry_run, only=only, settings=settings or (), private=private
+    )  # fmt: skip
     if isinstance(status, int) and status:
         raise typer.Exit(status)
 
 
 @app.command()
 def train(
-    method: Annotated[str, typer.Argument(help="landmark-label, c-gan, landmark-flow, copy or warp.")],
+    method: Annotated[str, typer.Argument(help=f"One of: {', '.join(methods.names())}.")],
     data: Annotated[Path, typer.Option("--data", help="Face table to train on.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run.")],
     profile: Annotated[
@@ -231,7 +242,6 @@ def train(
     checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.")] = None,
 ) -> None:
     """Train a method on a face table; stopped at any moment, --resume goes on as if it had not been."""
-    import fersyn.methods as methods
     from fersyn.table import FaceTable
 
     chosen, table = methods.get(method), FaceTable.open(data)
@@ -263,7 +273,6 @@ def edit(
     sheet: Annotated[bool, typer.Option("--sheet", help="Write a sheet of the face with all expressions.")] = False,
 ) -> None:
     """Give the people of a photograph another expression."""
-    from fersyn import methods
     from fersyn.editing import edit_file
 
     for line in edit_file(photo, methods.load(run), out, expression, intensity, face, sheet):
@@ -279,6 +288,7 @@ def version() -> None:
 
 
 app.command("compare")(compare)
+app.command("results")(results)
 app.command("train-verifier")(train_verifier)
 
 

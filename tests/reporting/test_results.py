@@ -1,0 +1,63 @@
+"""`fersyn results`: the main numbers of a report as a Markdown table."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from fersyn.cli import app
+from fersyn.errors import FersynError
+from fersyn.reporting.results import table
+
+
+@pytest.fixture
+def report(tmp_path):
+    def score(value, low=None, high=None):
+        return {"value": value, "low": low, "high": high, "people": 12}
+
+    about = {"schema": 1, "commit": "0123456789abcdef", "seed": 3, "device": "CPU", "fingerprints": {"faces": "f" * 64}}
+    methods = {
+        "copy": {"psnr": score(21.394, 19.781, 22.349), "right": score(0.0595, 0.0119, 0.124), "lpips": score(None)},
+        "warp": {"psnr": score(23.054), "ssim": score(0.7807, 0.7218, 0.8166)},
+    }
+    files = {
+        "03_image_quality": {"results": {"quality": {"methods": methods}}},
+        "05_identity": {"results": {"identity": {"dlib ResNet": {"untouched": {"rank1": score(0.96, 0.9, 1)}}}}},
+        "06_augmentation": {"key_figures": [{"name": "10 x", "value": "+8.5 [+4.4, +12.5]", "unit": "points"}]},
+    }
+    for name, content in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps({**about, **content}))
+    return tmp_path
+
+
+def test_rows_are_methods_and_cells_have_intervals(report):
+    lines = table(report).splitlines()
+    head = [cell.strip() for cell in lines[0].split("|")[1:-1]]
+    rows = {
+        row[0]: dict(zip(head, row, strict=True))
+        for row in ([c.strip() for c in x.split("|")[1:-1]] for x in lines[2:5])
+    }
+    assert rows["copy"]["PSNR, dB ↑"] == "21.39 [19.78, 22.35]" and rows["copy"]["LPIPS ↓"] == "–"
+    assert rows["copy"]["expression named, % ↑"] == "6.0 [1.2, 12.4]" and rows["warp"]["PSNR, dB ↑"] == "23.05"
+    assert rows["untouched"]["Rank-1 (dlib), % ↑"] == "96.0 [90.0, 100.0]" and rows["untouched"]["SSIM ↑"] == ""
+    assert "- 10 x: +8.5 [+4.4, +12.5] points of balanced accuracy" in lines
+    assert lines[-1] == "- commit 0123456789ab; data faces ffffffffffff; seed 3; CPU"
+
+
+def test_a_notebook_that_did_not_run_leaves_its_columns_out(report):
+    (report / "03_image_quality.json").unlink()
+    (report / "06_augmentation.json").unlink()
+    assert table(report).splitlines()[0] == "| method | Rank-1 (dlib), % ↑ |"
+
+
+def test_no_report(tmp_path):
+    with pytest.raises(FersynError, match="no numbers of notebook 03 or 05 here; make them with: make report"):
+        table(tmp_path)
+    (tmp_path / "03_image_quality.json").write_text("{")
+    with pytest.raises(FersynError, match="03_image_quality.json is no JSON"):
+        table(tmp_path)
+
+
+def test_the_command(report):
+    found = CliRunner().invoke(app, ["results", str(report)])
+    assert found.exit_code == 0 and found.output == table(report)
