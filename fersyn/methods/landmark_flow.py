@@ -1,10 +1,10 @@
 """`landmark-flow`: bend the source along its landmarks, and paint only what bending cannot bring. [ours]
 
-A thin-plate spline of the landmarks gives a dense flow. A small U-Net sees the source, the warped source, both heatmaps, the
-label maps and that flow, and gives a correction of a few pixels, a mask and new pixels (teeth, tongue, wrinkles, shadows):
-output = warped source * (1 - m) + new * m. Trained with L1 + perceptual + adversarial loss. The person's pixels come from
-the person's picture, which is why it keeps identity after a few minutes on two cores, and on photographs of people
-while it was trained on rendered ones.
+A thin-plate spline of the landmarks gives a dense flow. A small network that sees both heatmaps, the label maps and that
+flow, but no pixel, corrects it by a few pixels. A small U-Net that sees the source and the bent source too gives a mask and
+new pixels (teeth, tongue, wrinkles, shadows): output = bent source * (1 - m) + new * m. Trained with L1 + perceptual +
+adversarial loss. The person's pixels come from the person's picture, which is why it keeps identity after a few minutes on
+two cores, and on photographs of people while it was trained on rendered ones.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Flow:
 
     @torch.inference_mode()
     def explain(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None) -> dict[str, Tensor]:
-        """As `edit`, with what it is made of: image, warped (N, 3, H, W), mask (N, 1, H, W), flow (N, 2, H, W) px.
+        """As `edit`, with what it is made of: image, bent (N, 3, H, W), mask (N, 1, H, W), flow (N, 2, H, W) px.
 
         Faces may have any size: the network looks at them at its own, and its flow, mask and paint are then applied to
         the pixels as they are, so that a large face stays as sharp as it came.
@@ -160,9 +160,8 @@ class Flow:
             for name in ("flow", "mask", "paint")
         }
         large["flow"] = large["flow"] * (side / size)
-        image = compose(warp(faces, large["flow"]), large["mask"], large["paint"])
-        plain = functional.interpolate(flow, (side, side), mode="bilinear") * (side / size)
-        return large | {"image": image, "warped": warp(faces, plain)}
+        bent = warp(faces, large["flow"])
+        return large | {"image": compose(bent, large["mask"], large["paint"]), "bent": bent}
 
 
 METHOD = LandmarkFlow()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 BORDER = 4  # anchors a side that hold the picture's edge still
-RIGIDITY = 1e-3  # ridge on the kernel: landmarks that all but coincide must not tear the picture
+RIGIDITY = 0.03  # ridge on the kernel: landmarks are found to a pixel or so, and must not tear or crumple the picture
 
 
 def _kernel(squared: Tensor) -> Tensor:

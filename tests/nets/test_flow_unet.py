@@ -17,7 +17,7 @@ def made(reach=0.03, seed=0, noise=0.0):
 def test_untrained_it_is_the_plain_warp():
     _, source, out = made()
     # The scale on which it paints ends at 0.98: black and white are off by what the mask lets through.
-    assert torch.allclose(out["image"], source, atol=3e-3) and torch.allclose(out["warped"], source, atol=1e-4)
+    assert torch.allclose(out["image"], source, atol=3e-3) and torch.allclose(out["bent"], source, atol=1e-4)
     assert out["mask"].max() < 0.2
 
 
@@ -25,7 +25,7 @@ def test_shapes_and_ranges():
     _, _, out = made(noise=0.5)
     shapes = {name: tuple(value.shape[1:]) for name, value in out.items()}
     assert shapes == {
-        "image": (3, 32, 32), "warped": (3, 32, 32), "mask": (1, 32, 32), "flow": (2, 32, 32), "paint": (3, 32, 32),
+        "image": (3, 32, 32), "bent": (3, 32, 32), "mask": (1, 32, 32), "flow": (2, 32, 32), "paint": (3, 32, 32),
     }  # fmt: skip
     assert out["image"].abs().max() <= 1 and 0 <= out["mask"].min() <= out["mask"].max() <= 1
 
@@ -35,15 +35,23 @@ def test_correction_cannot_run_away_from_the_landmarks():
     assert out["flow"].abs().max() <= 0.05 * 32 + 1e-4
 
 
+def test_the_correction_sees_no_pixel():
+    network, source, out = made(reach=0.05, noise=0.5)
+    other = network(-source, torch.zeros(2, 2, 32, 32), torch.zeros(2, 10, 32, 32))
+    assert torch.equal(out["flow"], other["flow"]) and out["flow"].abs().max() > 0.1
+    assert not torch.allclose(out["paint"], other["paint"])
+
+
 def test_all_weights_learn():
-    network, _, out = made(noise=0.1)
+    network, source, _ = made(noise=0.1)
+    out = network(source, torch.randn(2, 2, 32, 32), torch.rand(2, 10, 32, 32))
     out["image"].square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 
 
 def test_compose_is_the_convex_mixture():
-    brought, paint = torch.full((1, 3, 4, 4), 0.2), torch.full((1, 3, 4, 4), 1.0)
+    bent, paint = torch.full((1, 3, 4, 4), 0.2), torch.full((1, 3, 4, 4), 1.0)
     new = torch.tanh(torch.atanh(torch.tensor(0.2)) + 1)
-    assert torch.allclose(compose(brought, torch.zeros(1, 1, 4, 4), paint), brought)
-    assert torch.allclose(compose(brought, torch.ones(1, 1, 4, 4), paint), new.expand(1, 3, 4, 4))
-    assert torch.allclose(compose(brought, torch.full((1, 1, 4, 4), 0.5), paint), (brought + new) / 2)
+    assert torch.allclose(compose(bent, torch.zeros(1, 1, 4, 4), paint), bent)
+    assert torch.allclose(compose(bent, torch.ones(1, 1, 4, 4), paint), new.expand(1, 3, 4, 4))
+    assert torch.allclose(compose(bent, torch.full((1, 1, 4, 4), 0.5), paint), (bent + new) / 2)
