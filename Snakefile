@@ -1,6 +1,6 @@
 # The report as a graph of jobs: face tables -> trainings -> notebooks -> index page. `make report` and `fersyn report` call it;
 # by hand: snakemake --cores all --config profile=laptop set="folds=5;seed=1" only=01
-# Runs unchanged with Snakemake 7.32 (Python 3.10) and 9.
+# Runs unchanged with Snakemake 7.32 (Python 3.10) and 9. On a cluster: snakemake --profile cluster/slurm (docs/cluster.md)
 import json
 import re
 import shlex
@@ -9,26 +9,37 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
-from fersyn.reporting import provenance, sources
+from fersyn.reporting import privacy, provenance, sources
 from fersyn.reporting.plan import plan
 from fersyn.reporting.record import SUFFIXES
 
 PYTHON = shlex.quote(sys.executable)
+ONLY = config.get("only", "")  # only=05 is a number to Snakemake
+ONLY = [f"{ONLY:02}"] if isinstance(ONLY, int) else [part for part in str(ONLY).split(";") if part]
 PLAN = plan(
     config.get("profile", "laptop"),
     settings=[line for line in str(config.get("set", "")).split(";") if line],
-    only=[part for part in str(config.get("only", "")).split(";") if part],
+    only=ONLY,
     folder=Path(workflow.basedir),
 )
-REPORTS, DATA = f"reports/{PLAN.profile}", f"data/{PLAN.profile}"
+DATA = f"data/{PLAN.profile}"
+# A report with `private` set shows everybody: it lies beside the one that may be passed on.
+REPORTS = privacy.folder_of(PLAN.profile, (run.parameters for run in PLAN.runs.values()))
 RUNS = PLAN.training_folder or f"runs/{PLAN.profile}"
 WEIGHTS = f"{DATA}/weights.json"
-GPU = shutil.which("nvidia-smi") is not None
-INDEX = f"{PYTHON} -m fersyn.reporting.index {REPORTS} {' '.join(map(shlex.quote, PLAN.all_runs))}"
+# --config gpus=1: each training asks for a GPU. Without it, this machine's own GPU counts, which no job has to ask for.
+GPUS = int(config.get("gpus", 0))
+GPU = bool(GPUS) if "gpus" in config else shutil.which("nvidia-smi") is not None
+ALL_RUNS = " ".join(map(shlex.quote, PLAN.all_runs))
+INDEX = f"{PYTHON} -m fersyn.reporting.index {REPORTS} {ALL_RUNS}"
 
 
 def cores():
-    """Cores that a table may take: CORES=, or those of this machine where a cluster gives none (--set-threads table=8)."""
+    """Cores that one job may take: --config cores=8, or CORES=, or those of this machine. Where a cluster runs the jobs,
+    this machine is the wrong one to look at: there the profile sets threads (set-threads).
+    """
+    if "cores" in config:
+        return int(config["cores"])
     try:
         return workflow.cores or provenance.cores()
     except Exception:  # Snakemake 9 raises where --cores is not given
@@ -79,6 +90,10 @@ rule table:
         sources=lambda w: PLAN.tables[w.table].sources,
         arguments=lambda w: PLAN.tables[w.table].command,
     threads: cores()
+    resources:
+        # Asked of a cluster only; --set-resources and profiles change them.
+        mem_mb=lambda w, threads: 2000 + 1000 * threads,
+        runtime=240,  # minutes
     shell:
         "{PYTHON} -m fersyn.reporting.tables {DATA}/{wildcards.table} {output} {params.key} {threads} {params.arguments}"
 
@@ -96,6 +111,10 @@ rule train:
         table=lambda w: f"{DATA}/{PLAN.trainings[w.training].table}",
         arguments=lambda w: PLAN.trainings[w.training].arguments,
     threads: share()
+    resources:
+        gpu=GPUS,
+        mem_mb=16000,
+        runtime=720,  # one that takes longer goes on where it stopped (retries)
     shell:
         "OMP_NUM_THREADS={threads} {PYTHON} -m fersyn.reporting.trained {params.method} {RUNS}/{wildcards.training}"
         " {output} {params.key} {params.table} {params.arguments}"
@@ -124,9 +143,12 @@ rule notebook:
         # A change in the modules that this notebook imports reruns it; one elsewhere in fersyn does not.
         code=lambda w: PLAN.runs[w.run].code,
     threads: 2 if GPU else share()
+    resources:
+        mem_mb=12000,
+        runtime=480,
     shell:
         "OMP_NUM_THREADS={threads} {PYTHON} -m fersyn.reporting.execute {input.notebook} {REPORTS}/{wildcards.run}"
-        " --parameters {params.parameters:q}"
+        " --parameters {params.parameters:q} --runs {ALL_RUNS}"
 
 
 rule index:
