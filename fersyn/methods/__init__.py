@@ -1,4 +1,6 @@
-"""Methods by name. Each is one file with `METHOD`, imported when it is asked for: `fersyn --help` needs no torch.
+"""Methods by name. Each is one file of this folder with a line `METHOD = ...`; a new one needs no entry anywhere.
+
+The files are read as text, and imported when a method is asked for: `fersyn --help` needs no torch.
 
 Example:
     >>> import fersyn.methods as methods
@@ -8,6 +10,8 @@ Example:
 
 from __future__ import annotations
 
+import ast
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,19 +23,31 @@ if TYPE_CHECKING:
 
     from fersyn.methods.base import Method, Synthesiser
 
-_MODULES: dict[str, str] = {
-    "landmark-label": "fersyn.methods.landmark_label",
-    "c-gan": "fersyn.methods.c_gan",
-    "landmark-flow": "fersyn.methods.landmark_flow",
-    "copy": "fersyn.methods.copy_source",
-    "warp": "fersyn.methods.warp",
-}
 _REGISTERED: dict[str, Method] = {}
 
 
 def names() -> tuple[str, ...]:
-    """Names of all methods."""
-    return (*_MODULES, *(name for name in _REGISTERED if name not in _MODULES))
+    """Names of all methods, in the order of the alphabet; those of `register` last."""
+    found = _modules(Path(__file__).parent)
+    return (*found, *(name for name in _REGISTERED if name not in found))
+
+
+def module(name: str) -> str:
+    """The module that holds a method (`fersyn.methods.landmark_flow`).
+
+    Raises:
+        FersynError: no file holds it, or two do.
+    """
+    found = _modules(Path(__file__).parent)
+    files = found.get(name, ())
+    if len(files) > 1:
+        both = " and ".join(f"{file}.py" for file in files)
+        raise FersynError(f"fersyn/methods: {both} both name their method '{name}'; give one another name")
+    if not files:
+        others = [other for other, own in found.items() if name.replace("-", "_") in own]
+        told = f" (fersyn/methods/{name.replace('-', '_')}.py names its method '{others[0]}')" if others else ""
+        raise FersynError(f"there is no method '{name}'{told}; use one of: {', '.join(names())}")
+    return f"fersyn.methods.{files[0]}"
 
 
 def register(method: Method) -> None:
@@ -43,9 +59,42 @@ def get(name: str) -> Method:
     """Return a method; raises FersynError with the list if there is none of that name."""
     if name in _REGISTERED:
         return _REGISTERED[name]
-    if name not in _MODULES:
-        raise FersynError(f"there is no method '{name}'; use one of: {', '.join(names())}")
-    return import_module(_MODULES[name]).METHOD
+    method = import_module(module(name)).METHOD
+    if method.name != name:
+        file = f"{module(name).replace('.', '/')}.py"
+        raise FersynError(f"{file}: METHOD calls itself '{method.name}'; write name = \"{method.name}\" in its class")
+    return method
+
+
+@lru_cache
+def _modules(folder: Path) -> dict[str, list[str]]:
+    """By the method's name: the files of a folder that hold it, without suffix; more than one is a mistake."""
+    found: dict[str, list[str]] = {}
+    for file in sorted(folder.glob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        if any(line.startswith("METHOD =") for line in text.splitlines()):
+            found.setdefault(_name(text) or file.stem.replace("_", "-"), []).append(file.stem)
+    return dict(sorted(found.items()))
+
+
+def _name(text: str) -> str | None:
+    """The name that the class of METHOD gives itself, as far as it stands in the text."""
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:  # a file that is being written must not stop the others; importing it tells what is wrong
+        return None
+    classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
+    made = [node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METHOD"]
+    own = classes.get(ast.unparse(made[-1].func)) if made and isinstance(made[-1], ast.Call) else None
+    for node in own.body if own else ():
+        if not isinstance(node, ast.Assign):
+            continue
+        target, value = node.targets[0], node.value
+        pairs = zip(target.elts, value.elts, strict=False) if isinstance(value, ast.Tuple) else [(target, value)]
+        for key, given in pairs:
+            if ast.unparse(key) == "name" and isinstance(given, ast.Constant):
+                return given.value
+    return None
 
 
 def load(run: str | Path, device: str | torch.device = "cpu") -> Synthesiser:

@@ -92,8 +92,10 @@ def training_digest(method: str) -> str:
 
 
 def training_files(method: str) -> list[Path]:
-    """The files of the modules that train ``method``."""
-    return module_files([f"fersyn.methods.{method.replace('-', '_')}", "fersyn.training.loop"])
+    """The files of the modules that train ``method``; raises FersynError if there is no such method."""
+    from fersyn import methods
+
+    return module_files([methods.module(method), "fersyn.training.loop"])
 
 
 def tree_digest(path: Path) -> str:

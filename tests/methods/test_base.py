@@ -45,7 +45,7 @@ def test_profiles_and_names():
     assert MethodConfig.preset("laptop", size=32).size == 32
     with pytest.raises(FersynError, match="no profile 'huge'; use one of: smoke, laptop, paper"):
         MethodConfig.preset("huge")
-    with pytest.raises(FersynError, match="no method 'gan'; use one of: landmark-label, c-gan"):
+    with pytest.raises(FersynError, match="no method 'gan'; use one of: c-gan, copy"):
         methods.get("gan")
 
 
