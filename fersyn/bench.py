@@ -200,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--batch", type=int, help="pairs a training step (default: 2 on the CPU, 16 on a GPU)")
-    parser.add_argument("--only", choices=["preprocessing", "rendering", "training"])
+    parser.add_argument("--only", choices=["preprocessing", "rendering", "training", "explore"])
     options = parser.parse_args(arguments)
     os.environ.setdefault("FERSYN_PROGRESS", "off")
     print(machine(), flush=True)
@@ -212,6 +212,10 @@ def main(arguments: list[str] | None = None) -> int:
         from fersyn.bench_training import bench
 
         bench(options.repeats, batch=options.batch)
+    if options.only in (None, "explore"):
+        from fersyn.explore import bench as explore
+
+        print(explore.table(explore.measure()), flush=True)
     return 0
 
 

@@ -187,13 +187,13 @@ def edit_file(
             f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} with {len(expressions_of(synthesiser))} expressions",
         ]
     made = edit_photo(photo, chosen, synthesiser, expression, intensity)
-    _save(made, path, out)
+    save(made, path, out)
     what = f"{expression} at {intensity:.0%}"
     return [*notes, f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} now {what}, by {synthesiser.name}"]
 
 
-def _save(image: np.ndarray, original: Path, out: Path) -> None:
-    """Write with the original's EXIF data and colour profile."""
+def save(image: np.ndarray, original: Path, out: Path) -> None:
+    """Write a picture, uint8 (H, W, 3 or 4), with the EXIF data and the colour profile of the file it was made of."""
     with Image.open(original) as source:
         exif, profile = source.getexif(), source.info.get("icc_profile")
         if source.mode not in ("RGB", "RGBA", "P", "L"):

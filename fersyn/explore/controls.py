@@ -1,0 +1,135 @@
+"""The panel's controls and pictures, as widgets; what they do is in `fersyn.explore.explorer`."""
+
+from __future__ import annotations
+
+import ipywidgets as widgets
+import traitlets
+
+from fersyn.explore import view
+from fersyn.explore.again import Wish
+from fersyn.explore.handles import HANDLES
+from fersyn.expressions import EXPRESSIONS
+
+_STYLE = {"description_width": "104px"}
+
+
+def dropdown(title: str, help: str) -> widgets.Dropdown:
+    """An empty dropdown."""
+    return widgets.Dropdown(description=title, tooltip=help, layout=widgets.Layout(width="auto"), style=_STYLE)
+
+
+def slider(title: str, help: str, value: float, least: float, most: float, form: str) -> widgets.FloatSlider:
+    """A slider that tells every step of the way."""
+    return widgets.FloatSlider(
+        value, min=least, max=most, step=0.01, description=title, tooltip=help, readout_format=form,
+        continuous_update=True, layout=widgets.Layout(width="auto"), style=_STYLE,
+    )  # fmt: skip
+
+
+def button(title: str, help: str) -> widgets.Button:
+    """A button as wide as its text."""
+    return widgets.Button(description=title, tooltip=help, layout=widgets.Layout(width="auto"))
+
+
+class WishControls:
+    """Expression, intensity, blend and handles."""
+
+    def __init__(self):
+        self.expression = dropdown("Expression", "What the face is to show")
+        self.intensity = slider("Intensity", "How strong: 0 not at all, 100 % as the training people at their strongest",
+                                0.6, 0, 1, ".0%")  # fmt: skip
+        self.intensity.add_class("fersyn-intensity")
+        self.second = dropdown("Blend with", "A second expression that is mixed in")
+        self.share = slider("Its share", "0 %: the first expression alone; 100 %: the second alone", 0.5, 0, 1, ".0%")
+        self.handles = {
+            name: slider(
+                each.title, f"{each.help}. In distances of the eyes' centres", 0, each.least, each.most, "+.2f"
+            )
+            for name, each in HANDLES.items()
+        }
+        self.reset = button("Handles to 0", "Let go of all four handles")
+        self.offer(EXPRESSIONS[1:])
+
+    def offer(self, expressions) -> None:
+        """Offer the expressions that a method has learnt, and keep what was chosen where it is among them."""
+        expressions = tuple(expressions)
+        wanted, second = self.expression.value, self.second.value
+        first = "happiness" if "happiness" in expressions else (*expressions, "neutral")[0]
+        options = (*expressions, "neutral")
+        if self.expression.options != options:
+            self.expression.options = options
+            self.expression.value = wanted if wanted in options else first
+        options = (("nothing", ""), *((name, name) for name in expressions))
+        if self.second.options != options:
+            self.second.options = options
+            self.second.value = second if second in expressions else ""
+
+    @property
+    def all(self) -> list:
+        """Every control whose change is a new wish."""
+        return [self.expression, self.intensity, self.second, self.share, *self.handles.values()]
+
+    @property
+    def wish(self) -> Wish:
+        """What they say."""
+        second = self.second.value or ""
+        amounts = {name: round(each.value, 4) for name, each in self.handles.items() if each.value}
+        return Wish(
+            self.expression.value, round(self.intensity.value, 4), second, self.share.value if second else 0.0, amounts
+        )
+
+    def show_what_matters(self) -> None:
+        """Grey out what has no effect now."""
+        self.intensity.disabled = self.expression.value == "neutral"  # neutral knows no degrees
+        self.share.disabled = not self.second.value
+
+
+class Picture(widgets.Image):
+    """An image that may have a tooltip: JupyterLab asks for a widget's description first, and `widgets.Image` has none."""
+
+    description = traitlets.Unicode("").tag(sync=True)
+
+
+def picture(width: int, tooltip: str) -> widgets.Image:
+    """A square picture `width` CSS px wide."""
+    size = widgets.Layout(width=f"{width}px", height=f"{width}px", margin="0")
+    return Picture(format="jpeg", tooltip=tooltip, layout=size)
+
+
+class Card:
+    """What one method makes of the face: result, difference, landmarks and what is measured."""
+
+    def __init__(self, first: bool):
+        self.title = widgets.HTML()
+        self.result = picture(232, "The edited face")
+        if first:
+            self.result.add_class("fersyn-result")
+        self.difference = picture(113, "How far each pixel changed: dark, not at all")
+        self.landmarks = picture(113, "Landmarks of the source in blue, those asked for in orange")
+        self.measures = widgets.HTML()
+        small = widgets.VBox([self.difference, self.landmarks])
+        small.add_class("fersyn-small")
+        row = widgets.HBox([self.result, small])
+        row.add_class("fersyn-small")
+        self.box = widgets.VBox(
+            [self.title, row, self.measures], layout=widgets.Layout(width="355px", max_width="100%")
+        )
+        self.box.add_class("fersyn-card")
+
+    def show(self, shown: bool) -> None:
+        """Show or hide the card."""
+        self.box.layout.display = None if shown else "none"
+
+
+def keep_buttons() -> dict[str, widgets.Button]:
+    """The buttons that write files."""
+    return {
+        "picture": button("Save the picture", "The whole photograph with the face put back, or the face of a table"),
+        "gif": button("Save a GIF", "The expression coming and going, as an animation"),
+        "mp4": button("Save an MP4", "The same as a film (H.264)"),
+    }
+
+
+def group(title: str) -> widgets.HTML:
+    """Heading of some controls."""
+    return widgets.HTML(view.group(title))

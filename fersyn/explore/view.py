@@ -1,0 +1,124 @@
+"""How the panel looks: its style, and the pieces of HTML in it. Colours are the theme's, light or dark."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+from fersyn.explore.measures import DLIB_SAME, SFACE_SAME, Measured
+
+STYLE = """<style>
+.fersyn-explorer { --ink: var(--jp-content-font-color1, #222); --soft: var(--jp-content-font-color2, #666);
+  --line: var(--jp-border-color2, #ddd); --bar: var(--jp-brand-color1, #1976d2); color: var(--ink);
+  font-family: var(--jp-ui-font-family, sans-serif); padding: 4px 2px 8px; }
+.fersyn-explorer .jupyter-widgets { color: inherit; }
+.fersyn-explorer .widget-label { color: var(--ink); }
+.fersyn-explorer, .fersyn-explorer .widget-box { overflow: visible; }
+.fersyn-explorer .widget-html, .fersyn-explorer .widget-html-content { height: auto; line-height: 1.4; width: 100%; }
+.fersyn-columns { gap: 20px 28px; align-items: flex-start; }
+.fersyn-controls { gap: 2px; }
+.fersyn-controls > *, .fersyn-explorer .widget-dropdown, .fersyn-explorer .widget-slider { max-width: 100%; box-sizing: border-box; }
+.fersyn-explorer .fersyn-group { font-size: 11px; font-weight: 600; letter-spacing: .06em; text-transform: uppercase;
+  color: var(--soft); border-bottom: 1px solid var(--line); padding: 8px 0 2px; margin-bottom: 3px; line-height: 1.4; }
+.fersyn-pictures { gap: 16px 20px; align-items: flex-start; }
+.fersyn-card { gap: 4px; }
+.fersyn-explorer img { border-radius: 4px; display: block; object-fit: contain; background: var(--jp-layout-color2, #eee); }
+.fersyn-title { font-size: 13px; font-weight: 600; overflow-wrap: anywhere; }
+.fersyn-caption { font-size: 12px; color: var(--soft); overflow-wrap: anywhere; }
+.fersyn-small { gap: 6px; flex-wrap: wrap; }
+.fersyn-small img { flex: none; }
+@media (max-width: 640px) { .fersyn-small.widget-vbox { flex-flow: row wrap; } }
+.fersyn-status { font-size: 13px; min-height: 1.5em; }
+.fersyn-status .bad, .fersyn-notice .bad { font-size: 13px; color: var(--jp-error-color0, #b71c1c); border-left: 3px solid currentColor; padding-left: 8px; }
+.fersyn-status a { color: var(--jp-content-link-color, #1565c0); }
+.fersyn-table { border-collapse: collapse; width: 100%; font-size: 12px; font-variant-numeric: tabular-nums; }
+.fersyn-table td, .fersyn-table th { padding: 1px 6px 1px 0; text-align: left; font-weight: normal; line-height: 1.5; vertical-align: middle; }
+.fersyn-table th { color: var(--soft); padding-top: 6px; }
+.fersyn-table td.asked { font-weight: 600; }
+.fersyn-table td.number { text-align: right; width: 3.2em; padding-right: 0; }
+.fersyn-table .track { position: relative; height: 8px; min-width: 70px; border-radius: 4px; background: var(--jp-layout-color2, #eee); }
+.fersyn-table .fill { height: 8px; border-radius: 4px; background: var(--bar); }
+.fersyn-table .mark { position: absolute; top: -2px; height: 12px; width: 2px; background: var(--ink); }
+.fersyn-picker { width: 100%; margin: 2px; }
+.fersyn-picker-row { display: flex; flex-wrap: wrap; gap: 6px; }
+.fersyn-picker-row button { flex: 1 1 auto; margin: 0; white-space: nowrap; }
+.fersyn-picker video { width: 100%; max-width: 320px; border-radius: 4px; transform: scaleX(-1); margin: 6px 0; display: block; }
+.fersyn-picker-note { font-size: 12px; color: var(--soft); margin-top: 2px; }
+.fersyn-keep { gap: 6px; flex-wrap: wrap; }
+.fersyn-keep .widget-button { margin: 0; }
+.fersyn-code { display: flex; gap: 8px; align-items: flex-end; width: 100%; margin-top: 4px; }
+.fersyn-code label { flex: 1 1 auto; min-width: 0; }
+.fersyn-code span { display: block; font-size: 12px; color: var(--soft); }
+.fersyn-code input { width: 100%; box-sizing: border-box; font: 12px var(--jp-code-font-family, monospace); padding: 5px 8px;
+  color: var(--ink); background: var(--jp-layout-color1, #fff); border: 1px solid var(--line); border-radius: 3px; }
+.fersyn-code button { flex: none; margin: 0; width: 72px; }
+.fersyn-explorer :focus-visible, .fersyn-explorer .noUi-handle:focus { outline: 2px solid var(--bar); outline-offset: 1px; }
+</style>"""
+
+
+def group(title: str) -> str:
+    """Heading of some controls."""
+    return f'<div class="fersyn-group" role="heading" aria-level="4">{html.escape(title)}</div>'
+
+
+def titled(title: str, caption: str = "") -> str:
+    """Title of a picture, with a line below it."""
+    below = f'<div class="fersyn-caption">{html.escape(caption)}</div>' if caption else ""
+    return f'<div class="fersyn-title">{html.escape(title)}</div>{below}'
+
+
+def caption(text: str) -> str:
+    """Small text below a picture."""
+    return f'<div class="fersyn-caption">{html.escape(text)}</div>'
+
+
+def told(text: str) -> str:
+    """A sentence of the status line."""
+    return f"<span>{html.escape(text)}</span>"
+
+
+def failed(text: str) -> str:
+    """An error of the status line, read out by a screen reader at once."""
+    return f'<div class="bad" role="alert">{html.escape(text)}</div>'
+
+
+def saved(path: Path, shown: str) -> str:
+    """The status line after saving: where the file is, and a link that hands it to the browser."""
+    types = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".mp4": "video/mp4"}
+    data = base64.b64encode(path.read_bytes()).decode()
+    name = html.escape(path.name, quote=True)
+    link = f'<a download="{name}" href="data:{types.get(path.suffix.lower(), "image/png")};base64,{data}">download</a>'
+    return f"<span>Saved as {html.escape(shown)} ({link})</span>"
+
+
+def measures(found: Measured, asked: Sequence[str]) -> str:
+    """Identity and the recogniser's probabilities as bars; the expressions asked for in bold."""
+    rows = []
+    if found.dlib is not None or found.sface is not None:
+        rows.append('<tr><th colspan="3">Same person? (the mark: where doubt begins)</th></tr>')
+    if found.dlib is not None:
+        title = f"Distance of dlib's descriptors; two pictures of one person mostly lie below {DLIB_SAME:g}"
+        rows.append(_bar("dlib distance", found.dlib, title, mark=DLIB_SAME))
+    if found.sface is not None:
+        title = f"Cosine of SFace's descriptors; two pictures of one person mostly lie above {SFACE_SAME:g}"
+        rows.append(_bar("SFace cosine", found.sface, title, mark=SFACE_SAME))
+    if found.named:
+        rows.append('<tr><th colspan="3">What a recogniser sees</th></tr>')
+    for name, share in found.named.items():
+        rows.append(_bar(name, share, f"Probability of {name}", asked=name in asked, percent=True))
+    return f'<table class="fersyn-table" aria-label="Measured on the result">{"".join(rows)}</table>'
+
+
+def _bar(
+    name: str, value: float, title: str, mark: float | None = None, asked: bool = False, percent: bool = False
+) -> str:
+    width = 100 * min(max(value, 0.0), 1.0)
+    line = f'<div class="mark" style="left:{100 * mark:.0f}%"></div>' if mark is not None else ""
+    text = f"{value:.0%}" if percent else f"{value:.2f}"
+    return (
+        f'<tr title="{html.escape(title, quote=True)}"><td{" class=asked" if asked else ""}>{html.escape(name)}</td>'
+        f'<td style="width:55%"><div class="track"><div class="fill" style="width:{width:.1f}%"></div>{line}</div></td>'
+        f'<td class="number">{text}</td></tr>'
+    )
