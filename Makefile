@@ -1,8 +1,10 @@
 # make report              render, preprocess, train, evaluate; then open reports/laptop/index.html
 # make test                the tests
+# make test-browser        the finished report, and notebook 07 in JupyterLab, in a real Chromium
 # make lab                 JupyterLab with the notebooks
 # make bench               faces a second and memory, beside a plain dlib loop
 # Settings: PROFILE=smoke|laptop|paper  CORES=4  PYTHON=python3.12  ARGS="--only 01 --set folds=5"
+#           ARGS=--private shows everybody, in reports/<profile>-private
 PROFILE ?= laptop
 CORES ?=
 PYTHON ?= python3
@@ -12,7 +14,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: report test lint lab bench lock clean help
+.PHONY: report test test-browser lint lab bench lock clean help
 .DEFAULT_GOAL := report
 
 report: $(READY)
@@ -20,6 +22,10 @@ report: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)
+
+# Wants chromium and chromedriver on PATH, and the report of PROFILE; it says so where they are missing.
+test-browser: $(READY)
+	@FERSYN_PROFILE=$(PROFILE) $(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff check .
