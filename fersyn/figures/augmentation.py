@@ -61,7 +61,10 @@ def setup(facts: pd.DataFrame, method: str, epochs: int, real_share: float) -> T
         ),
         ("synthetic faces", f"up to {several('synthetic')}, by {method} trained on the same people"),
         ("faces", f"{SIZE} × {SIZE} px, real and synthetic alike"),
-        ("steps × batch of every recogniser", f"{several('steps')} × {BATCH} ({epochs} passes over the real faces)"),
+        (
+            "steps × batch of every recogniser",
+            f"{several('steps')} × {BATCH} ({epochs} passes over so many real faces)",
+        ),
         ("real and synthetic together", mixed),
     ]
     return Table(lines, ["", ""])
@@ -243,7 +246,8 @@ def people(frame: pd.DataFrame) -> Picture | Note:
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2, fontsize=10)
         return Picture.of_figure(
             figure, f"Accuracy over the number of real people, in %: {'; '.join(said)}.",
-            "What more real people would have brought, at as many steps. Where a dashed line meets the curve of its "
+            "What other numbers of real people would have brought. All take equally many steps, so the more people there "
+            "are, the less often each face is seen. Where a dashed line meets the curve of its "
             "colour, so many real people reach what the synthetic faces reached. A curve that is flat at its right end "
             "is saturated: no augmentation could show there.",
         )  # fmt: skip

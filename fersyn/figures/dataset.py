@@ -174,11 +174,17 @@ def heatmap_rows(table, shown: np.ndarray, sigma: float, number: int = 3, seed: 
     )  # fmt: skip
 
 
-def skipped(table, most: int = 20) -> Table | Note:
-    """The pictures that could not be used, with their reasons."""
+def skipped(table, private: bool = False, most: int = 20) -> Table | Note:
+    """The pictures that could not be used, with their reasons; without their names, which may be those of people, where
+    somebody of the set did not agree to be shown and the page is not `private`.
+    """
     rows = table.skipped
     if not len(rows):
         return Note("Nothing was skipped: every picture of the set is in the table.")
+    if not (private or table.rows["publishable"].to_numpy(bool).all()):
+        counts = rows["reason"].str.replace(r" \(.*\)$", "", regex=True).value_counts()
+        lines = [(int(count), reason) for reason, count in counts.items()]
+        return Table(lines, ["pictures", "reason"], caption="Which ones, says skipped.csv in the table's folder")
     lines = [(row.source, row.expression or "–", row.reason) for row in rows.head(most).itertuples()]
     if len(rows) > most:
         lines.append((f"and {len(rows) - most} more", "", "see skipped.csv in the table's folder"))

@@ -99,8 +99,25 @@ def table6(summary: pd.DataFrame, verifier: Verifier) -> Table | Note:
             bold |= {(int(i), column) for i in np.flatnonzero(made & (values == values[made].max()))}
     first = own.iloc[0]
     pairs = f"{first.probes} probes of {first.people} people, {first.impostor_pairs} pairs of two people"
-    caption = f"{verifier.title}, in %: {pairs}"
+    caption = f"{verifier.title}, in %: {pairs}{_unseen(own)}"
     return Table(lines, ["probe", *MEASURES.values()], caption=caption, bold=bold)
+
+
+def _unseen(own: pd.DataFrame) -> str:
+    """Probes of one verifier in which it saw no face, by method, as the end of a sentence."""
+    found = own.drop_duplicates("method").set_index("method")["unseen"]
+    told = ", ".join(f"{method} {number}" for method, number in found.items() if number)
+    return f"; probes without a face, counted as not recognised: {told}" if told else ""
+
+
+def unseen_note(summary: pd.DataFrame, verifiers: Mapping[str, Verifier]) -> str:
+    """A sentence for the index page on probes in which a verifier saw no face; empty where there are none."""
+    parts = [
+        f"{verifiers[name].title}{_unseen(own)}"
+        for name, own in summary.groupby("verifier", sort=False)
+        if own["unseen"].any()
+    ]
+    return ". ".join(parts) + "." if parts else ""
 
 
 def missing(verifiers: Mapping[str, Verifier]) -> Table | Note:
@@ -109,6 +126,11 @@ def missing(verifiers: Mapping[str, Verifier]) -> Table | Note:
     if not lines:
         return Note("The weights of all verifiers are on this machine.")
     return Table(lines, ["column without weights", "how to get it"])
+
+
+def base_of(methods: Sequence[str]) -> str:
+    """With which row the methods are compared: `c-gan`, the baseline of the paper, or `warp` where it is not there."""
+    return "c-gan" if "c-gan" in methods else "warp"
 
 
 def published() -> Table:
@@ -155,7 +177,7 @@ def against(
 def numbers(summary: pd.DataFrame, verifiers: Mapping[str, Verifier]) -> dict:
     """What the JSON keeps: verifier -> method -> measure -> value, interval, deviation over seeds."""
     found: dict = {}
-    keep = ["value", "low", "high", "deviation", "seeds", "people", "probes", "impostor_pairs"]
+    keep = ["value", "low", "high", "deviation", "seeds", "people", "probes", "impostor_pairs", "unseen"]
     for row in summary.to_dict("records"):
         place = found.setdefault(verifiers[row["verifier"]].title, {}).setdefault(row["method"], {})
         place[row["measure"]] = {name: row[name] for name in keep}
@@ -202,8 +224,8 @@ def histograms(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
     methods = {name: each[0] for name, each in by_method(rows).items()}
     columns = min(3, len(methods))
     lines = -(-len(methods) // columns)
-    top = max(float(each.apart.max()) for each in methods.values())
-    edges = np.linspace(0, top, 31)
+    top = max(float(each.apart[np.isfinite(each.apart)].max(initial=0)) for each in methods.values())
+    edges = np.linspace(0, top or 1, 31)
     said = []
     with style.look():
         figure, axes = style.new(
@@ -218,8 +240,10 @@ def histograms(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
                 (each.impostor, style.LINE, "two people"),
                 (each.genuine, style.BLUE, "one person"),
             ):
-                axis.hist(pairs, edges, density=True, color=shade, alpha=0.75, label=label)
-            axis.axvline(float(np.median(each.genuine)), color=style.INK, lw=1)
+                seen = pairs[np.isfinite(pairs)]
+                axis.hist(seen, edges, density=len(seen) > 0, color=shade, alpha=0.75, label=label)
+            if np.isfinite(np.median(each.genuine)):
+                axis.axvline(float(np.median(each.genuine)), color=style.INK, lw=1)
             axis.set_title(name, fontsize=10.5)
             axis.set_yticks([])
             if i >= len(methods) - columns:
@@ -297,7 +321,8 @@ def furthest(
             parts = [gallery[place[each.probe[k]]], line.chosen[k, 1], gallery[nearest[k]]]
             if shown[parts].all() and shown[line.chosen[k, 0]]:
                 known, true, taken = table.images(np.array(parts))
-                columns.append((known, true, probes[row].images[k], taken if each.named[k] != each.probe[k] else None))
+                wrong = each.named[k] not in ("", each.probe[k])
+                columns.append((known, true, probes[row].images[k], taken if wrong else None))
                 names.append(row)
                 break
     if not columns:
@@ -306,7 +331,8 @@ def furthest(
         [list(line_) for line_ in zip(*columns, strict=True)], ["gallery", "true", "probe", "taken for"], names,
         f"The probe furthest from its person in each of {len(columns)} rows, by {verifier.title}.",
         f"The worst probe of each row, by {verifier.title}: the one furthest from its own gallery face (top). At the "
-        "bottom the person it was taken for; empty where it was named rightly all the same.",
+        "bottom the person it was taken for; empty where it was named rightly all the same, or where the verifier saw no "
+        "face in it.",
     )  # fmt: skip
 
 

@@ -19,9 +19,14 @@ class Picture:
         alt: what the picture shows, for readers who do not see it.
         caption: Markdown below the picture: what to look at.
         width: width at which it is shown, CSS px.
+
+    Raises:
+        ValueError: no description.
     """
 
     def __init__(self, data: bytes, alt: str, caption: str = "", width: int | None = None):
+        if not alt.strip():
+            raise ValueError("a picture needs a description (alt) for readers who do not see it")
         self.data, self.alt, self.caption, self.width = data, alt, caption, width
         self.mime = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
 

@@ -17,11 +17,12 @@ def pictured(rows: pd.DataFrame, private: bool = False) -> np.ndarray:
 def privacy_note(rows: pd.DataFrame, shown: np.ndarray, private: bool = False) -> str:
     """One sentence about faces that are left out, or about a page that must not be passed on; otherwise empty."""
     closed = int((~rows["publishable"].to_numpy(bool)).sum())
+    which = f"pictures of {', '.join(map(str, dict.fromkeys(rows['dataset'])))}"
     if private and closed:
-        return f"Not to be passed on: {closed} of {len(rows)} pictures show people who did not agree to be shown."
+        return f"Not to be passed on: {closed} of {len(rows)} {which} show people who did not agree to be shown."
     if not shown.all():
         return (
-            f"{closed} of {len(rows)} pictures are counted and measured but not shown: "
+            f"{closed} of {len(rows)} {which} are counted and measured but not shown: "
             "the people in them did not agree to be pictured in public."
         )
     return ""
@@ -31,7 +32,8 @@ def nothing() -> Note:
     """In place of a figure that has no face to show."""
     return Note(
         "*Nothing is shown here: nobody in this set agreed to be pictured in public. "
-        "With the parameter `private = True` the page shows the faces and must not be passed on.*"
+        "`fersyn report --private` (or the parameter `private = True`) shows the faces, on pages that must not be "
+        "passed on.*"
     )
 
 

@@ -54,7 +54,7 @@ class Table:
             "<tr>" + "".join(cell("td", *item, (y, x) in self.bold) for x, item in enumerate(row)) + "</tr>"
             for y, row in enumerate(body)
         )
-        caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
+        caption = f"<caption><span>{html.escape(self.caption)}</span></caption>" if self.caption else ""
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
     def __repr__(self) -> str:

@@ -2,12 +2,13 @@
 
 For notebooks::
 
-    from fersyn.reporting import Record, locate
+    from fersyn.reporting import Record, locate, parameters
 
 What is imported here, every notebook depends on: not the plan, which knows all notebooks' trainings.
 """
 
+from fersyn.reporting import parameters
 from fersyn.reporting.project import locate
 from fersyn.reporting.record import Record
 
-__all__ = ["Record", "locate"]
+__all__ = ["Record", "locate", "parameters"]

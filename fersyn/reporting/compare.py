@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from fersyn.errors import FersynError
+from fersyn.reporting import provenance
 from fersyn.reporting.record import SCHEMA
 
 Name = tuple[str, ...]
@@ -175,7 +176,8 @@ class Comparisons:
 
 
 def compare(a: str | Path, b: str | Path) -> Comparisons:
-    """Compare two report folders, two JSON files of runs, or a file with the run of the same name in a folder.
+    """Compare two report folders, two files of runs (JSON, or an HTML page), or a file with the run of the same name in a
+    folder.
 
     Raises:
         FersynError: nothing there, no report in it, or a file that is none.
@@ -215,7 +217,8 @@ def compare_runs(a: Mapping[str, Any], b: Mapping[str, Any]) -> Comparison:
 def _runs(path: Path) -> dict[str, Path]:
     """The JSON files of runs in a folder by the run's name, or the one file. A failed run counts by its name too."""
     if path.is_file():
-        return {path.name.removesuffix(".json").removesuffix(".failed"): path}
+        name = path.name.removesuffix(path.suffix)
+        return {name.removesuffix("-code" if path.suffix == ".html" else "").removesuffix(".failed"): path}
     if not path.is_dir():
         raise FersynError(
             f"{path}: there is no such report; name a folder such as reports/laptop, or a run's JSON file"
@@ -235,7 +238,8 @@ def _runs(path: Path) -> dict[str, Path]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = json_files.loads(file.read_text(encoding="utf-8"))
+        page = file.suffix == ".html"
+        content = provenance.of_page(file) if page else json_files.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise FersynError(f"{file} cannot be read as JSON ({error}); make the report again") from None
     if not isinstance(content, dict) or "schema" not in content:
@@ -456,7 +460,9 @@ def _columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[s
 
 
 def command(
-    a: Annotated[Path, typer.Argument(help="A report folder, such as reports/laptop, or the JSON file of a run.")],
+    a: Annotated[
+        Path, typer.Argument(help="A report folder, such as reports/laptop, or the JSON file or page of a run.")
+    ],
     b: Annotated[Path, typer.Argument(help="The other one.")],
     changed: Annotated[bool, typer.Option("--changed", help="Leave out the numbers that are equal.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -11,11 +11,13 @@ names are not outputs of the Snakefile's rule, for Snakemake deletes the outputs
 """
 
 import argparse
+import copy
 import json
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,8 @@ import nbformat
 from traitlets.config import Config
 
 from fersyn import __version__
-from fersyn.reporting import export, privacy, provenance
+from fersyn.errors import FersynError
+from fersyn.reporting import export, privacy, profiles, provenance
 from fersyn.reporting.record import FAILED_SUFFIXES, SCHEMA, SUFFIXES, write_json
 from fersyn.system import environment
 
@@ -83,18 +86,38 @@ def run_cells(source: Path, parameters: dict[str, Any], attempts: int = 2) -> nb
 
 def footer(seconds: float) -> str:
     """The last line of a page."""
-    kit = f"fersyn {__version__}"
-    return f"Executed in {seconds:.0f} s by {kit}. This file is self-contained and loads nothing."
+    return (
+        f"Executed in {seconds:.0f} s by fersyn {__version__}. This file is self-contained and loads nothing. Its numbers "
+        "and what they depend on (parameters, seed, commit, data fingerprints, weights with SHA-256, versions, device, "
+        f"times) stand in it as JSON, in the element #{provenance.ELEMENT}; `python -m fersyn.reporting.provenance` "
+        "prints them, `fersyn compare` reads them."
+    )
 
 
-def run(source: Path, stem: Path, parameters: dict[str, Any]) -> dict[str, Any]:
+def is_private(source: Path, parameters: dict[str, Any]) -> bool:
+    """Whether the pages will show everybody: by a parameter, or because the notebook's own cell says so."""
+    try:
+        own = profiles.declared(source)
+    except FersynError:  # a notebook without parameters
+        own = {}
+    return bool({**own, **parameters}.get("private"))
+
+
+def run(source: Path, stem: Path, parameters: dict[str, Any], runs: Sequence[str] | None = None) -> dict[str, Any]:
     """Executes ``source`` and writes its files at ``stem`` (a path without suffix); returns the JSON's content.
+
+    Args:
+        source: the notebook.
+        stem: path of the files to write, without suffix.
+        parameters: laid over those of its parameters cell.
+        runs: names of the report's runs, which the page may link to; None: those beside ``stem``.
 
     Raises:
         NotebookFailed: after writing the ``.failed`` files.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     _remove(stem, FAILED_SUFFIXES)
+    private = is_private(source, parameters)
     numbers = stem.with_name(stem.name + ".json")
     began, now = time.perf_counter(), datetime.now(timezone.utc)
     about: dict[str, Any] = {"notebook": source.stem, "run": stem.name, "started": now.isoformat(timespec="seconds")}
@@ -102,26 +125,56 @@ def run(source: Path, stem: Path, parameters: dict[str, Any]) -> dict[str, Any]:
         notebook = privacy.scrub_notebook(run_cells(source, {**parameters, "results": str(numbers)}))
     except NotebookFailed as failure:
         about["seconds"] = round(time.perf_counter() - began, 1)
-        _write_failure(source, stem, parameters, about, failure)
+        _write_failure(source, stem, parameters, about, failure, private)
         raise
     about["seconds"] = round(time.perf_counter() - began, 1)
 
     content = json.loads(numbers.read_text(encoding="utf-8")) if numbers.is_file() else {"schema": SCHEMA}
-    content = {"title": export.title_of(notebook), **content, **about, "status": "done"}
-    home = {"href": "index.html", "text": "All reports"}
-    pages = {
-        ".html": export.html(
-            notebook, links=[home, _link(stem, "-code.html", "With code")], footer=footer(about["seconds"])
-        ),
-        "-code.html": export.html(
-            notebook, True, links=[home, _link(stem, ".html", "Without code")], footer=footer(about["seconds"])
-        ),
-    }
-    nbformat.write(notebook, stem.with_name(stem.name + ".ipynb"))
-    for suffix, page in pages.items():
-        stem.with_name(stem.name + suffix).write_text(page, encoding="utf-8")
+    content = {"title": export.title_of(notebook), **content, **about, "status": "done", "private": private}
+    write_pages(notebook, stem, content, runs)
     write_json(numbers, content)
     return content
+
+
+def write_pages(
+    notebook: nbformat.NotebookNode, stem: Path, content: dict[str, Any], runs: Sequence[str] | None = None
+) -> None:
+    """Writes the executed notebook and its two pages; warns on stderr of a page that is too large to be sent around, and
+    of pictures without description.
+    """
+    if runs is None:
+        runs = sorted({stem.name, *(file.name.removesuffix(".json") for file in stem.parent.glob("*.json"))})
+    private = bool(content.get("private"))
+    shared: dict[str, Any] = {
+        "footer": footer(content.get("seconds") or 0), "runs": runs, "about": content, "private": private,
+    }  # fmt: skip
+    home = {"href": "index.html", "text": "All reports"}
+    pages = {
+        ".html": export.html(notebook, links=[home, _link(stem, "-code.html", "With code")], **shared),
+        "-code.html": export.html(notebook, True, links=[home, _link(stem, ".html", "Without code")], **shared),
+    }
+    _write_notebook(notebook, stem.with_name(stem.name + ".ipynb"), private)
+    for suffix, page in pages.items():
+        file = stem.with_name(stem.name + suffix)
+        file.write_text(page, encoding="utf-8")
+        size = file.stat().st_size
+        if size > export.MOST_BYTES:
+            print(
+                f"{stem.name}: the page {file.name} has {size / 1e6:.1f} MB, more than {export.MOST_BYTES / 1e6:.0f} MB; "
+                "ask for fewer pictures (parameter `examples`)", file=sys.stderr, flush=True,
+            )  # fmt: skip
+    if missing := export.undescribed(notebook):
+        print(
+            f"{stem.name}: {missing} pictures without a description; show them as `fersyn.figures.Picture`",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+
+
+def _write_notebook(notebook: nbformat.NotebookNode, file: Path, private: bool) -> None:
+    if private:
+        notebook = copy.deepcopy(notebook)
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**{privacy.BANNER}**"))
+    nbformat.write(notebook, file)
 
 
 def _link(stem: Path, suffix: str, text: str) -> dict[str, str]:
@@ -134,7 +187,12 @@ def _remove(stem: Path, suffixes: tuple[str, ...]) -> None:
 
 
 def _write_failure(
-    source: Path, stem: Path, parameters: dict[str, Any], about: dict[str, Any], failure: NotebookFailed
+    source: Path,
+    stem: Path,
+    parameters: dict[str, Any],
+    about: dict[str, Any],
+    failure: NotebookFailed,
+    private: bool = False,
 ) -> None:
     """The ``.failed`` files; what an earlier success left at ``stem`` goes, for it is no longer what the kit makes."""
     notebook = failure.notebook or nbformat.read(source, as_version=4)
@@ -146,13 +204,15 @@ def _write_failure(
         cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])
     ]
     notebook = privacy.scrub_notebook(notebook)
-    reason = privacy.scrub(str(failure))
-    nbformat.write(notebook, stem.with_name(stem.name + ".failed.ipynb"))
-    page = export.html(notebook, True, [{"href": "index.html", "text": "All reports"}], f"Failed: {reason}")
-    stem.with_name(stem.name + ".failed.html").write_text(page, encoding="utf-8")
+    reason = privacy.shorten(privacy.scrub(str(failure)), 2_000)
     shared = provenance.collect(parameters, parameters.get("seed"))
     content = {"schema": SCHEMA, "title": title, **shared, **about, "status": "failed", "error": reason}
-    write_json(stem.with_name(stem.name + ".failed.json"), privacy.scrub_all(content))
+    content = privacy.scrub_all({**content, "private": private})
+    _write_notebook(notebook, stem.with_name(stem.name + ".failed.ipynb"), private)
+    home = [{"href": "index.html", "text": "All reports"}]
+    page = export.html(notebook, True, home, f"Failed: {reason}", about=content, private=private)
+    stem.with_name(stem.name + ".failed.html").write_text(page, encoding="utf-8")
+    write_json(stem.with_name(stem.name + ".failed.json"), content)
     _remove(stem, SUFFIXES)
 
 
@@ -162,10 +222,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("notebook", type=Path)
     parser.add_argument("stem", type=Path, help="output path without suffix")
     parser.add_argument("--parameters", type=json.loads, default={}, help="JSON mapping")
+    parser.add_argument("--runs", nargs="*", help="names of the report's runs (default: those beside STEM)")
     options = parser.parse_args(arguments)
     print(f"{options.stem.name}: running", flush=True)
     try:
-        content = run(options.notebook, options.stem, options.parameters)
+        content = run(options.notebook, options.stem, options.parameters, options.runs)
     except NotebookFailed as failure:
         reason = str(failure).strip().splitlines()[0][:300] if str(failure).strip() else "no message"
         print(

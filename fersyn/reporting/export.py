@@ -1,12 +1,14 @@
-"""A notebook as one self-contained HTML file: pictures embedded, equations as MathML, no script and no request to
-anywhere.
+"""A notebook as one self-contained HTML file: pictures embedded, equations as MathML, no script that runs and no request
+to anywhere. What the numbers depend on stands in it as a data block (`fersyn.reporting.provenance.element`).
 
 nbconvert does the work; its own page templates load MathJax and require.js from the network, hence
 ``templates/report``.
 """
 
 import copy
+import html as markup
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,12 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
+from fersyn.reporting import provenance
+from fersyn.reporting.privacy import BANNER
+
 TEMPLATES = Path(__file__).parent / "templates"
+# A page that is larger does not go through many a mail server, and is slow on a phone.
+MOST_BYTES = 5_000_000
 
 
 def slug(text: str) -> str:
@@ -34,8 +41,56 @@ def mathml(latex: str, display: str) -> str:
         return f"<code>{latex}</code>"
 
 
+def linked(text: str, url: str, runs: Sequence[str], suffix: str = ".html") -> str:
+    """A notebook's link as it stands on a page: to the page of that notebook, or of each of its runs.
+
+    Args:
+        text: what is shown, as HTML.
+        url: where it leads in the notebook.
+        runs: names of the report's runs (``02_training``, ``01_preprocessing-rendered``).
+        suffix: what the pages of these runs end in.
+
+    Returns:
+        ``text`` without a link where the report has no such page.
+    """
+
+    def anchor(href: str, inside: str) -> str:
+        return f'<a href="{markup.escape(href)}">{inside}</a>'
+
+    if re.match(r"[\w+.-]+:|#", url):
+        return anchor(url, text)
+    name, _, part = url.partition("#")
+    book = Path(name).name.removesuffix(".ipynb")
+    if not name.endswith(".ipynb"):
+        return text
+    part = f"#{slug(part)}" if part else ""
+    if book in runs:
+        return anchor(f"{book}{suffix}{part}", text)
+    several = [run for run in runs if run.startswith(f"{book}-")]
+    if len(several) == 1:
+        return anchor(f"{several[0]}{suffix}{part}", text)
+    pages = ", ".join(anchor(f"{run}{suffix}{part}", markup.escape(run.removeprefix(f"{book}-"))) for run in several)
+    return f"{text} ({pages})" if pages else text
+
+
 class ReportRenderer(IPythonRenderer):
-    """Markdown to HTML with MathML, headings that can be linked to, and tables that scroll on a narrow screen."""
+    """Markdown to HTML with MathML, headings that can be linked to, tables that scroll on a narrow screen, and links
+    between notebooks that lead from page to page.
+    """
+
+    def __init__(self, runs: Sequence[str] = (), suffix: str = ".html", **options: Any):
+        super().__init__(**options)
+        self.runs, self.suffix = runs, suffix
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        """``[text](url)``."""
+        return linked(text or markup.escape(url), url, self.runs, self.suffix)
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        """``![text](url)``: a picture inside the notebook, or its description; never a request."""
+        if url.startswith(("data:image/", "attachment:")):
+            return super().image(text, url, title)
+        return markup.escape(text)
 
     def block_math(self, body: str) -> str:
         """``$$...$$``."""
@@ -64,15 +119,17 @@ class ReportExporter(HTMLExporter):
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
         """Replaces nbconvert's Markdown filter."""
+        resources = context.get("resources", {})
         renderer = ReportRenderer(
-            escape=False, attachments=context.get("cell", {}).get("attachments", {}), exclude_anchor_links=True
-        )
+            resources.get("runs", ()), resources.get("suffix", ".html"), escape=False, exclude_anchor_links=True,
+            attachments=context.get("cell", {}).get("attachments", {}),
+        )  # fmt: skip
         return MarkdownWithMath(renderer=renderer).render(source)
 
 
 def _code_style() -> str:
     """Colours for highlighted code, light and dark."""
-    light = HtmlFormatter(style="friendly").get_style_defs(".pygments")
+    light = HtmlFormatter(style="default").get_style_defs(".pygments")
     dark = HtmlFormatter(style="github-dark").get_style_defs(".pygments")
     # The formatter's own background and line-number rules would fight the page's.
     keep = re.compile(r"^\.pygments \.\w+ \{.*?\}", re.M)
@@ -106,11 +163,24 @@ def contents_of(notebook: nbformat.NotebookNode) -> list[dict[str, str]]:
     return found
 
 
+def undescribed(notebook: nbformat.NotebookNode) -> int:
+    """How many pictures in the outputs have no description; `fersyn.figures.Picture` always brings one."""
+    found = 0
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        kinds = [mime for mime in output.get("data", {}) if mime.startswith("image/")]
+        about = [(output.get("metadata", {}).get(mime) or {}).get("alt", "") for mime in kinds]
+        found += bool(kinds) and not any(text.strip() for text in about)
+    return found
+
+
 def html(
     notebook: nbformat.NotebookNode,
     with_code: bool = False,
     links: list[dict[str, str]] | None = None,
     footer: str = "",
+    runs: Sequence[str] = (),
+    about: dict[str, Any] | None = None,
+    private: bool = False,
 ) -> str:
     """The notebook as an HTML page.
 
@@ -119,6 +189,9 @@ def html(
         with_code: show the code cells, highlighted.
         links: ``{"href", "text"}`` shown at the top of the page.
         footer: one line at the end of the page.
+        runs: names of the report's runs: links to their notebooks become links to their pages.
+        about: the run's record, embedded as JSON; without its thumbnails.
+        private: say on the page and in its title that it must not be passed on.
     """
     config = Config()
     config.TemplateExporter.exclude_input_prompt = True
@@ -129,7 +202,11 @@ def html(
     ]  # fmt: skip
     exporter = ReportExporter(config=config, template_name="report", extra_template_basedirs=[str(TEMPLATES)])
     resources = {
-        "page_title": title_of(notebook) or "fersyn",
+        "page_title": (f"{BANNER}: " if private else "") + (title_of(notebook) or "fersyn"),
+        "banner": BANNER if private else "",
+        "provenance": provenance.element(about) if about is not None else "",
+        "runs": list(runs),
+        "suffix": "-code.html" if with_code else ".html",
         "contents": contents_of(notebook),
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "code_style": _code_style(),

@@ -6,14 +6,18 @@
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from fersyn import __version__
+from fersyn.reporting import project, provenance
+from fersyn.reporting.privacy import BANNER
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -27,12 +31,21 @@ def duration(seconds: float | None) -> str | None:
 
 
 def number(value: Any, digits: int) -> str:
-    """A key figure's value as text: numbers with ``digits`` decimals (whole ones with none), None as a dash."""
+    """A key figure's value as text: numbers with ``digits`` decimals (whole ones with none), None as a dash. A text's
+    interval stays in one piece: ``+8.5 [+4.4, +12.5]``.
+    """
     if value is None:
         return "–"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
+        return re.sub(r"\[[^]]*\]", lambda found: found[0].replace(" ", "\u00a0"), str(value))
     return f"{value:,}".replace(",", "\u202f") if isinstance(value, int) else f"{value:.{digits}f}"
+
+
+def whole(title: str) -> Markup:
+    """A title whose hyphenated words (``landmark-label``) are not broken at the end of a line."""
+    return Markup(" ").join(
+        Markup('<span class="whole">{}</span>').format(word) if "-" in word else escape(word) for word in title.split()
+    )
 
 
 def facts(content: dict[str, Any]) -> list[tuple[str, str]]:
@@ -45,11 +58,30 @@ def facts(content: dict[str, Any]) -> list[tuple[str, str]]:
         ("Seed", "" if content.get("seed") is None else str(content["seed"])),
         ("Commit", content.get("commit", "")),
         ("Data", ", ".join(f"{name} ({mark[:16]})" for name, mark in content.get("fingerprints", {}).items())),
+        ("Weights", ", ".join(map(_weights, content.get("weights", [])))),
         ("Device", content.get("device", "")),
         ("Versions", ", ".join(f"{name} {version}" for name, version in content.get("versions", {}).items())),
         ("Started", content.get("started", "").replace("T", " ").replace("+00:00", " UTC")),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _weights(entry: dict[str, Any]) -> str:
+    """``sface (SHA-256 0ba9fbfa01b5270c)``, or what stands in for weights that are missing."""
+    mark = f"SHA-256 {entry['sha256'][:16]}" if entry.get("sha256") else entry.get("source") or "no hash"
+    return f"{entry.get('name')} ({mark})"
+
+
+def driven(folder: Path) -> list[str]:
+    """Titles of the project's notebooks that a person drives (tag ``interactive``): no report holds them."""
+    found = []
+    for file in sorted((folder / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if "interactive" in content["metadata"].get("tags", []):
+            texts = ("".join(cell["source"]) for cell in content["cells"] if cell["cell_type"] == "markdown")
+            heads = (line[2:].strip() for text in texts for line in text.splitlines() if line.startswith("# "))
+            found.append(next(heads, file.stem))
+    return found
 
 
 def card(folder: Path, run: str) -> dict[str, Any]:
@@ -78,6 +110,8 @@ def card(folder: Path, run: str) -> dict[str, Any]:
         "links": links,
         "thumbnails": content.get("thumbnails", []),
         "notes": content.get("notes", []),
+        "private": bool(content.get("private")),
+        "record": {name: value for name, value in content.items() if name not in ("results", "thumbnails")},
         "facts": facts(content),
         "credits": content.get("credits", []),
         "key_figures": [
@@ -113,13 +147,20 @@ def summary(cards: list[dict[str, Any]]) -> str:
 def write(folder: Path, runs: Iterable[str]) -> Path:
     """Writes ``folder/index.html`` with a card for each of ``runs`` and returns its path."""
     cards = [card(folder, run) for run in runs]
+    private = folder.name.endswith("-private") or any(item.get("private") for item in cards)
+    profile = folder.name.removesuffix("-private")
+    about = {"profile": profile, "private": private, "runs": {item["run"]: item.get("record", {}) for item in cards}}
     credits = []
     for credit in (entry for item in cards for entry in item.get("credits", [])):
         if credit not in credits:
             credits.append(credit)
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    environment.filters["whole"] = whole
     page = environment.get_template("index.html.j2").render(
-        profile=folder.name,
+        profile=profile,
+        banner=BANNER if private else "",
+        driven=driven(project.root(folder)),
+        provenance=provenance.element(about),
         summary=summary(cards),
         cards=cards,
         credits=credits,

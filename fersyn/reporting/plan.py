@@ -14,7 +14,7 @@ from typing import Any
 from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.reporting import profiles, project, provenance, sources
-from fersyn.training.requests import Request, of_methods
+from fersyn.training.requests import Request, editor_of, of_methods
 
 # Parameters of a notebook that name a face table.
 TABLE_PARAMETERS = ("faces", "photos", "pairs_of")
@@ -137,7 +137,6 @@ def requests_of(values: dict[str, Any]) -> dict[Any, Request]:
 
 def _training(book: Path, own: dict[str, Any], chosen: profiles.Profile) -> tuple[dict[str, Any], dict[str, TrainJob]]:
     """Parameters and trainings of a notebook that declares ``runs``: where the trained methods lie."""
-    from fersyn import methods
     from fersyn.methods.base import PROFILES
 
     where = f"profiles/{chosen.name}.yaml"
@@ -151,11 +150,12 @@ def _training(book: Path, own: dict[str, Any], chosen: profiles.Profile) -> tupl
             f"{where}: faces: `{faces}` is not made by this profile; its `tables` make: {', '.join(folders) or 'none'}"
         )
     jobs = {}
-    for request in requests_of(values).values():
-        if request.method not in methods.names():
-            raise FersynError(
-                f"{where}: there is no method '{request.method}'; there are: {', '.join(methods.names())}"
-            )
+    try:
+        asked = requests_of(values)
+        editor_of(values.get("editor", ""), ["copy"])  # a misspelt one ends here, not in the notebook
+    except FersynError as error:
+        raise FersynError(f"{where} or --set: {error}") from None
+    for request in asked.values():
         jobs[request.name] = train_job(request, folders[faces])
     own = {**own, "profile": values["profile"], "faces": faces, "runs": own.get("runs") or f"runs/{chosen.name}"}
     return own, jobs

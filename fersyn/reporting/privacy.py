@@ -1,20 +1,34 @@
-"""Nothing of the author's machine in a file that is meant to be shared: paths, the home folder and the host's name
-go.
+"""What keeps a shared file harmless: paths, the home folder, the host's and the user's name go; a report that shows
+everybody lies in a folder of its own and says so on each page.
+
+Faces are kept out where they are drawn: every figure asks `fersyn.figures.pictured` which rows it may show.
 """
 
+import getpass
 import platform
 import re
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from fersyn.reporting import project
 
+BANNER = "PRIVATE: shows people who did not agree to be shown; do not pass on"
+# Names of hosts and users that tell nobody anything, and would take words out of the text.
+COMMON = frozenset(
+    "localhost laptop desktop server home host user users root admin administrator runner ubuntu debian fedora jovyan "
+    "paper smoke report docker python test guest".split()
+)
+# A text output or a message that is longer is cut: no page needs it, and bytes of a picture can stand in it.
+MOST_TEXT = 20_000
 # An absolute path of at least two parts that starts a word: not a URL, not "and/or", not an HTML tag's end.
 # Quotes or spaces inside the path end it; its last part is kept, so that a message still names the file.
 _PATH = re.compile(r"(?<![\w/:.<~+=,&-])/(?:[\w.@+~-]+/)+([\w.@+~-]+)")
+# One that leads out of the project: `../anna/faces/a.png`.
+_OUTSIDE = re.compile(r"(?<![\w/:.])(?:\.\./)+(?:[\w.@+~-]+/)+([\w.@+~-]+)")
 _WINDOWS_PATH = re.compile(r"(?<![\w/])[A-Za-z]:\\(?:[\w.@+~ -]+\\)+([\w.@+~-]+)")
 # Pictures, left as they are; and terminal colours, whose letter "m" would look like the start of a word before a path.
 _APART = re.compile(r"(data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+|\x1b\[[0-9;]*m)")
@@ -53,11 +67,33 @@ def _scrub_plain(text: str) -> str:
     if len(home) > 1:
         text = re.sub(rf"(?<![\w:/.]){re.escape(home)}(?![\w/-])", "~", text)
     text = _PATH.sub(r"…/\1", text)
+    text = _OUTSIDE.sub(r"…/\1", text)
     text = _WINDOWS_PATH.sub(r"…/\1", text)
     host = platform.node()
-    if len(host) > 3 and host != "localhost":
-        text = re.sub(rf"\b{re.escape(host)}\b", "host", text)
+    for name, word in ((host, "host"), (host.partition(".")[0], "host"), (_user(), "user")):
+        if len(name) > 3 and name.lower() not in COMMON:
+            text = re.sub(rf"\b{re.escape(name)}\b", word, text)
     return text
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a number without a name, as in some containers
+        return ""
+
+
+def shorten(text: str, most: int = MOST_TEXT) -> str:
+    """``text``, or its first ``most`` characters and how many more there were."""
+    if len(text) <= most:
+        return text
+    return f"{text[:most]}… ({len(text) - most} more characters are left out)"
+
+
+def folder_of(profile: str, parameters: Iterable[Mapping[str, Any]]) -> str:
+    """Where a report lies: ``reports/<profile>``, or beside it where a notebook's ``parameters`` show everybody."""
+    private = any(each.get("private") for each in parameters)
+    return f"reports/{profile}-private" if private else f"reports/{profile}"
 
 
 def scrub_all(value: Any) -> Any:
@@ -71,17 +107,26 @@ def scrub_all(value: Any) -> Any:
     return value
 
 
+def shortened(value: Any) -> Any:
+    """:func:`shorten` applied to a text or to each of a list."""
+    return [shorten(item) for item in value] if isinstance(value, list) else shorten(value)
+
+
 def scrub_notebook(notebook: Any) -> Any:
-    """Cleans a notebook's outputs, injected parameters and papermill's metadata in place; pictures stay untouched."""
+    """Cleans a notebook's outputs, injected parameters and papermill's metadata in place; pictures stay untouched, overlong
+    texts are cut.
+    """
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.source = scrub(cell.source)
             for output in cell.get("outputs", []):
                 for key in ("text", "traceback", "evalue"):
                     if key in output:
-                        output[key] = scrub_all(output[key])
+                        output[key] = shortened(scrub_all(output[key]))
                 for mime, value in output.get("data", {}).items():
-                    if not mime.startswith("image/"):
+                    if mime == "text/plain":
+                        output["data"][mime] = shortened(scrub_all(value))
+                    elif not mime.startswith("image/"):
                         output["data"][mime] = scrub_all(value)
         else:
             cell.source = scrub(cell.source)  # papermill's error banner is a text cell

@@ -11,6 +11,7 @@ import yaml
 
 from fersyn.errors import FersynError
 from fersyn.reporting import project
+from fersyn.reporting.kinds import misfit
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ def taken(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(profile: Profile, notebooks: list[Path]) -> None:
-    """Raises FersynError, naming them, if the profile has parameters that no notebook declares (misspelt ones)."""
+    """Raises FersynError, naming them, if the profile has parameters that no notebook declares (misspelt ones), or a
+    value of another kind than the notebook's.
+    """
     known = sorted({name for notebook in notebooks for name in declared(notebook)})
     unknown = sorted(set(profile.parameters) - set(known))
     if unknown:
@@ -93,6 +96,11 @@ def check(profile: Profile, notebooks: list[Path]) -> None:
             f"profiles/{profile.name}.yaml: no notebook has a parameter `{'`, `'.join(unknown)}`; there are: "
             f"{', '.join(known)}"
         )
+    for notebook in notebooks:
+        for name, default in declared(notebook).items():
+            wrong = misfit(name, profile.parameters.get(name, default), default, cure="report")
+            if wrong:
+                raise FersynError(f"profiles/{profile.name}.yaml or --set: {wrong}")
 
 
 def parse_settings(settings: list[str], notebooks: list[Path]) -> dict[str, Any]:

@@ -1,9 +1,18 @@
-"""What a number depends on besides the code: versions, device, commit, data. Shown first in every notebook."""
+"""What a number depends on besides the code: versions, device, commit, data. Shown first in every notebook, and as JSON
+inside every page.
 
+``python -m fersyn.reporting.provenance PAGE.html`` prints that JSON.
+"""
+
+import json
 import os
 import platform
+import re
+import sys
+from pathlib import Path
 from typing import Any
 
+from fersyn.errors import FersynError
 from fersyn.reporting import project
 from fersyn.system import versions
 
@@ -17,6 +26,10 @@ PACKAGES = (
     "anny",
     "openpeople",
 )
+# The id of the element that holds a page's provenance, numbers included.
+ELEMENT = "fersyn-provenance"
+# Of a run's record, what would only double the page: pictures that are on it anyway.
+NOT_EMBEDDED = ("thumbnails",)
 
 
 def device() -> str:
@@ -49,3 +62,53 @@ def collect(parameters: dict[str, Any], seed: int | None = None, fingerprints: d
         "device": device(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
+
+
+def element(content: dict[str, Any]) -> str:
+    """A run's record as a data block of its HTML page: no browser runs it, any program can read it (:func:`of_page`)."""
+    kept = {name: value for name, value in content.items() if name not in NOT_EMBEDDED}
+    text = json.dumps(kept, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # Nothing in it may end the element or begin a comment; JSON reads these escapes as the characters themselves.
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return f'<script type="application/json" id="{ELEMENT}">{text}</script>'
+
+
+def of_page(page: Path) -> dict[str, Any]:
+    """The record inside a page: parameters, seed, commit, fingerprints, weights with SHA-256, versions, device, times,
+    numbers.
+
+    Raises:
+        FersynError: the file cannot be read, or there is no such record in it.
+    """
+    try:
+        text = page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FersynError(f"{page} cannot be read ({error}); name a page of a report") from None
+    found = re.search(rf'<script\b[^>]*\bid="{ELEMENT}"[^>]*>(.*?)</script>', text, re.S)
+    try:
+        content = json.loads(found[1]) if found else None
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise FersynError(f"{page} holds no provenance; name a page that `fersyn report` made, or make it again")
+    return content
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    pages = sys.argv[1:] if arguments is None else arguments
+    if not pages or pages[0].startswith("-"):
+        print("usage: python -m fersyn.reporting.provenance PAGE.html ...", file=sys.stderr)
+        return 2
+    try:
+        for page in pages:
+            print(json.dumps(of_page(Path(page)), indent=1, ensure_ascii=False))
+    except FersynError as error:
+        print(f"fersyn: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,7 +3,7 @@
 import html
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,15 @@ def _weights_line(entry: Mapping[str, Any]) -> str:
     return f"{html.escape(str(entry['name']))}{mark}: {html.escape(str(entry.get('source') or ''))}"
 
 
+def _left_out(tables: Iterable[Any], private: bool) -> list[str]:
+    """What a page with pictures of these tables has to say about faces that it does not show, or must not."""
+    from fersyn.figures.selection import pictured, privacy_note  # pandas: not for those who only read records
+
+    rows = [table.rows for table in tables if hasattr(table, "rows")]
+    found = (privacy_note(each, pictured(each, private), private) for each in rows)
+    return list(dict.fromkeys(note for note in found if note))
+
+
 class Record:
     """One run of a notebook: its first output shows what it depends on; :meth:`save` writes what it found.
 
@@ -78,7 +87,7 @@ class Record:
             "key_figures": [],
             "results": {},
             "thumbnails": [],
-            "notes": [],
+            "notes": _left_out(tables.values(), bool(parameters.get("private", False))),
             "credits": [
                 {key: table.info.get(key) or "" for key in ("dataset", "licence", "attribution")}
                 for table in tables.values()
@@ -101,10 +110,10 @@ class Record:
             self.content["thumbnails"].append({"src": picture.data_uri(), "alt": picture.alt})
 
     def note(self, text: str) -> None:
-        """Adds a sentence that the index page shows on the card (faces left out, too few people ...); empty text adds
-        nothing.
+        """Adds a sentence that the index page shows on the card (too few people ...); empty text and what is noted
+        already add nothing. Faces that are left out of the page are noted from the start.
         """
-        if text:
+        if text and text not in self.content["notes"]:
             self.content["notes"].append(text)
 
     def save(self, path: str | Path) -> None:
@@ -130,7 +139,8 @@ class Record:
             "Versions": html.escape(", ".join(f"{name} {version}" for name, version in content["versions"].items())),
         }
         lines = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows.items() if value)
-        return f'<div class="provenance"><dl>{lines}</dl></div>'
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in content["notes"])
+        return f'<div class="provenance"><dl>{lines}</dl>{notes}</div>'
 
     def __repr__(self) -> str:
         return f"<Record {self.content['title']!r}: {len(self.content['key_figures'])} key figures>"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fersyn.errors import FersynError
 from fersyn.files import locked
-from fersyn.reporting import project
+from fersyn.reporting import privacy, project
 from fersyn.reporting.plan import plan
 
 
@@ -36,6 +36,7 @@ def report(
     only: str | Sequence[str] | None = None,
     settings: Sequence[str] = (),
     dry_run: bool = False,
+    private: bool = False,
     extra: Sequence[str] = (),
 ) -> int:
     """Brings ``reports/<profile>/index.html`` up to date; returns Snakemake's exit code.
@@ -46,16 +47,18 @@ def report(
         only: part of a run's name (``"01"``, ``"openpeople"``), or several; other runs are left as they are.
         settings: ``name=value`` laid over the profile's parameters.
         dry_run: print what would be done.
+        private: show people who did not agree to be shown, too: in ``reports/<profile>-private``.
         extra: further arguments for Snakemake (``["--executor", "slurm"]``).
 
     Raises:
         FersynError: no Snakefile here, unknown profile, parameter or run.
     """
     only = [only] if isinstance(only, str) else list(only or ())
+    settings = [*settings, *(["private=true"] if private else [])]
     folder = project.root()
     if not (folder / "Snakefile").is_file():
         raise FersynError("no Snakefile here; run `fersyn report` inside the folder of the project")
-    asked = plan(profile, list(settings), only, folder)  # wrong names end here, with a plain message
+    asked = plan(profile, settings, only, folder)  # wrong names end here, with a plain message
     # The long trainings first, those of single notebooks (in folders of their own) fill the gaps.
     first = [f"{asked.training_folder}/{name}.json" for name in asked.trainings if "/" not in name]
     config = [f"profile={profile}"]
@@ -70,7 +73,7 @@ def report(
         *(["--prioritize", *first] if first else []), *extra, "--config", *config,
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.getenv("PYTHONPATH")]))}
-    index = folder / "reports" / profile / "index.html"
+    index = folder / privacy.folder_of(profile, (job.parameters for job in asked.runs.values())) / "index.html"
     before = index.stat().st_mtime_ns if index.is_file() else None
     stale = _failures(index.parent)
     with _alone(folder):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from fersyn.evaluation import identity, recognition
 from fersyn.figures import Note, Picture, Table, charts, checks, dataset, faces, pictured, privacy_note, selection
+from fersyn.table import FaceTable
 
 
 def size(picture):
@@ -81,6 +82,18 @@ def test_every_figure_of_a_real_table(small_table):
     assert "openpeople" in dataset.credits(small_table).text
 
 
+def test_names_of_skipped_files_are_not_on_a_page_that_is_passed_on(small_table):
+    rows = [(f"anna/{k}.jpg", "anna", "fear", f"no face found ({k}x{k} px)") for k in (60, 70)]
+    left_out = pd.DataFrame(rows, columns=["source", "subject", "expression", "reason"])
+    asked = small_table.rows.assign(publishable=False)
+    table = FaceTable(small_table.path, asked, small_table.info, left_out)
+    page = dataset.skipped(table)._repr_html_()
+    assert "anna" not in page and "no face found" in page and ">2<" in page
+    assert "anna/60.jpg" in dataset.skipped(table, private=True)._repr_html_()
+    everybody = FaceTable(small_table.path, asked.assign(publishable=True), small_table.info, left_out)
+    assert "anna/60.jpg" in dataset.skipped(everybody)._repr_html_()
+
+
 def test_faces_that_may_not_be_shown_are_not(small_table):
     rows = small_table.rows.assign(publishable=False)
     shown = pictured(rows)
@@ -90,7 +103,7 @@ def test_faces_that_may_not_be_shown_are_not(small_table):
                    dataset.landmarks(small_table, shown), dataset.heatmap_rows(small_table, shown, 2.0)):  # fmt: skip
         assert isinstance(figure, Note) and "nobody in this set agreed" in figure.text
     assert dataset.thumbnail(small_table, shown) is None
-    assert "28 of 28 pictures are counted and measured but not shown" in privacy_note(rows, shown)
+    assert "28 of 28 pictures of openpeople are counted and measured but not shown" in privacy_note(rows, shown)
     assert "Not to be passed on" in privacy_note(rows, pictured(rows, True), True)
     assert privacy_note(small_table.rows, everyone(small_table)) == ""
 

@@ -134,3 +134,26 @@ def test_the_best_verifier_tells_untouched_people_apart(rows, line):
 def test_copy_as_synthesiser_gives_the_sources(line, small_table):
     found = lineup.probes_of(line, {"copy": CopySource(small_table.size)}, batch=5)["copy"]
     assert np.array_equal(found.images, small_table.images(line.chosen[:, 0]))
+
+
+def test_a_probe_without_a_face_is_told_and_drawn(rows, line, probes):
+    apart = rows["flow"].apart.copy()
+    apart[:2] = np.inf
+    lost = {**rows, "flow": Trial(apart, line.people, line.gallery_people)}
+    found = lineup.summary({"dlib": lost}, resamples=20)
+    told = "probes without a face, counted as not recognised: flow 2"
+    assert told in identity.table6(found, DLIB["dlib"]).caption and "copy" not in identity.unseen_note(found, DLIB)
+    assert identity.unseen_note(found, DLIB) == f"dlib ResNet; {told}."
+    assert identity.unseen_note(lineup.summary({"dlib": rows}, resamples=20), DLIB) == ""
+    assert identity.numbers(found, DLIB)["dlib ResNet"]["flow"]["rank1"]["unseen"] == 2
+    assert isinstance(identity.histograms(lost, DLIB["dlib"]), Picture)
+    assert isinstance(identity.roc_curves(lost, DLIB["dlib"]), Picture)
+    shown = np.ones(len(line.pairs.table), bool)
+    assert isinstance(identity.furthest(line, probes, lost, DLIB["dlib"], shown), Picture)
+    nobody = {**rows, "flow": Trial(np.full_like(apart, np.inf), line.people, line.gallery_people)}
+    assert isinstance(identity.histograms(nobody, DLIB["dlib"]), Picture)
+    assert isinstance(identity.roc_curves(nobody, DLIB["dlib"]), Picture)
+
+
+def test_the_row_to_compare_with():
+    assert identity.base_of(["landmark-flow", "c-gan"]) == "c-gan" and identity.base_of(["landmark-flow"]) == "warp"

@@ -190,3 +190,25 @@ def test_the_command(tmp_path):
     assert not any(line.startswith("m ") for line in changed.splitlines()) and "+3" in changed
     found = json.loads(CliRunner().invoke(app, [str(a), str(b), "--json"]).output)
     assert {"name": ["n"], "difference": 3}.items() <= found["runs"]["02_y"]["numbers"][0].items()
+
+
+def test_a_page_compares_like_its_json(tmp_path):
+    from fersyn.reporting import provenance
+
+    content = {
+        "schema": 1,
+        "notebook": "02_training",
+        "seed": 0,
+        "results": {"ssim": 0.5},
+        "weights": [],
+        "key_figures": [],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    page = tmp_path / "a-code.html"
+    page.write_text(f"<html>{provenance.element({**content, 'results': {'ssim': 0.75}})}</html>")
+    found = compare(tmp_path / "a.json", page)
+    (line,) = found.runs["a"].lines
+    assert line.name == ("ssim",) and line.difference == 0.25
+    with pytest.raises(FersynError, match="holds no provenance"):
+        (tmp_path / "b.html").write_text("<html></html>")
+        compare(tmp_path / "a.json", tmp_path / "b.html")

@@ -93,3 +93,59 @@ def test_kernels_leave_the_working_folder_to_its_user(make_notebook, tmp_path, m
     assert execute.main([str(book), str(tmp_path / "out" / "a"), "--parameters", "{}"]) == 0
     seen = json.loads((tmp_path / "out" / "a.json").read_text())["results"]["seen"]
     assert set(seen) <= {"books", "out"}, seen
+
+
+def show(alt, side=8):
+    """Code of a cell that shows a noisy picture."""
+    return (
+        "import numpy as np\nfrom IPython.display import display\nfrom fersyn.figures import Picture\n"
+        f"noise = np.random.default_rng(0).integers(0, 255, ({side}, {side}, 3), np.uint8)\n"
+        f"display(Picture.of_array(noise, {alt!r}))"
+    )
+
+
+def test_private_pages_carry_their_banner_and_links_their_pages(make_notebook, tmp_path, capsys):
+    from fersyn.reporting import provenance
+    from fersyn.reporting.privacy import BANNER
+
+    book = make_notebook(
+        "private = False\nresults = ''",
+        show("noise", 2800),
+        title="# A probe\n\n[Other](02_other.ipynb), [Nobody](09_x.ipynb)",
+    )
+    stem = tmp_path / "out" / "01_probe"
+    execute.run(book, stem, {"private": True}, ["01_probe", "02_other"])
+    for suffix in (".html", "-code.html", ".ipynb"):
+        assert BANNER in (stem.parent / f"01_probe{suffix}").read_text(), suffix
+    page = (stem.parent / "01_probe.html").read_text()
+    assert '<a href="02_other.html">Other</a>, Nobody' in page
+    assert '<a href="02_other-code.html">Other</a>' in (stem.parent / "01_probe-code.html").read_text()
+    about = provenance.of_page(stem.parent / "01_probe.html")
+    assert about["private"] is True and about["notebook"] == "01_probe" and about["started"] and about["seconds"] > 0
+    said = capsys.readouterr().err
+    assert "01_probe: the page 01_probe.html has" in said and "more than 5 MB" in said
+    execute.run(book, stem, {}, ["01_probe"])
+    for path in stem.parent.iterdir():
+        assert BANNER not in path.read_text(), path.name
+
+
+def test_a_failure_of_a_private_notebook_is_private_too(make_notebook, tmp_path):
+    from fersyn.reporting.privacy import BANNER
+
+    book = make_notebook("private = True\nresults = ''", show("x") + "\nraise ValueError(repr(bytes(100_000)))")
+    with pytest.raises(execute.NotebookFailed):
+        execute.run(book, tmp_path / "out" / "x", {})
+    page = (tmp_path / "out" / "x.failed.html").read_text()
+    assert f"<title>{BANNER}" in page and BANNER in (tmp_path / "out" / "x.failed.ipynb").read_text()
+    assert "more characters are left out" in page
+    content = json.loads((tmp_path / "out" / "x.failed.json").read_text())
+    assert content["private"] is True and len(content["error"]) < 3000
+
+
+def test_a_foreign_picture_is_named_on_stderr(make_notebook, tmp_path, capsys):
+    book = make_notebook(
+        "results = ''", "from PIL import Image\nfrom IPython.display import display\ndisplay(Image.new('RGB', (4, 4)))"
+    )
+    execute.run(book, tmp_path / "out" / "x", {})
+    assert "x: 1 pictures without a description" in capsys.readouterr().err
+    assert 'alt=""' not in (tmp_path / "out" / "x.html").read_text()

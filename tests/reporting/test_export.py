@@ -6,7 +6,8 @@ import nbformat.v4 as v4
 import pytest
 from PIL import Image
 
-from fersyn.reporting import export
+from fersyn.reporting import export, provenance
+from fersyn.reporting.privacy import BANNER
 
 
 def png():
@@ -41,7 +42,7 @@ def notebook():
 def test_no_request_to_anywhere(notebook):
     for with_code in (False, True):
         page = export.html(notebook, with_code)
-        assert "<script" not in page
+        assert "<script" not in page, "not even a data block where there is no record"
         assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", page)
         assert not re.search(r"url\(\s*[\"']?(?!data:)", page) and "@import" not in page
         sources = re.findall(r"<img[^>]*src=\"([^\"]{0,12})", page)
@@ -91,3 +92,64 @@ def test_the_notebook_is_left_alone(notebook):
     before = str(notebook)
     export.html(notebook, True)
     assert str(notebook) == before
+
+
+RUNS = ["01_preprocessing-photos", "01_preprocessing-rendered", "02_training", "04_ablations-x"]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("02_training.ipynb", '<a href="02_training.html">T</a>'),
+        ("../notebooks/02_training.ipynb#The-Curves", '<a href="02_training.html#the-curves">T</a>'),
+        ("04_ablations.ipynb", '<a href="04_ablations-x.html">T</a>'),
+        (
+            "01_preprocessing.ipynb",
+            'T (<a href="01_preprocessing-photos.html">photos</a>, '
+            '<a href="01_preprocessing-rendered.html">rendered</a>)',
+        ),
+        ("07_explore.ipynb", "T"),
+        ("../README.md", "T"),
+        ("https://example.org/a.ipynb", '<a href="https://example.org/a.ipynb">T</a>'),
+        ("#curves", '<a href="#curves">T</a>'),
+    ],
+)
+def test_links_lead_from_page_to_page(url, shown):
+    assert export.linked("T", url, RUNS) == shown
+    book = v4.new_notebook(cells=[v4.new_markdown_cell(f"Next: [T]({url})")])
+    assert f"Next: {shown}" in export.html(book, runs=RUNS)
+    assert f"Next: {shown.replace('.html', '-code.html')}" in export.html(book, True, runs=RUNS)
+
+
+def test_pictures_outside_the_notebook_are_not_asked_for():
+    book = v4.new_notebook(cells=[v4.new_markdown_cell("![A face](https://example.org/a.png)")])
+    assert "A face" in export.html(book) and "example.org" not in export.html(book)
+
+
+def test_the_record_can_be_read_from_the_page(notebook, tmp_path):
+    about = {"schema": 1, "title": "</script><!-- &", "seed": 3, "thumbnails": [{"src": "data:image/png;base64,AA"}]}
+    (tmp_path / "a.html").write_text(export.html(notebook, about=about), encoding="utf-8")
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert text.count("<script") == text.count("</script") == 1
+    assert provenance.of_page(tmp_path / "a.html") == {"schema": 1, "title": "</script><!-- &", "seed": 3}
+
+
+def test_pages_without_a_record_are_refused(tmp_path, capsys):
+    (tmp_path / "a.html").write_text("<html></html>")
+    assert provenance.main([str(tmp_path / "a.html")]) == 2
+    assert "a.html holds no provenance; name a page that" in capsys.readouterr().err
+    assert provenance.main([str(tmp_path / "none.html")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_private_pages_say_so(notebook):
+    page = export.html(notebook, private=True)
+    assert f"<title>{BANNER}: Faces" in page and f'role="alert">{BANNER}</p>' in page
+    assert BANNER not in export.html(notebook)
+
+
+def test_a_picture_without_description_is_counted_and_gets_its_text(notebook):
+    assert export.undescribed(notebook) == 0
+    notebook.cells[2].outputs[0].metadata = {}
+    assert export.undescribed(notebook) == 1
+    assert 'alt="Fig"' in export.html(notebook)

@@ -1,7 +1,8 @@
 import json
 import re
 
-from fersyn.reporting import index
+from fersyn.reporting import index, provenance
+from fersyn.reporting.privacy import BANNER
 
 
 def content(**more):
@@ -62,7 +63,8 @@ def test_failure_wins_over_an_older_success(tmp_path):
 def test_no_request_and_no_dead_link(tmp_path):
     put(tmp_path, "01-a")
     text = page(tmp_path, ["01-a", "01-b"])
-    assert "<script" not in text and not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", text)
+    assert text.count("<script") == text.count('type="application/json"') == 1
+    assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", text)
     for target in re.findall(r'href="([^"#]+)"', text):
         assert target.startswith("data:") or (tmp_path / target).is_file(), target
 
@@ -70,7 +72,7 @@ def test_no_request_and_no_dead_link(tmp_path):
 def test_credits_once(tmp_path):
     put(tmp_path, "01-a")
     put(tmp_path, "01-b")
-    assert page(tmp_path, ["01-a", "01-b"]).count("CC BY 4.0") == 1
+    assert page(tmp_path, ["01-a", "01-b"]).split("<script")[0].count("CC BY 4.0") == 1
 
 
 def test_old_records_do_not_break_the_page(tmp_path):
@@ -80,3 +82,48 @@ def test_old_records_do_not_break_the_page(tmp_path):
 
 def test_durations():
     assert [index.duration(seconds) for seconds in (None, 8.4, 99.4, 200)] == [None, "8 s", "99 s", "3 min 20 s"]
+
+
+def test_weights_stand_on_the_card(tmp_path):
+    weights = [{"name": "sface", "sha256": "a" * 64}, {"name": "vgg-face", "sha256": None, "source": "missing"}]
+    put(tmp_path, "01-a", weights=weights)
+    assert f"sface (SHA-256 {'a' * 16}), vgg-face (missing)" in page(tmp_path, ["01-a"])
+
+
+def test_what_the_runs_depend_on_can_be_read_from_the_page(tmp_path):
+    put(tmp_path, "01-a", title="</script><b>", results={"x": [1] * 1000})
+    page(tmp_path, ["01-a", "01-b"])
+    found = provenance.of_page(tmp_path / "index.html")
+    assert found["profile"] == tmp_path.name and found["runs"]["01-b"] == {}
+    own = found["runs"]["01-a"]
+    assert own["title"] == "</script><b>" and own["fingerprints"] == {"rendered": "9" * 64}
+    assert "results" not in own and "thumbnails" not in own
+
+
+def test_a_private_report_says_so(tmp_path):
+    put(tmp_path, "01-a")
+    assert BANNER not in page(tmp_path, ["01-a"])
+    put(tmp_path, "01-b", private=True)
+    text = page(tmp_path, ["01-a", "01-b"])
+    assert f"<title>{BANNER}: " in text and re.search(rf'<p class="banner" role="alert">{BANNER}</p>', text)
+    assert BANNER in page(tmp_path / "mine-private", ["01-a"]), "by its folder, whatever ran there"
+
+
+def test_notebooks_that_a_person_drives_are_named(tmp_path, make_notebook):
+    import nbformat
+
+    (tmp_path / "Snakefile").touch()
+    (tmp_path / "profiles").mkdir()
+    make_notebook("x = 1", name="01_one", folder=tmp_path / "notebooks")
+    book = make_notebook("x = 1", name="07_explore", title="# 07 Explore <by hand>", folder=tmp_path / "notebooks")
+    content = nbformat.read(book, 4)
+    content.metadata["tags"] = ["interactive"]
+    nbformat.write(content, book)
+    assert index.driven(tmp_path) == ["07 Explore <by hand>"]
+    text = page(tmp_path / "reports" / "tiny", [])
+    assert "07 Explore &lt;by hand&gt;" in text and "make lab" in text
+
+
+def test_intervals_and_names_of_methods_are_not_torn():
+    assert index.number("+8.5 [+4.4, +12.5]", 1) == "+8.5 [+4.4,\u00a0+12.5]"
+    assert index.whole("Training: c-gan & <b>") == 'Training: <span class="whole">c-gan</span> &amp; &lt;b&gt;'

@@ -11,7 +11,7 @@ import pytest
 from fersyn.errors import FersynError
 from fersyn.reporting import project, sources
 from fersyn.reporting.plan import plan
-from fersyn.training.requests import of_methods, settings_of
+from fersyn.training.requests import chosen, editor_note, editor_of, of_methods, settings_of
 
 ROOT = project.root(Path(__file__))
 PARAMETERS = """
@@ -118,7 +118,7 @@ def test_the_loop_and_the_methods_own_networks_count():
 @pytest.mark.parametrize(
     ("profile", "message"),
     [
-        ("methods: [e-gan]\ntables:\n  people: folder a\n", "there is no method 'e-gan'; there are: landmark-label"),
+        ("methods: [e-gan]\ntables:\n  people: folder a\n", "there is no method 'e-gan'; there are: c-gan, copy"),
         ("faces: data/smoke/none\ntables:\n  people: folder a\n", "tables` make: data/smoke/people"),
         ("profile: huge\ntables:\n  people: folder a\n", "smoke, laptop, paper"),
     ],
@@ -140,6 +140,19 @@ def test_the_snakefile_trains_before_the_notebook(training_project):
     assert said.count("rule train:") == 2 and said.count("rule table:") == 1
     assert "runs/smoke/c-gan.json" in said and "runs/smoke/landmark-flow.json" in said
     assert said.index("rule train:") < said.index("rule notebook:")
+
+
+def test_a_number_of_a_notebook_is_no_number(training_project):
+    """Snakemake reads only=02 as 2, which is part of the name of a table, too."""
+    (training_project / "profiles" / "smoke.yaml").write_text(PROFILE.replace("others", "others2"))
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--nolock", "--config", "profile=smoke",
+         "only=02"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr
+    assert said.count("rule notebook:") == 1 and "output: reports/smoke/02_train.ipynb" in said
 
 
 def test_settings_of_a_method():
@@ -205,3 +218,65 @@ def test_a_run_that_is_being_trained_is_not_deleted(fake_train):
 def test_the_failed_training_leaves_no_stamp(fake_train):
     fake_train("one", code=1)
     assert not fake_train.run.with_name("c-gan.json").exists()
+
+
+def test_one_method_alone(training_project):
+    """`--set method=...`, as papermill's -p method."""
+    book = training_project / "notebooks" / "02_train.ipynb"
+    book.write_text(book.read_text().replace("settings = []", "method = ''\\nsettings = []"))
+    assert plan("smoke", folder=training_project).runs["02_train"].trainings == ["c-gan", "landmark-flow"]
+    found = plan("smoke", ["method=c-gan"], folder=training_project)
+    assert found.runs["02_train"].trainings == ["c-gan"] and list(found.trainings) == ["c-gan"]
+    assert found.runs["02_train"].parameters["method"] == "c-gan"
+    warp = plan("smoke", ["method=warp"], folder=training_project)  # which the profile does not name
+    assert warp.runs["02_train"].trainings == ["warp"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("method=e-gan", "or --set: method: there is no method 'e-gan'; there are: c-gan"),
+        ("methods=[]", r"or --set: methods = \[\]: name at least one of: c-gan"),
+        ("methods=c-gan", r"methods = 'c-gan': a list is needed; give it as   --set 'methods=\[c-gan\]'"),
+        ("editor=flow", "or --set: editor: there is no method 'flow'"),
+        ("seeds=0", "seeds = 0: at least 1 is needed"),
+    ],
+)
+def test_wrong_settings_are_refused_before_anything_runs(training_project, setting, message):
+    book = training_project / "notebooks" / "02_train.ipynb"
+    book.write_text(book.read_text().replace("settings = []", "method = ''\\neditor = ''\\nseeds = 1\\nsettings = []"))
+    with pytest.raises(FersynError, match=message):
+        plan("smoke", [setting], folder=training_project)
+
+
+def test_the_project_plans_what_the_issue_asks_for():
+    """Read from the real notebooks and profiles: nothing is run."""
+    part = plan("smoke", ["seeds=5"], only=["05"])
+    assert list(part.runs) == ["05_identity"] and part.runs["05_identity"].parameters["seeds"] == 5
+    assert part.runs["05_identity"].trainings[:4] == [
+        "landmark-label",
+        "c-gan",
+        "landmark-flow",
+        "landmark-label.seed1",
+    ]
+    assert len(part.trainings) == 15
+    alone = plan("laptop", ["method=landmark-flow"])
+    for name in ("02_training", "03_image_quality", "05_identity"):
+        assert alone.runs[name].trainings == ["landmark-flow"]
+    assert alone.runs["06_augmentation"].parameters["augment_with"] == "landmark-flow"
+    assert "method" not in alone.runs["06_augmentation"].parameters
+    whole = plan("laptop").runs["03_image_quality"]
+    assert whole.trainings == ["landmark-label", "c-gan", "landmark-flow"], "06's choice does not narrow the others"
+
+
+def test_which_method_is_looked_at_closely():
+    assert chosen(["c-gan", "warp", "c-gan"]) == ["c-gan", "warp"] and chosen(["c-gan"], "warp") == ["warp"]
+    assert editor_of("c-gan", ["warp", "c-gan", "copy"]) == "c-gan"
+    assert editor_of("", ["warp", "c-gan"]) == editor_of("landmark-flow", ["warp", "c-gan"]) == "c-gan"
+    assert editor_of("warp", ["c-gan"], ["copy", "warp"]) == "warp"
+    with pytest.raises(FersynError, match="editor: there is no method 'landmark-flwo'; there are: "):
+        editor_of("landmark-flwo", ["c-gan"])
+    with pytest.raises(FersynError, match="methods: there is no method 'e-gan'"):
+        chosen(["c-gan", "e-gan"])
+    assert editor_note("", "c-gan") == editor_note("c-gan", "c-gan") == ""
+    assert "landmark-flow" in editor_note("landmark-flow", "c-gan")

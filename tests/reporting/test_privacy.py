@@ -59,3 +59,58 @@ def test_notebook_is_cleaned_but_not_its_pictures():
     assert "deep" not in str(cleaned)
     assert cleaned.cells[0].outputs[0].data["image/jpeg"] == picture
     assert cleaned.metadata.papermill.parameters["p"] == "…/thing.csv"
+
+
+def test_everything_of_a_stranger_s_machine_goes(monkeypatch):
+    """A home folder, a user and a host with names of their own, in every place of a notebook and of a record."""
+    monkeypatch.setattr(Path, "home", lambda: Path("/srv/people/annabel"))
+    monkeypatch.setattr(platform, "node", lambda: "zebra.dept.example.org")
+    monkeypatch.setattr(getpass, "getuser", lambda: "annabel")
+    privacy._replacements.cache_clear()
+    texts = [
+        "/srv/people/annabel/faces/a.png", "~annabel on zebra", "zebra.dept.example.org: ready", "../annabel/sets/a.png",
+        "annabel's picture", "/scratch/annabel/x/y.csv", "file:///srv/people/annabel/a.html",
+    ]  # fmt: skip
+    try:
+        for text in texts:
+            clean = privacy.scrub(text)
+            assert "annabel" not in clean and "zebra" not in clean, (text, clean)
+            assert "annabel" not in str(privacy.scrub_all({"parameters": {text: [text]}}))
+        output = v4.new_output("display_data", data={"text/html": texts[0], "text/plain": texts[1]})
+        notebook = v4.new_notebook(cells=[v4.new_code_cell(texts[2], outputs=[output]), v4.new_markdown_cell(texts[3])])
+        assert "annabel" not in str(privacy.scrub_notebook(notebook))
+    finally:
+        privacy._replacements.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["laptop", "root", "user"])
+def test_names_that_tell_nothing_leave_the_text_alone(monkeypatch, name):
+    monkeypatch.setattr(platform, "node", lambda: name)
+    monkeypatch.setattr(getpass, "getuser", lambda: name)
+    assert privacy.scrub(f"data/{name}/rendered") == f"data/{name}/rendered"
+
+
+def test_a_user_without_a_name(monkeypatch):
+    def nobody():
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert privacy.scrub("data/x") == "data/x"
+
+
+def test_overlong_texts_are_cut():
+    """An error that quotes a picture's bytes would carry the face along."""
+    bytes_ = repr(bytes(range(256)) * 200)
+    error = v4.new_output("error", ename="E", evalue=bytes_, traceback=["short", bytes_])
+    stream = v4.new_output("stream", name="stdout", text=bytes_)
+    shown = v4.new_output("display_data", data={"text/plain": bytes_, "image/png": "A" * 50_000})
+    notebook = privacy.scrub_notebook(v4.new_notebook(cells=[v4.new_code_cell("", outputs=[error, stream, shown])]))
+    error, stream, shown = notebook.cells[0].outputs
+    for text in (error.evalue, error.traceback[1], stream.text, shown.data["text/plain"]):
+        assert len(text) < privacy.MOST_TEXT + 100 and "more characters are left out" in text
+    assert error.traceback[0] == "short" and len(shown.data["image/png"]) == 50_000
+
+
+def test_a_report_that_shows_everybody_lies_apart():
+    assert privacy.folder_of("laptop", [{"seed": 0}, {"private": False}]) == "reports/laptop"
+    assert privacy.folder_of("laptop", [{"private": True}]) == "reports/laptop-private"

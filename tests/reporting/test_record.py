@@ -58,3 +58,32 @@ def test_weights_stand_on_the_page_and_in_the_file(tmp_path):
     assert "vgg-face: missing: SFace is used instead" in page
     record.save(tmp_path / "x.json")
     assert json.loads((tmp_path / "x.json").read_text())["weights"] == [there, absent]
+
+
+def closed_table(publishable, dataset="ckplus"):
+    import pandas as pd
+
+    rows = pd.DataFrame({"publishable": publishable, "dataset": dataset})
+    return SimpleNamespace(fingerprint="f" * 64, info={"dataset": dataset}, rows=rows)
+
+
+def test_faces_that_are_left_out_are_told_on_the_page_and_in_the_file(tmp_path):
+    tables = {"a": closed_table([True, False, False]), "b": closed_table([True], "openpeople")}
+    record = Record("Probe", parameters={"private": False}, tables=tables)
+    said = "2 of 3 pictures of ckplus are counted and measured but not shown"
+    assert said in record._repr_html_()
+    (note,) = record.content["notes"]
+    record.note(note)  # as notebooks do
+    record.save(tmp_path / "x.json")
+    assert json.loads((tmp_path / "x.json").read_text())["notes"] == [note] and said in note
+
+
+def test_a_private_page_counts_whom_it_shows():
+    record = Record("Probe", parameters={"private": True}, tables={"a": closed_table([True, False])})
+    assert "Not to be passed on: 1 of 2 pictures of ckplus" in record._repr_html_()
+    assert Record("Probe", parameters={}, tables={"a": closed_table([True])}).content["notes"] == []
+
+
+def test_a_picture_without_description_is_refused():
+    with pytest.raises(ValueError, match="description"):
+        Picture.of_array(np.zeros((8, 8, 3), np.uint8), " ")

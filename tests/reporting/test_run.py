@@ -180,7 +180,7 @@ class workflow:
     @property
     def cores(self):
         raise RuntimeError("Workflow requires a total number of cores to be defined")
-workflow = workflow()
+workflow, config = workflow(), {}
 exec(re.search(r"^def cores.*?(?=^\\S)", open(sys.argv[1]).read().replace("def cores", "\\ndef cores"), re.M | re.S)[0])
 print(cores())
 """
@@ -195,3 +195,20 @@ def test_a_file_system_without_locks_does_without(small_project, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", none)
     with _alone(small_project):
         pass
+
+
+def test_a_report_for_the_drawer_lies_apart_and_trains_nothing_anew(small_project, capfd):
+    folder = small_project / "notebooks"
+    for name in ("01_one", "02_two"):
+        text = (folder / f"{name}.ipynb").read_text().replace("n = 0\\n", "n = 0\\nprivate = False\\n")
+        (folder / f"{name}.ipynb").write_text(text)
+    assert report("tiny", cores=2, only="01", private=True) == 0
+    assert "report: reports/tiny-private/index.html" in capfd.readouterr().out
+    assert not (small_project / "reports" / "tiny").exists()
+    for name in ("index.html", "01_one.html", "01_one-code.html", "01_one.ipynb"):
+        assert "do not pass on" in (small_project / "reports" / "tiny-private" / name).read_text(), name
+    # The same by a parameter, so that nothing private ever lies among what may be passed on.
+    assert report("tiny", cores=2, only="01", settings=["private=true"]) == 0
+    assert "nothing to do" in capfd.readouterr().out and not (small_project / "reports" / "tiny").exists()
+    assert report("tiny", cores=2, only="01") == 0
+    assert "do not pass on" not in (small_project / "reports" / "tiny" / "01_one.html").read_text()
