@@ -128,5 +128,6 @@ def test_report_goes_to_reporting(monkeypatch):
     result = run(
         "report", "--profile", "smoke", "--cores", 1, "--dry-run", "--only", "01", "--set", "folds=2", "--set", "seed=1"
     )  # fmt: skip
-    wanted = {"profile": "smoke", "cores": 1, "dry_run": True, "only": ["01"], "settings": ["folds=2", "seed=1"]}
+    wanted = {"profile": "smoke", "cores": 1, "dry_run": True, "only": ["01"], "settings": ["folds=2", "seed=1"],
+              "private": False}  # fmt: skip
     assert asked == wanted and result.exit_code == 3

@@ -1,10 +1,14 @@
-"""Each notebook: one parameters cell with plain values, no outputs, ids that stay, no function or class of its own."""
+"""Each notebook: one parameters cell with plain values, no outputs, ids that stay, no function or class of its own; all
+of them together: a course with one form and one vocabulary.
+"""
 
 import ast
+import re
 
 import nbformat
 import pytest
 
+from fersyn.methods.base import PROFILES
 from fersyn.reporting import profiles, project, sources
 
 NOTEBOOKS = sorted((project.root() / "notebooks").glob("*.ipynb"))
@@ -55,3 +59,70 @@ def test_it_begins_as_a_document(notebook):
 
 def test_imports_exist(notebook):
     assert sources.module_files(sources.notebook_imports(notebook))
+
+
+def parameter_lines(path):
+    """The lines of the parameters cell below the first, which is a comment."""
+    return code_cells(path)[0].source.splitlines()[1:]
+
+
+def test_each_parameter_is_a_line_with_a_comment(notebook):
+    assert code_cells(notebook)[0].source.startswith("# Parameters: ")
+    for line in parameter_lines(notebook):
+        assert re.fullmatch(r"\w+ = .+  # .+", line), line
+
+
+def test_a_parameter_means_the_same_everywhere():
+    meant, kind = {}, {}
+    for notebook in NOTEBOOKS:
+        for line in parameter_lines(notebook):
+            name, comment = line.split(" = ")[0], line.rpartition("  # ")[2]
+            assert meant.setdefault(name, comment) == comment, f"{notebook.name}: {name}"
+        for name, value in profiles.declared(notebook).items():
+            assert kind.setdefault(name, type(value)) is type(value), f"{notebook.name}: {name}"
+
+
+def test_it_refuses_parameters_that_it_does_not_have(notebook):
+    """As the first thing after the imports, so that a misspelt name costs no minutes."""
+    tree = ast.parse(code_cells(notebook)[1].source)
+    first = next(line for line in tree.body if not isinstance(line, (ast.Import, ast.ImportFrom)))
+    assert ast.unparse(first) == "given = parameters.check()"
+
+
+def test_the_head_of_a_chapter(notebook):
+    """Question, method with an equation, and what each profile costs."""
+    head = nbformat.read(notebook, as_version=4).cells[0].source
+    places = [head.index(word) for word in ("**Question.**", "**Method.**", "**Time and cost.**")]
+    assert places == sorted(places)
+    assert head[places[1] : places[2]].count("$$") == 2
+    rows = re.findall(r"^\| `(\w+)`(.*)", head[places[2] :], re.MULTILINE)
+    assert [name for name, _ in rows] == list(PROFILES)
+    assert "estimate" in rows[-1][1], "nobody has measured the published settings"
+
+
+def test_the_end_of_a_chapter(notebook):
+    """What to try next, and where the course goes on."""
+    last = [cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "markdown"][-1]
+    assert last.startswith("## What to try next")
+    links = dict(re.findall(r"\b(Previous|Next): \[.*?\]\((.*?)\)", last.splitlines()[-1]))
+    place = NOTEBOOKS.index(notebook)
+    if place:
+        assert links["Previous"] == NOTEBOOKS[place - 1].name
+    if notebook != NOTEBOOKS[-1]:
+        assert links["Next"] == NOTEBOOKS[place + 1].name
+
+
+def test_its_links_lead_somewhere(notebook):
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        for title, target in re.findall(r"\[([^\]]+)\]\((\w+\.ipynb)\)", cell.source):
+            there = nbformat.read(notebook.parent / target, as_version=4).cells[0].source
+            assert there.startswith(f"# {title}"), f"{target} is not called {title}"
+
+
+def test_what_it_says_of_parameters_is_true(notebook):
+    """`name = value` in the text names a parameter that it has."""
+    known = profiles.declared(notebook)
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            for name in re.findall(r"`(\w+) = ", cell.source):
+                assert name in known, name

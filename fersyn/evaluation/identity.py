@@ -128,7 +128,7 @@ class Trial:
     """Distances of probes to a gallery, as one verifier sees them.
 
     Attributes:
-        apart: (P, G), of each probe to each gallery face.
+        apart: (P, G), of each probe to each gallery face; infinite where a picture shows no face.
         probe: (P,) whose face each probe is.
         gallery: (G,) whose face each gallery face is, each person once.
 
@@ -160,9 +160,14 @@ class Trial:
         return self.apart[~self.same]
 
     @property
+    def seen(self) -> np.ndarray:
+        """(P,), whether a probe was compared with anybody."""
+        return np.isfinite(self.apart).any(1)
+
+    @property
     def named(self) -> np.ndarray:
-        """(P,) the person of the nearest gallery face."""
-        return self.gallery[self.apart.argmin(1)]
+        """(P,) the person of the nearest gallery face; "" for a probe without a face."""
+        return np.where(self.seen, self.gallery[self.apart.argmin(1)], "")
 
     def rank1(self, rows: np.ndarray | None = None) -> float:
         """Share (0..1) of the probes whose nearest gallery face is of the same person."""

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fersyn.errors import FersynError, SubjectLeak
+from fersyn.errors import FersynError, NoFace, SubjectLeak
 from fersyn.evaluation import bootstrap
 from fersyn.evaluation.identity import Trial
 from fersyn.evaluation.verifiers import Verifier, distances
 from fersyn.expressions import EXPRESSIONS
+from fersyn.faces.align import fit
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import NEUTRAL, Pairs
 
@@ -198,6 +199,9 @@ def trials(
 ) -> dict[str, dict[str, Trial]]:
     """Every probe against the gallery: by verifier (those that are available) and by row.
 
+    A face that a verifier cannot cut out by its landmarks is infinitely far from everybody: not recognised, and never
+    taken for somebody else.
+
     Raises:
         FersynError: no verifier is available.
     """
@@ -208,16 +212,50 @@ def trials(
     for name, verifier in verifiers.items():
         if not verifier.available():
             continue
-        known = verifier.embed(gallery.images, gallery.landmarks)
+        known = described(verifier, gallery)
         result[name] = {
-            row: Trial(
-                distances(verifier.score, known, verifier.embed(faces.images, faces.landmarks)),
-                line.people,
-                line.gallery_people,
-            )
+            row: Trial(_apart(verifier, known, described(verifier, faces)), line.people, line.gallery_people)
             for row, faces in probes.items()
         }
     return result
+
+
+def described(verifier: Verifier, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
+    """Descriptors (M, D) of those faces that a verifier can cut out, and which they are, bool (N,)."""
+    # dlib and OpenCV cut rubbish out of points that fall into one: such faces come to no verifier.
+    fine = np.array([_is_face(points) for points in faces.landmarks], bool)
+    nothing = np.zeros((0, 1), np.float32)
+    if not fine.any():
+        return nothing, fine
+    try:
+        return verifier.embed(faces.images[fine], faces.landmarks[fine]), fine
+    except NoFace:  # of a single face, but it ends the call
+        vectors = []
+        for i in np.flatnonzero(fine):
+            try:
+                vectors.append(verifier.embed(faces.images[i : i + 1], faces.landmarks[i : i + 1])[0])
+            except NoFace:
+                fine[i] = False
+        return np.stack(vectors) if vectors else nothing, fine
+
+
+def _is_face(landmarks: np.ndarray) -> bool:
+    try:
+        fit(landmarks)
+    except NoFace:
+        return False
+    return True
+
+
+def _apart(
+    verifier: Verifier, gallery: tuple[np.ndarray, np.ndarray], probe: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Distances (P, G) of what `described` gave; infinite where one of the two is no face."""
+    (known, in_gallery), (asked, in_probe) = gallery, probe
+    found = np.full((len(in_probe), len(in_gallery)), np.inf)
+    if in_probe.any() and in_gallery.any():
+        found[np.ix_(in_probe, in_gallery)] = distances(verifier.score, known, asked)
+    return found
 
 
 def method_of(row: str) -> str:
@@ -250,7 +288,7 @@ def summary(found: Mapping[str, Mapping[str, Trial]], resamples: int = 400, seed
     Returns:
         columns verifier, method, measure, seeds, value (0..1, mean over seeds; NaN where the pairs are too few),
         deviation (over seeds; NaN for one), low, high (95 % over the probes' people, the gallery as it is), people,
-        probes, impostor_pairs, enough.
+        probes, impostor_pairs, unseen (probes without a face, of the first seed), enough.
     """
     lines = []
     for verifier, rows in found.items():
@@ -275,6 +313,7 @@ def _line(name: str, each: list[Trial], resamples: int, seed: int) -> dict:
         "people": len(set(first.probe.tolist())),
         "probes": len(first.probe),
         "impostor_pairs": len(first.impostor),
+        "unseen": int((~first.seen).sum()),
         "enough": fine,
     }
     if fine:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fersyn.errors import FersynError
+
 if TYPE_CHECKING:  # the report's plan imports this: it must stay light
     from fersyn.table import FaceTable
 
@@ -75,15 +77,72 @@ def settings_of(settings: Sequence[str], method: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def chosen(methods: Sequence[str], method: str = "") -> list[str]:
+    """The methods that a notebook looks at, each once: `method` alone, or with an empty one all of `methods`.
+
+    Raises:
+        FersynError: none, or a name that there is no method of.
+    """
+    from fersyn.methods import names
+
+    found = [method] if method else list(dict.fromkeys(methods))
+    if not found:
+        raise FersynError(f"methods = []: name at least one of: {', '.join(names())}")
+    for name in found:
+        if name not in names():
+            parameter = "method" if method else "methods"
+            raise FersynError(f"{parameter}: there is no method '{name}'; there are: {', '.join(names())}")
+    return found
+
+
+def editor_of(editor: str, methods: Sequence[str], floor: Sequence[str] = ()) -> str:
+    """The method that a notebook looks at more closely: `editor`; the last of `methods`, where it is empty or not there.
+
+    Args:
+        editor: name of a method, or empty.
+        methods: those that are looked at.
+        floor: others that are there, too, and learn nothing.
+
+    Raises:
+        FersynError: a name that there is no method of.
+    """
+    from fersyn.methods import names
+
+    if editor and editor not in names():
+        raise FersynError(f"editor: there is no method '{editor}'; there are: {', '.join(names())}")
+    return editor if editor in (*methods, *floor) else methods[-1]
+
+
+def editor_note(editor: str, taken: str) -> str:
+    """A sentence, if another method than the `editor` asked for is `taken`; otherwise empty."""
+    if editor in ("", taken):
+        return ""
+    return f"{editor} (parameter editor) is not among the methods of this run: {taken} takes its place."
+
+
 def of_methods(
-    methods: Sequence[str], settings: Sequence[str], profile: str, seed: int = 0, seeds: int = 1
+    methods: Sequence[str], settings: Sequence[str], profile: str, seed: int = 0, seeds: int = 1, method: str = ""
 ) -> dict[str, Request]:
-    """The trainings of some methods by name: `c-gan` with the first seed, `c-gan.seed1` with the next, and so on."""
+    """The trainings of some methods by name: `c-gan` with the first seed, `c-gan.seed1` with the next, and so on.
+
+    Args:
+        methods: names; each is trained.
+        settings: changes of their settings (see `settings_of`).
+        profile: preset that they start from.
+        seed: the first one.
+        seeds: how many.
+        method: this one alone; empty: all of `methods`.
+
+    Raises:
+        FersynError: no method, a name that there is none of, or fewer than one seed.
+    """
+    if seeds < 1:
+        raise FersynError(f"seeds = {seeds}: at least 1 is needed")
     return {
-        name: Request(name, method, profile, number, settings_of(settings, method))
+        name: Request(name, one, profile, number, settings_of(settings, one))
         for number in range(seed, seed + seeds)
-        for method in methods
-        for name in [method if number == seed else f"{method}.seed{number}"]
+        for one in chosen(methods, method)
+        for name in [one if number == seed else f"{one}.seed{number}"]
     }
 
 

@@ -23,14 +23,14 @@ from fersyn.training.requests import trained
 
 
 def asked(**changes):
-    given = {"method": "copy", "profile": "smoke", "seed": 3, "seeds": 1, "folds": 2, "real_people": 0, **changes}
+    given = {"augment_with": "copy", "profile": "smoke", "seed": 3, "seeds": 1, "folds": 2, "real_people": 0, **changes}
     return requests(**given)
 
 
 @pytest.fixture(scope="module")
 def folds(small_table, tmp_path_factory):
     """Two folds of two people, with `warp` "trained" on them: real run folders."""
-    own = asked(method="warp", settings=["c-gan.steps=7"], augmentation_settings=["size=64"])
+    own = asked(augment_with="warp", settings=["c-gan.steps=7"], augmentation_settings=["size=64"])
     runs = trained(own, small_table, tmp_path_factory.mktemp("runs"))
     return [experiment.fold_of(small_table, key[1], request, runs[key]) for key, request in own.items()]
 
@@ -46,7 +46,7 @@ def test_the_trainings_are_named_by_fold_and_seed_and_import_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]", "the report's plan imports it"
-    for wrong in ({"folds": 1}, {"seeds": 0}, {"real_people": -1}):
+    for wrong in ({"folds": 1}, {"seeds": 0}, {"real_people": -1}, {"augment_with": "wrap"}):
         with pytest.raises(FersynError, match=next(iter(wrong))):
             asked(**wrong)
 

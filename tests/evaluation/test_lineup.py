@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from fersyn.errors import FersynError, SubjectLeak
+from fersyn.errors import FersynError, NoFace, SubjectLeak
 from fersyn.evaluation import lineup
 from fersyn.evaluation.identity import Trial
 from fersyn.methods.copy_source import CopySource
@@ -208,3 +208,66 @@ def test_a_run_of_another_seed_belongs_to_its_method():
 def test_a_trial_refuses_strangers():
     with pytest.raises(FersynError, match="no gallery picture of eve"):
         Trial(np.zeros((1, 1)), np.array(["eve"]), np.array(["ann"]))
+
+
+class Plain:
+    """Describes a face by its mean colour; like LightCNN it cannot cut out one whose mouth is not below its eyes."""
+
+    name, title, score, weights, how = "plain", "Plain", "euclidean", "", ""
+
+    def __init__(self):
+        self.given = []
+
+    def available(self):
+        return True
+
+    def embed(self, images, landmarks):
+        self.given.append(len(images))
+        for points in landmarks:
+            if points[48:, 1].mean() <= points[36:48, 1].mean():
+                raise NoFace("the landmarks do not form a face: no crop can be cut for the verifier")
+        return images.reshape(len(images), -1, 3).mean(1).astype(np.float32)
+
+
+def ruined(probes, table):
+    """The probes, the first with landmarks in one point (nothing can be aligned), the second upside down."""
+    points = probes.landmarks.copy()
+    points[0] = 40.0
+    points[1] = table.size - points[1]
+    return lineup.Faces(probes.images, points)
+
+
+def test_a_probe_without_a_face_is_not_recognised_and_stops_nothing(sequences):
+    line, verifier = lineup.line_up(sequences, everybody=True), Plain()
+    gallery = lineup.Faces(sequences.images(line.gallery), sequences.landmarks(line.gallery))
+    whole = lineup.Faces(sequences.images(line.chosen[:, 1]), sequences.landmarks(line.chosen[:, 1]))
+    part = ruined(whole, sequences)
+    none = lineup.Faces(whole.images, np.full_like(whole.landmarks, 40.0))
+    rows = lineup.trials(line, {"plain": verifier}, gallery, {"untouched": whole, "bad": part, "none": none})["plain"]
+    bad, good = rows["bad"], rows["untouched"]
+    assert good.seen.all() and (~bad.seen).nonzero()[0].tolist() == [0, 1]
+    assert np.isinf(bad.apart[:2]).all() and np.allclose(bad.apart[2:], good.apart[2:], atol=1e-4)
+    assert bad.named[:2].tolist() == ["", ""] and (bad.named[2:] == good.named[2:]).all()
+    assert bad.rank1() == pytest.approx(
+        good.rank1(np.arange(2, len(line.chosen))) * (len(line.chosen) - 2) / len(line.chosen)
+    )
+    assert bad.tar(0.1) <= good.tar(1.0) * (len(line.chosen) - 2) / len(line.chosen)
+    assert not rows["none"].seen.any() and rows["none"].rank1() == rows["none"].tar(0.1) == 0
+    table = lineup.summary({"plain": rows}, resamples=20).query("measure == 'rank1'").set_index("method")
+    assert table["unseen"].to_dict() == {"untouched": 0, "bad": 2, "none": len(line.chosen)}
+    assert verifier.given[0] == len(gallery.images) and verifier.given[1] == len(whole.images), (
+        "one call where it can be"
+    )
+
+
+def test_the_papers_verifiers_cannot_cut_out_every_face(small_table):
+    """What `trials` has to live with: VGG-Face's alignment and LightCNN's crop name the fault alike."""
+    from fersyn.evaluation.verifiers import vgg_face
+    from fersyn.evaluation.verifiers.crops import arcface_crop, light_cnn_crop
+
+    image, nowhere = small_table.images([0])[0], np.full((68, 2), 40.0, np.float32)
+    for cut in (arcface_crop, light_cnn_crop):
+        with pytest.raises(NoFace, match="do not form a face"):
+            cut(image, nowhere)
+    with pytest.raises(NoFace, match="do not form a face"):
+        vgg_face.align.fit(nowhere)

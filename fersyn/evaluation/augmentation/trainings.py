@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the report's plan imports this: it must stay light
 
 
 def requests(
-    method: str,
+    augment_with: str,
     profile: str,
     seed: int = 0,
     seeds: int = 1,
@@ -30,7 +30,7 @@ def requests(
     """The trainings by (seed, fold), folds counted from 1.
 
     Args:
-        method: what makes the synthetic faces.
+        augment_with: the method that makes the synthetic faces.
         profile: whose settings it starts from.
         seed: the first seed; of weights and pairs, of the deal of the people, and of the recogniser.
         seeds: number of seeds.
@@ -40,16 +40,20 @@ def requests(
         augmentation_settings: further changes for these trainings alone.
 
     Raises:
-        FersynError: fewer than two folds or no seed.
+        FersynError: fewer than two folds, no seed, or no such method.
     """
+    from fersyn.methods import names
+
+    if augment_with not in names():
+        raise FersynError(f"augment_with: there is no method '{augment_with}'; there are: {', '.join(names())}")
     for name, value, least in (("folds", folds, 2), ("seeds", seeds, 1), ("real_people", real_people, 0)):
         if value < least:
             raise FersynError(f"{name} = {value}: at least {least} is needed")
-    changes = settings_of([*settings, *augmentation_settings], method)
+    changes = settings_of([*settings, *augmentation_settings], augment_with)
     return {
         (number, fold): Request(
-            f"augmentation/{method}.fold{fold}.seed{number}", method, profile, number, changes, f"{fold}/{folds}",
-            real_people,
+            f"augmentation/{augment_with}.fold{fold}.seed{number}", augment_with, profile, number, changes,
+            f"{fold}/{folds}", real_people,
         )
         for number in range(seed, seed + seeds)
         for fold in range(1, folds + 1)

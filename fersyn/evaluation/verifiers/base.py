@@ -45,6 +45,7 @@ class Verifier(Protocol):
             float32 (N, D).
 
         Raises:
+            NoFace: landmarks from which no crop can be cut; the whole call fails.
             FersynError: numbers of images and landmarks differ, or the weights are missing.
         """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fersyn.errors import FersynError
+from fersyn.errors import NoFace
 from fersyn.faces.align import Alignment
 
 # Where eyes, nose tip and corners of the mouth stand in the 112 x 112 crop of ArcFace (Deng et al., CVPR 2019) and
@@ -24,7 +24,7 @@ def five_points(landmarks: np.ndarray) -> np.ndarray:
 
 
 def arcface_crop(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """uint8 RGB (112, 112, 3): the similarity that brings the five points nearest to `FIVE_112`."""
+    """uint8 RGB (112, 112, 3): the similarity that brings the five points nearest to `FIVE_112`; NoFace if none does."""
     from skimage.transform import SimilarityTransform
 
     source = five_points(landmarks)
@@ -34,7 +34,7 @@ def arcface_crop(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         found = SimilarityTransform()
         found = found if found.estimate(source, FIVE_112) else None
     if not found or not np.isfinite(found.params).all():
-        raise FersynError("the landmarks do not form a face: no crop can be cut for the verifier")
+        raise NoFace("the landmarks do not form a face: no crop can be cut for the verifier")
     return Alignment(found.params[:2], 112).warp(image)
 
 
@@ -43,7 +43,7 @@ def light_cnn_crop(image: np.ndarray, landmarks: np.ndarray, size: int = 128, ey
 
     The eyes are level, the middle between them stands at (size / 2, eye_height), and the middle of the mouth 48 px
     below (`ec_mc_y` of their README). Their test faces are 128 px with the eyes at 40, their training faces 144 px with
-    the eyes at 48, of which 128 px are cut at random.
+    the eyes at 48, of which 128 px are cut at random. NoFace where the mouth does not lie below the eyes.
     """
     import cv2
 
@@ -53,7 +53,7 @@ def light_cnn_crop(image: np.ndarray, landmarks: np.ndarray, size: int = 128, ey
     down = np.array([-across[1], across[0]])
     fall = float((mouth - middle) @ down)
     if not np.isfinite(fall) or fall < 1:
-        raise FersynError("the landmarks do not form a face: no crop can be cut for the verifier")
+        raise NoFace("the landmarks do not form a face: no crop can be cut for the verifier")
     linear = np.stack([across, down]) * (48 / fall)
     shift = np.array([size / 2, eye_height]) - linear @ middle
     crop = Alignment(np.hstack([linear, shift[:, None]]), size).warp(image)
