@@ -17,6 +17,8 @@ from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Table
 
+# Behind every training: landmarks, and the perceptual loss, which takes the first of the two that is there.
+WEIGHTS = ("dlib-landmarks", "vgg19", "stlpips-vgg")
 APART = ("lr_factor", "images_per_s", "seconds")  # columns of log.csv that are no losses
 
 

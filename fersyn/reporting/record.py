@@ -9,6 +9,7 @@ from typing import Any
 
 from fersyn.files import write_atomic
 from fersyn.reporting import privacy, provenance
+from fersyn.weights import about
 
 SCHEMA = 1
 # What a run of a notebook leaves beside its name, and what it leaves instead when it fails.
@@ -65,7 +66,7 @@ class Record:
         title: str,
         parameters: Mapping[str, Any],
         tables: Mapping[str, Any] | None = None,
-        weights: Sequence[Mapping[str, Any]] = (),
+        weights: Sequence[Mapping[str, Any] | str] = (),
     ):
         """Collects provenance now.
 
@@ -73,7 +74,7 @@ class Record:
             title: what the index page calls this run.
             parameters: the resolved parameters of the notebook; ``seed`` is shown apart if there is one.
             tables: face tables in use, by name; their fingerprints, licences and attributions go along.
-            weights: pre-trained weights behind the numbers, as `fersyn.weights.about` gives them.
+            weights: pre-trained weights behind the numbers: names, or what `fersyn.weights.about` gives.
         """
         self.started = time.time()
         tables = dict(tables or {})
@@ -83,7 +84,7 @@ class Record:
             **provenance.collect(
                 dict(parameters), parameters.get("seed"), {name: table.fingerprint for name, table in tables.items()}
             ),
-            "weights": [dict(entry) for entry in weights],
+            "weights": [about([entry])[0] if isinstance(entry, str) else dict(entry) for entry in weights],
             "key_figures": [],
             "results": {},
             "thumbnails": [],

@@ -275,6 +275,21 @@ _ENTRIES = (
         "https://www.robots.ox.ac.uk/~albanie/pytorch-models.html",
     ),
     Entry(
+        "dlib-landmarks",
+        "68 landmarks of every face: dlib's regression trees (Kazemi & Sullivan, CVPR 2014)",
+        "trained on 300-W: not for commercial use",
+        "nothing: no face table without it; it comes with the kit",
+        (
+            Form(
+                "shape_predictor_68_face_landmarks.dat",
+                "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+                99_693_937,
+                "dlib",
+                (Installed("face_recognition_models", "models/shape_predictor_68_face_landmarks.dat"),),
+            ),
+        ),
+    ),
+    Entry(
         "dlib-face",
         "identity: dlib's face ResNet, 150 px, 128-d",
         "CC0-1.0",
