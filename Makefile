@@ -2,7 +2,7 @@
 # make test                the tests
 # make test-browser        the finished report, and notebook 07 in JupyterLab, in a real Chromium
 # make lab                 JupyterLab with the notebooks
-# make bench               faces a second and memory, beside a plain dlib loop
+# make bench               faces and training steps a second, memory, and the delay of notebook 07
 # Settings: PROFILE=smoke|laptop|paper  CORES=4  PYTHON=python3.12  ARGS="--only 01 --set folds=5"
 #           ARGS=--private shows everybody, in reports/<profile>-private
 PROFILE ?= laptop
@@ -50,7 +50,7 @@ lock:
 	{ echo "-r requirements.txt"; grep -vxF -f requirements.txt requirements-dev.tmp; } > requirements-dev.txt
 	rm requirements-dev.tmp
 
-# Removes what reports made (reports/, data/<profile>/, runs/<profile>/ and caches), not .venv and not your own data.
+# Removes reports/, and data/ and runs/ of the three profiles with whatever you put there, and caches; not .venv, not other folders.
 clean:
 	rm -rf reports data/smoke data/laptop data/paper runs/smoke runs/laptop runs/paper .snakemake .pytest_cache .ruff_cache .hypothesis
 	find fersyn tests -name __pycache__ -type d -prune -exec rm -rf {} +

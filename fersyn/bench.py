@@ -1,8 +1,9 @@
-"""``make bench``: faces a second and peak memory of a worker, ours beside a plain dlib loop over the same files, and
-training steps a second, ours beside a plain eager loop; each in the same run. Every repeat of either starts in a fresh process: imports, models and the start of workers count.
+"""``make bench``: faces a second and peak memory of a worker, ours beside a plain dlib loop over the same files; training
+steps a second, ours beside a plain eager loop; and the delay of notebook 07. Every repeat of the loops over faces starts in a
+fresh process: imports, models and the start of workers count.
 
 ``python -m fersyn.bench [--photos DIR] [--subjects 4] [--workers N] [--repeats 3] [--batch N]
-[--only preprocessing|rendering|training]``
+[--only preprocessing|rendering|training|explore]``
 """
 
 import argparse

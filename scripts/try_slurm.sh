@@ -27,11 +27,14 @@ fi
 home=$(mktemp -d /tmp/fersyn-slurm.XXXXXX)
 chmod 755 "$home" # mktemp makes it 700; munged asks that others may pass to its socket
 mkdir "$home/state" "$home/spool" "$home/copy"
+export SLURM_CONF=$home/slurm.conf # from here on no command can reach another SLURM
 
 stop() {
     code=$?
     trap - EXIT INT TERM
-    squeue --noheader --format=%i 2>/dev/null | xargs --no-run-if-empty scancel 2>/dev/null || true
+    if [ -s "$home/slurmctld.pid" ]; then
+        squeue --noheader --format=%i 2>/dev/null | xargs --no-run-if-empty scancel 2>/dev/null || true
+    fi
     for daemon in slurmd slurmctld munged; do
         [ -s "$home/$daemon.pid" ] || continue
         number=$(cat "$home/$daemon.pid")
@@ -60,7 +63,6 @@ munged --force --key-file="$home/munge.key" --socket="$home/munge.socket" --pid-
 
 name=$(hostname -s)
 cpus=$(env -u OMP_NUM_THREADS nproc)
-export SLURM_CONF=$home/slurm.conf
 # One GPU in name alone: that the trainings ask for it is what is tried. Memory that is promised and may not be there, so
 # that the requests of the Snakefile fit into a small machine. MinJobAge: squeue must know finished jobs, for there is no
 # accounting.

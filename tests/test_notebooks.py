@@ -6,6 +6,7 @@ import ast
 import re
 
 import nbformat
+import papermill
 import pytest
 
 from fersyn.methods.base import PROFILES
@@ -62,14 +63,22 @@ def test_imports_exist(notebook):
 
 
 def parameter_lines(path):
-    """The lines of the parameters cell below the first, which is a comment."""
-    return code_cells(path)[0].source.splitlines()[1:]
+    """The lines of the parameters cell that begin one."""
+    return [line for line in code_cells(path)[0].source.splitlines() if re.match(r"\w+ = ", line)]
 
 
 def test_each_parameter_is_a_line_with_a_comment(notebook):
     assert code_cells(notebook)[0].source.startswith("# Parameters: ")
     for line in parameter_lines(notebook):
         assert re.fullmatch(r"\w+ = .+  # .+", line), line
+    names = [line.split(" = ")[0] for line in parameter_lines(notebook)]
+    assert names == list(profiles.declared(notebook))
+
+
+def test_papermill_knows_each_parameter(notebook, caplog):
+    """It reads lines, not Python: a list with a `=` in its text stands below its name."""
+    assert set(papermill.inspect_notebook(str(notebook))) == set(profiles.declared(notebook))
+    assert not [line for line in caplog.messages if "Passed unknown" in line]
 
 
 def test_a_parameter_means_the_same_everywhere():

@@ -208,7 +208,7 @@ def means(table, shown: np.ndarray) -> Picture | Note:
         names.append("− neutral")
     return faces.grid(
         rows, names, list(found), f"Average faces of {', '.join(found)}.",
-        "Average faces over all people, and what the expression adds to neutral (contrast doubled).",
+        "Average faces over all people who may be shown, and what the expression adds to neutral (contrast doubled).",
     )  # fmt: skip
 
 

@@ -20,7 +20,13 @@ from fersyn.figures.picture import Picture
 from fersyn.figures.synthesis import PUBLISHED
 from fersyn.figures.table import Table
 
-WEIGHTS = (fid.WEIGHTS, lpips_distance.WEIGHTS, "stlpips", "dlib-face", "dlib-landmarks")  # behind the numbers of notebook 03
+WEIGHTS = (
+    fid.WEIGHTS,
+    lpips_distance.WEIGHTS,
+    "stlpips",
+    "dlib-face",
+    "dlib-landmarks",
+)  # behind the numbers of notebook 03
 ARROWS = {max: "↑", min: "↓"}
 SWEEP = {
     "rising": ("steps that rise, %", 100.0, 0),

@@ -28,7 +28,7 @@ _REGISTERED: dict[str, Method] = {}
 
 def names() -> tuple[str, ...]:
     """Names of all methods, in the order of the alphabet; those of `register` last."""
-    found = _modules(Path(__file__).parent)
+    found = _modules()
     return (*found, *(name for name in _REGISTERED if name not in found))
 
 
@@ -38,11 +38,13 @@ def module(name: str) -> str:
     Raises:
         FersynError: no file holds it, or two do.
     """
-    found = _modules(Path(__file__).parent)
+    found = _modules()
     files = found.get(name, ())
     if len(files) > 1:
         both = " and ".join(f"{file}.py" for file in files)
         raise FersynError(f"fersyn/methods: {both} both name their method '{name}'; give one another name")
+    if not files and name in _REGISTERED:
+        raise FersynError(f"method '{name}' is known to this process alone; put it into a file of fersyn/methods/")
     if not files:
         others = [other for other, own in found.items() if name.replace("-", "_") in own]
         told = f" (fersyn/methods/{name.replace('-', '_')}.py names its method '{others[0]}')" if others else ""
@@ -66,11 +68,17 @@ def get(name: str) -> Method:
     return method
 
 
-@lru_cache
-def _modules(folder: Path) -> dict[str, list[str]]:
-    """By the method's name: the files of a folder that hold it, without suffix; more than one is a mistake."""
+def _modules() -> dict[str, list[str]]:
+    """By the method's name: the files of this folder that hold it, without suffix; more than one is a mistake."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    # A file that is new or was changed while a notebook is open counts.
+    return _read(tuple((file, file.stat().st_mtime_ns) for file in files))
+
+
+@lru_cache(maxsize=4)
+def _read(files: tuple[tuple[Path, int], ...]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for file in sorted(folder.glob("*.py")):
+    for file, _ in files:
         text = file.read_text(encoding="utf-8")
         if any(line.startswith("METHOD =") for line in text.splitlines()):
             found.setdefault(_name(text) or file.stem.replace("_", "-"), []).append(file.stem)
@@ -87,10 +95,11 @@ def _name(text: str) -> str | None:
     made = [node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METHOD"]
     own = classes.get(ast.unparse(made[-1].func)) if made and isinstance(made[-1], ast.Call) else None
     for node in own.body if own else ():
-        if not isinstance(node, ast.Assign):
+        if not isinstance(node, (ast.Assign, ast.AnnAssign)):
             continue
-        target, value = node.targets[0], node.value
-        pairs = zip(target.elts, value.elts, strict=False) if isinstance(value, ast.Tuple) else [(target, value)]
+        target, value = node.targets[0] if isinstance(node, ast.Assign) else node.target, node.value
+        several = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+        pairs = zip(target.elts, value.elts, strict=False) if several else [(target, value)]
         for key, given in pairs:
             if ast.unparse(key) == "name" and isinstance(given, ast.Constant):
                 return given.value

@@ -132,7 +132,7 @@ class Synthesiser(Protocol):
     Attributes:
         name: of the method.
         needs_landmarks: whether the target's landmarks are looked at.
-        size: side of the faces that it takes and gives, px.
+        size: side at which its networks work, px.
     """
 
     name: str
@@ -150,15 +150,15 @@ class Synthesiser(Protocol):
         """Return the same people with another expression.
 
         Args:
-            faces: (N, 3, size, size) in [-1, 1].
+            faces: (N, 3, H, H) in [-1, 1], of any side H (`fersyn.methods.resize`).
             expression: one name for all, or N names.
             intensity: 0..1, one for all or (N,).
-            landmarks: (N, 68, 2) px, of the TARGET; None: the method's motion model predicts them from
+            landmarks: (N, 68, 2) px of pictures of side H, of the TARGET; None: the method's motion model predicts them from
                 `source_landmarks`.
             source_landmarks: (N, 68, 2) px; None: found by dlib where they are needed.
 
         Returns:
-            (N, 3, size, size) in [-1, 1], on the device of `faces`.
+            (N, 3, H, H) in [-1, 1], on the device of `faces`.
         """
         ...
 

@@ -7,6 +7,8 @@ expression back to neutral. Everything is linear, so that a model is a handful o
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from fersyn.files import write_atomic
 
 COMPONENTS = 10  # principal components of the shape that the prediction looks at
 STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)  # of the ridge; the best in cross-validation over people is taken
-LEAST = 6  # sequences of an expression below which there is nothing to learn
+LEAST = 6  # pictures of an expression below which there is nothing to learn
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def load(path: Path) -> Motion:
     try:
         with np.load(path, allow_pickle=False) as data:
             return Motion(**dict(data))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FersynError(f"{path} is no landmark motion ({error}); train the method again") from None
 
 

@@ -38,7 +38,7 @@ def mathml(latex: str, display: str) -> str:
     try:
         return latex2mathml.converter.convert(latex.strip(), display=display)
     except Exception:  # it raises many kinds, some of them bare
-        return f"<code>{latex}</code>"
+        return f"<code>{markup.escape(latex)}</code>"
 
 
 def linked(text: str, url: str, runs: Sequence[str], suffix: str = ".html") -> str:

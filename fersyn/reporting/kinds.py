@@ -23,7 +23,7 @@ def misfit(name: str, value: Any, default: Any, cure: str = "papermill") -> str:
     if kind is list and default:
         for element in value:
             if not _is(element, type(default[0])):
-                return f"{name} = {value!r}: {KINDS[type(default[0])]} is needed in place of {element!r}"
+                return f"{name} = {value!r}: {KINDS[type(default[0])]} is needed in place of {element!r}, as in {default!r}"
     return ""
 
 
@@ -42,6 +42,6 @@ def _cure(name: str, value: Any, default: Any, cure: str) -> str:
     if isinstance(default, str):
         text = "" if value is None else str(value)
         if not text:
-            return 'for none give ""'
+            return f"for none give   --set '{name}=\"\"'" if cure == "report" else f"for none give   -r {name} ''"
         return f"give it as   --set {name}='\"{text}\"'" if cure == "report" else f"give it as   -r {name} {text}"
     return f"such as   {'--set ' + name + '=' if cure == 'report' else '-p ' + name + ' '}{default}"

@@ -63,11 +63,12 @@ def _values(cell: str) -> dict[str, Any]:
     """Names and values of a cell of plain assignments; a value that is none (`float('nan')`) is left out as None."""
     found = {}
     for line in ast.parse(cell).body:
-        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+        target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
+        if isinstance(target, ast.Name) and isinstance(line, (ast.Assign, ast.AnnAssign)):
             try:
-                found[line.targets[0].id] = ast.literal_eval(line.value)
-            except ValueError:
-                found[line.targets[0].id] = None
+                found[target.id] = ast.literal_eval(line.value)
+            except (ValueError, TypeError):
+                found[target.id] = None
     return found
 
 

@@ -5,10 +5,10 @@ Faces are kept out where they are drawn: every figure asks `fersyn.figures.pictu
 """
 
 import getpass
+import os
 import platform
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +26,11 @@ COMMON = frozenset(
 MOST_TEXT = 20_000
 # An absolute path of at least two parts that starts a word: not a URL, not "and/or", not an HTML tag's end.
 # Quotes or spaces inside the path end it; its last part is kept, so that a message still names the file.
-_PATH = re.compile(r"(?<![\w/:.<~+=,&-])/(?:[\w.@+~-]+/)+([\w.@+~-]+)")
+_PATH = re.compile(r"(?<![\w/.<~+&-])/(?:[\w.@+~-]+/)+([\w.@+~-]+)")
+# One in quotes may hold anything but these.
+_QUOTED = re.compile(r"""(?<=(["']))/(?:(?!\1)[^/\n<>])+/(?:(?!\1)[^\n<>])*(?=\1)""")
+# Where one may begin, with what follows in the line: for those with spaces and brackets that lie on this machine.
+_BEGINS = re.compile(r"(?<![\w/.<~+&-])/\w[^\n\"'<>]{1,300}")
 # One that leads out of the project: `../anna/faces/a.png`.
 _OUTSIDE = re.compile(r"(?<![\w/:.])(?:\.\./)+(?:[\w.@+~-]+/)+([\w.@+~-]+)")
 _WINDOWS_PATH = re.compile(r"(?<![\w/])[A-Za-z]:\\(?:[\w.@+~ -]+\\)+([\w.@+~-]+)")
@@ -40,10 +44,8 @@ def _replacements() -> list[tuple[str, str]]:
     prefixes = {
         str(project.root()): ".",
         str(Path(__file__).resolve().parents[2]): ".",
-        str(Path.home()): "~",
         sys.prefix: ".venv",
         sys.base_prefix: "python",
-        str(Path(tempfile.gettempdir()).resolve()): "tmp",
     }
     found = [(prefix.rstrip("/") + "/", name + "/") for prefix, name in prefixes.items() if len(prefix) > 1]
     return sorted(found, key=lambda pair: -len(pair[0]))
@@ -66,6 +68,8 @@ def _scrub_plain(text: str) -> str:
     home = str(Path.home())
     if len(home) > 1:
         text = re.sub(rf"(?<![\w:/.]){re.escape(home)}(?![\w/-])", "~", text)
+    text = _QUOTED.sub(lambda found: _last(found[0]), text)
+    text = _BEGINS.sub(_existing, text)
     text = _PATH.sub(r"…/\1", text)
     text = _OUTSIDE.sub(r"…/\1", text)
     text = _WINDOWS_PATH.sub(r"…/\1", text)
@@ -73,6 +77,21 @@ def _scrub_plain(text: str) -> str:
     for name, word in ((host, "host"), (host.partition(".")[0], "host"), (_user(), "user")):
         if len(name) > 3 and name.lower() not in COMMON:
             text = re.sub(rf"\b{re.escape(name)}\b", word, text)
+    return text
+
+
+def _last(path: str) -> str:
+    return f"…/{path.rstrip('/').rpartition('/')[2]}"
+
+
+def _existing(found: re.Match) -> str:
+    """The text with the longest path at its beginning that is there on this machine cut to its last part."""
+    text = found[0]
+    if text.count("/") > 1 and os.path.isdir(text[: text.index("/", 1)]):
+        ends = [len(text), *(end.start() for end in reversed(list(re.finditer(r"[^\w/]", text))))]
+        for end in ends:
+            if text[:end].rstrip("/").count("/") > 1 and os.path.exists(text[:end]):
+                return _last(text[:end]) + _BEGINS.sub(_existing, text[end:])
     return text
 
 
@@ -99,7 +118,9 @@ def folder_of(profile: str, parameters: Iterable[Mapping[str, Any]]) -> str:
 def scrub_all(value: Any) -> Any:
     """:func:`scrub` applied to every string in a JSON-like value, keys included."""
     if isinstance(value, str):
-        return scrub(value)
+        # A parameter, mostly: whatever its folders are called, they go.
+        whole = re.match(r"/[^/\n]+/[^\n]+$", value) and "://" not in value and ": " not in value
+        return _last(scrub(value)) if whole else scrub(value)
     if isinstance(value, dict):
         return {scrub_all(key): scrub_all(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -117,5 +117,10 @@ def parse_settings(settings: list[str], notebooks: list[Path]) -> dict[str, Any]
             raise FersynError(f"--set {setting}: expected name=value")
         if name not in known:
             raise FersynError(f"--set {setting}: no notebook has a parameter `{name}`; there are: {', '.join(known)}")
-        found[name] = yaml.safe_load(value)
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise FersynError(
+                f"--set {setting}: the value cannot be read; write it as   --set 'methods=[a, b]'"
+            ) from None
     return found

@@ -46,17 +46,26 @@ def table(folder: str | Path) -> str:
     rows = [[name, *(cells.get(name, "") for _, cells in columns)] for name in {**ranks, **scores}]
     lines = [_line(["method", *(head for head, _ in columns)]), _line(["---"] + ["---:"] * len(columns))]
     lines += map(_line, rows)
-    return "\n".join([*lines, "", *_notes(quality or identity, augmentation)]) + "\n"
+    return "\n".join([*lines, "", *_notes({"03": quality, "05": identity, "06": augmentation})]) + "\n"
 
 
-def _notes(about: Mapping[str, Any], augmentation: Mapping[str, Any]) -> list[str]:
+def _notes(notebooks: Mapping[str, Mapping[str, Any]]) -> list[str]:
     found = [
         f"- {figure['name']}: {figure['value']} {figure.get('unit') or ''}".rstrip() + " of balanced accuracy"
-        for figure in augmentation.get("key_figures", ())
+        for figure in notebooks["06"].get("key_figures", ())
     ]
+    made: dict[str, list[str]] = {}
+    for name, about in notebooks.items():
+        if about:
+            made.setdefault(_made_with(about), []).append(name)
+    # Notebooks may have run with other seeds and data (`--only 03 --set seed=1`): then a line for each.
+    return [*found, *(f"- {', '.join(names)}: {text}" for text, names in made.items())]
+
+
+def _made_with(about: Mapping[str, Any]) -> str:
     data = ", ".join(f"{name} {mark[:12]}" for name, mark in about.get("fingerprints", {}).items())
     commit, device = str(about.get("commit", "not known"))[:12], about.get("device", "not known")
-    return [*found, f"- commit {commit}; data {data}; seed {about.get('seed')}; {device}"]
+    return f"commit {commit}; data {data}; seed {about.get('seed')}; {device}"
 
 
 def _cell(score: Mapping[str, Any] | None, factor: float, digits: int) -> str:

@@ -134,7 +134,8 @@ def check(
         wrong.append(f"perceptual network {old} in the checkpoint, {features} now")
     if wrong:
         raise CheckpointError(
-            f"{run} is the training of something else: {'; '.join(wrong)}. Take the old settings, or another --out"
+            f"{run} is the training of something else: {'; '.join(wrong)}. Take the old settings, or another "
+            "--out (in a notebook: another folder `runs`)"
         )
 
 

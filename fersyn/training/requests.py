@@ -123,7 +123,8 @@ def editor_note(editor: str, taken: str) -> str:
 def of_methods(
     methods: Sequence[str], settings: Sequence[str], profile: str, seed: int = 0, seeds: int = 1, method: str = ""
 ) -> dict[str, Request]:
-    """The trainings of some methods by name: `c-gan` with the first seed, `c-gan.seed1` with the next, and so on.
+    """The trainings of some methods by name: `c-gan` with seed 0, `c-gan.seed1` with seed 1, and so on, whichever is the
+    first: a run has one seed for good.
 
     Args:
         methods: names; each is trained.
@@ -142,7 +143,7 @@ def of_methods(
         name: Request(name, one, profile, number, settings_of(settings, one))
         for number in range(seed, seed + seeds)
         for one in chosen(methods, method)
-        for name in [one if number == seed else f"{one}.seed{number}"]
+        for name in [one if number == 0 else f"{one}.seed{number}"]
     }
 
 

@@ -1,6 +1,7 @@
 """The report as a reader opens it: from a file, on a wide screen and on a phone, in light and dark mode, in print."""
 
 import base64
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -83,7 +84,7 @@ def test_links_lead_somewhere(browser, report, pages):
             if target.scheme != "file":
                 assert target.scheme == "https", f"{page.name}: {href}"
                 continue
-            file = report / unquote(target.path).rsplit("/", 1)[-1]
+            file = Path(unquote(target.path))
             assert file.is_file() and file.parent == report, f"{page.name}: {href} is not there"
             if target.fragment and file == page:
                 assert browser.js("return !!document.getElementById(arguments[0])", unquote(target.fragment)), href

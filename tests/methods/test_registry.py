@@ -34,6 +34,8 @@ def test_every_file_with_a_method_is_found_by_the_name_that_it_gives_itself():
     [
         (PLAIN, "mine"),
         (PLAIN.replace('name, Config = "mine", MethodConfig', 'name = "ours"'), "ours"),
+        (PLAIN.replace("name, Config", "sizes = (64, 128)\n    name, Config"), "mine"),
+        (PLAIN.replace('name, Config = "mine", MethodConfig', 'name: str = "typed"'), "typed"),
         ("METHOD = make()\n", "my-own"),
         ("METHOD = Mine(\n", "my-own"),  # half written
     ],
@@ -42,6 +44,12 @@ def test_the_name_stands_in_the_class_or_else_in_the_file_s_name(folder, text, n
     (folder / "my_own.py").write_text(text)
     assert methods.names() == (name,)
     assert methods.module(name) == "fersyn.methods.my_own"
+
+
+def test_a_file_that_comes_while_a_notebook_is_open_is_found(folder):
+    assert methods.names() == ()
+    (folder / "my_own.py").write_text(PLAIN)
+    assert methods.names() == ("mine",)
 
 
 def test_a_file_without_method_is_none(folder):

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from fersyn.cli import app
 from fersyn.errors import FersynError
+from fersyn.reporting import results
 from fersyn.reporting.results import table
 
 
@@ -41,7 +42,21 @@ def test_rows_are_methods_and_cells_have_intervals(report):
     assert rows["copy"]["expression named, % ↑"] == "6.0 [1.2, 12.4]" and rows["warp"]["PSNR, dB ↑"] == "23.05"
     assert rows["untouched"]["Rank-1 (dlib), % ↑"] == "96.0 [90.0, 100.0]" and rows["untouched"]["SSIM ↑"] == ""
     assert "- 10 x: +8.5 [+4.4, +12.5] points of balanced accuracy" in lines
-    assert lines[-1] == "- commit 0123456789ab; data faces ffffffffffff; seed 3; CPU"
+    assert lines[-1] == "- 03, 05, 06: commit 0123456789ab; data faces ffffffffffff; seed 3; CPU"
+
+
+def test_notebooks_of_two_seeds_are_told_apart(report):
+    file = report / "05_identity.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "seed": 4}))
+    last = table(report).splitlines()[-2:]
+    assert [line.split(":")[0] for line in last] == ["- 03, 06", "- 05"] and "seed 4" in last[1]
+
+
+def test_its_names_are_those_of_the_notebooks():
+    from fersyn.evaluation import measure, verifiers
+
+    assert {key for key, *_ in results.QUALITY} <= set(measure.METRICS)
+    assert verifiers.get("dlib").title == results.VERIFIER
 
 
 def test_a_notebook_that_did_not_run_leaves_its_columns_out(report):
