@@ -53,6 +53,14 @@ def share():
     return cores() if GPU else max(1, cores() // 4)
 
 
+def table_threads(table):
+    """All cores for a table that trainings wait for. Another one runs beside the trainings: wanting all cores, it would
+    have to wait until they are through.
+    """
+    awaited = {job.table for job in PLAN.trainings.values()}
+    return cores() if table in awaited or not awaited else share()
+
+
 def weights_news():
     if not any(run.weights for run in PLAN.runs.values()):
         return ""
@@ -89,7 +97,7 @@ rule table:
         # Files in the folders that the arguments name: an added photograph is a reason to look again.
         sources=lambda w: PLAN.tables[w.table].sources,
         arguments=lambda w: PLAN.tables[w.table].command,
-    threads: cores()
+    threads: lambda w: table_threads(w.table)
     resources:
         # Asked of a cluster only; --set-resources and profiles change them.
         mem_mb=lambda w, threads: 2000 + 1000 * threads,

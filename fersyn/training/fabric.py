@@ -3,6 +3,10 @@ because torchmetrics draws in all of torchvision and of torch's compiler.
 """
 
 import sys
+import warnings
+
+# Where SLURM is installed, Lightning advises srun to everybody who trains by hand.
+warnings.filterwarnings("ignore", message="The `srun` command is available")
 
 _HIDE = "torchmetrics" not in sys.modules
 if _HIDE:
