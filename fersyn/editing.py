@@ -25,7 +25,7 @@ from fersyn.methods.base import Synthesiser
 LARGEST = 512  # px of a crop's side: more is wasted on networks that see 128
 BLURRED = 1.5  # a face enlarged more than this is told to the user
 TILE = 192  # px of a face in a sheet
-_ORIENTATION = 0x0112
+_ORIENTATION, _PLACE = 0x0112, 0x8825  # EXIF: which way is up; where on earth it was taken
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,8 @@ def edit_file(
 ) -> list[str]:
     """`fersyn edit`: read a photograph, edit its faces, write the result; returns sentences for the user.
 
-    The result has the photograph's size, format by the suffix of `out`, and its EXIF data and colour profile; the
-    picture is stored upright, so that its orientation tag is set to 1.
+    The result has the photograph's size, format by the suffix of `out`, and its EXIF data (without the place, GPS)
+    and colour profile; the picture is stored upright, so that its orientation tag is set to 1.
 
     Args:
         path: the photograph.
@@ -193,11 +193,16 @@ def edit_file(
 
 
 def save(image: np.ndarray, original: Path, out: Path) -> None:
-    """Write a picture, uint8 (H, W, 3 or 4), with the EXIF data and the colour profile of the file it was made of."""
+    """Write a picture, uint8 (H, W, 3 or 4), with the EXIF data and the colour profile of the file it was made of.
+
+    The place where it was taken (GPS) is left out.
+    """
     with Image.open(original) as source:
         exif, profile = source.getexif(), source.info.get("icc_profile")
         if source.mode not in ("RGB", "RGBA", "P", "L"):
             profile = None  # a CMYK or 16-bit profile does not fit what was made of it
     exif[_ORIENTATION] = 1
+    if _PLACE in exif:
+        del exif[_PLACE]
     extra = {"icc_profile": profile} if profile else {}
     Image.fromarray(image).save(out, quality=95, exif=exif.tobytes(), **extra)

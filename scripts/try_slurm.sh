@@ -24,7 +24,7 @@ if ! command -v slurmctld >/dev/null || ! command -v munged >/dev/null; then
 fi
 ! pidof slurmctld slurmd >/dev/null || fail "a SLURM runs here already: snakemake --profile cluster/slurm uses it"
 
-home=$(mktemp -d /tmp/fersyn-slurm.XXXXXX)
+home=$(mktemp -d -t fersyn-slurm.XXXXXX)
 chmod 755 "$home" # mktemp makes it 700; munged asks that others may pass to its socket
 mkdir "$home/state" "$home/spool" "$home/copy"
 export SLURM_CONF=$home/slurm.conf # from here on no command can reach another SLURM

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from fersyn.editing import edit_file, face_mask, find
+from fersyn.editing import edit_file, face_mask, find, save
 from fersyn.errors import FersynError, NoFace, UnreadablePhoto
 
 
@@ -144,6 +144,18 @@ def test_exif_profile_and_size_are_kept_and_the_picture_is_upright(tmp_path, por
     out = Image.open(tmp_path / "out.jpg")
     assert out.size == (portrait.shape[1], portrait.shape[0])
     assert out.getexif()[0x010F] == "A camera" and out.getexif()[0x0112] == 1 and out.info["icc_profile"] == profile
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_the_place_is_left_out(tmp_path, portrait, suffix):
+    exif = Image.Exif()
+    exif[0x010F] = "A camera"
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 14.0), 3: "E", 4: (11.0, 34.0, 31.0)})
+    photo = saved(tmp_path / "a.jpg", portrait, exif=exif.tobytes())
+    assert dict(Image.open(photo).getexif().get_ifd(0x8825))
+    save(portrait, photo, tmp_path / f"out{suffix}")
+    kept = Image.open(tmp_path / f"out{suffix}").getexif()
+    assert kept[0x010F] == "A camera" and 0x8825 not in kept and not kept.get_ifd(0x8825)
 
 
 def test_sheet_has_a_row_a_face_and_a_column_an_expression(tmp_path, portrait):

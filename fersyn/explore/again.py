@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +46,11 @@ class Wish:
         return Wish(self.expression, self.intensity * done, self.second, self.share, amounts)
 
     @property
+    def graded(self) -> bool:
+        """Whether the intensity has an effect: neutral alone knows no degrees."""
+        return self.expression != "neutral" or bool(self.second and self.share)
+
+    @property
     def plain(self) -> bool:
         """Whether it is one expression and an intensity, and nothing else."""
         return not (self.second and self.share) and not any(self.amounts.values())
@@ -53,7 +61,7 @@ class Wish:
         text = self.expression
         if self.second and self.share:
             text += f" and {self.second} ({self.share:.0%})"
-        text += "" if self.expression == "neutral" else f" at {self.intensity:.0%}"
+        text += f" at {self.intensity:.0%}" if self.graded else ""
         pulled = [f"{name.replace('_', ' ')} {amount:+.2f}" for name, amount in self.amounts.items() if amount]
         return ", ".join([text, *pulled])
 
@@ -119,14 +127,24 @@ def python_line(run: str, face: faces.Face, wish: Wish, file: str) -> str:
 
 
 def shell_line(run: str, face: faces.Face, wish: Wish, file: str) -> str:
-    """The same as a `fersyn edit` command; empty where there is none: for a table's face, a blend or a pulled handle."""
+    """The same as a `fersyn edit` command for a shell in the project's folder; empty where there is none: for a table's
+    face, a blend or a pulled handle.
+    """
     if face.row is not None or not wish.plain:
         return ""
-    import shlex
-
-    words = ["fersyn", "edit", face.origin, "--run", run, "--expression", wish.expression]
+    words = [*command(), "edit", face.origin, "--run", run, "--expression", wish.expression]
     words += ["--intensity", f"{wish.intensity:.4g}", "--face", str(face.number), "--out", file]
-    return " ".join(map(shlex.quote, words))
+    return shlex.join(words)
+
+
+def command() -> list[str]:
+    """The words that start this Python's `fersyn` from a shell in the project's folder: `.venv/bin/fersyn`, or a whole
+    path.
+
+    Its name alone would not do: JupyterLab's terminals do not look into `.venv/bin`.
+    """
+    program = Path(sys.executable).with_name("fersyn")
+    return [shown(program)] if program.exists() else [sys.executable, "-m", "fersyn.cli"]
 
 
 def shown(path: str | Path) -> str:
@@ -139,6 +157,4 @@ def shown(path: str | Path) -> str:
 
 
 def _quoted(text: str) -> str:
-    import json
-
     return json.dumps(text, ensure_ascii=False)

@@ -44,7 +44,7 @@ function render({ model, el }) {
   const note = make("div", el);
   note.className = "fersyn-picker-note";
   note.setAttribute("role", "status");
-  let stream = null;
+  let stream = null, gone = false;
 
   async function send(name, blob, camera) {
     if (blob.size > LARGEST) { note.textContent = name + ": more than 200 MB; save a smaller copy"; return; }
@@ -67,8 +67,11 @@ function render({ model, el }) {
       note.textContent = "The browser lends its camera only to pages from this computer or over https: upload a photograph instead.";
       return;
     }
+    camera.disabled = true;  // a second click would open a second stream
     try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 720 } }, audio: false });
+      const fresh = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 720 } }, audio: false });
+      if (gone) { fresh.getTracks().forEach((track) => track.stop()); return; }  // the cell was run again meanwhile
+      stream = fresh;
       video.srcObject = stream;
       await video.play();
       live.hidden = false; note.textContent = ""; shoot.focus();
@@ -77,7 +80,7 @@ function render({ model, el }) {
       note.textContent = error.name === "NotAllowedError"
         ? "The browser was not allowed to use the camera: allow it in the address bar, or upload a photograph."
         : "There is no camera that can be used here (" + error.name + "): upload a photograph instead.";
-    }
+    } finally { camera.disabled = false; }
   };
   stop.onclick = () => { end(); camera.focus(); };
   shoot.onclick = () => {
@@ -87,7 +90,7 @@ function render({ model, el }) {
     canvas.toBlob((blob) => send("camera.jpg", blob, true), "image/jpeg", 0.95);
     end(); camera.focus();
   };
-  return end;
+  return () => { gone = true; end(); };
 }
 export default { render };
 """

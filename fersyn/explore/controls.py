@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import ipywidgets as widgets
 import traitlets
 
@@ -80,8 +82,32 @@ class WishControls:
 
     def show_what_matters(self) -> None:
         """Grey out what has no effect now."""
-        self.intensity.disabled = self.expression.value == "neutral"  # neutral knows no degrees
+        self.intensity.disabled = not self.wish.graded
         self.share.disabled = not self.second.value
+
+
+class Status(widgets.HTML):
+    """The status line: what is wrong with the runs, then what a person's last act came to, then what the worker failed at.
+
+    Each stands until its own cause is over: the worker, who is done with an earlier request meanwhile, does not wipe what
+    was told since.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.add_class("fersyn-status")
+        self._parts, self._lock = {"runs": "", "act": "", "work": ""}, threading.Lock()
+
+    def put(self, part: str, text: str) -> None:
+        """Set a part, as HTML; empty: nothing."""
+        with self._lock:  # the worker is a thread of its own
+            self._parts[part] = text
+            self.value = "".join(self._parts.values())
+
+    def forget(self) -> None:
+        """Take away the complaint about a person's last act, if it was one: the next act begins."""
+        if 'role="alert"' in self._parts["act"]:
+            self.put("act", "")
 
 
 class Picture(widgets.Image):
@@ -116,9 +142,11 @@ class Card:
         )
         self.box.add_class("fersyn-card")
 
-    def show(self, shown: bool) -> None:
-        """Show or hide the card."""
+    def show(self, shown: bool, narrow: bool) -> None:
+        """Show or hide the card; `narrow`: with the small pictures below the large one, so that two fit side by side."""
         self.box.layout.display = None if shown else "none"
+        self.box.layout.width = "236px" if narrow else "355px"
+        (self.box.add_class if narrow else self.box.remove_class)("fersyn-narrow")
 
 
 def keep_buttons() -> dict[str, widgets.Button]:

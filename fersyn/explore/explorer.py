@@ -33,10 +33,19 @@ NONE = "none"
 
 
 @dataclass(frozen=True)
+class _Method:
+    name: str
+    run: Path
+    synthesiser: Synthesiser
+
+
+@dataclass(frozen=True)
 class _Request:
+    """All that the worker needs: what the panel holds may be another's by then."""
+
     face: Face
     wish: Wish
-    synthesisers: tuple[Synthesiser, ...]
+    methods: tuple[_Method, ...]
 
 
 class Explorer(widgets.VBox):
@@ -49,34 +58,37 @@ class Explorer(widgets.VBox):
 
     Args:
         tables: folders of face tables whose faces are offered, below the project's root or anywhere.
-        runs: folder of the run folders.
+        runs: folder of the run folders; empty: runs/<profile>.
         judge_epochs: passes of the recogniser's training; it learns from the training people of the first table, once,
-            and is kept there. 0: no recogniser.
+            and is kept there; never from another table. 0: no recogniser.
         seed: of that training.
         saved: folder for saved pictures.
+        profile: the one whose commands are told where a table or a run is missing.
     """
 
     def __init__(
         self,
         tables: Sequence[str | Path] = (),
-        runs: str | Path = "runs/laptop",
+        runs: str | Path = "",
         judge_epochs: int = 30,
         seed: int = 0,
         saved: str | Path = "data/explored",
+        profile: str = "laptop",
     ):
-        self._runs_folder, self._saved_folder = Path(runs), Path(saved)
+        self._runs_folder, self._saved_folder, self._profile = Path(runs or f"runs/{profile}"), Path(saved), profile
         self.last_saved: Path | None = None
-        self._tables, notes = _open(tables)
-        self._train_table = again.shown(next(iter(tables), "data/laptop/rendered"))
+        first = str(next(iter(tables), ""))
+        self._tables, notes = _open(tables, profile)
+        self._train_table = again.shown(locate(first or f"data/{profile}/rendered"))
         self._loaded: dict[Path, Synthesiser] = {}
         self._photo: tuple[str, np.ndarray, bytes, str] | None = None
         self._faces: list[Face] = []
         self._cut_size = 0
         self._face: Face | None = None
         self._snapshot: Path | None = None
-        self._quiet, self._failed, self._measured_at = False, False, 0.0
+        self._quiet, self._measured_at = False, 0.0
         self._worker = Latest(self._work)
-        self._measures, more = self._instruments(judge_epochs, seed)
+        self._measures, more = self._instruments(first, judge_epochs, seed)
         self._build()
         self._find_runs()
         self._offer_tables()
@@ -84,17 +96,18 @@ class Explorer(widgets.VBox):
         self.add_class("fersyn-explorer")
         self._connect()
         self._choose_table()
-        if not self._failed:
-            self._say(" ".join([*notes, *more]))
+        self._say(" ".join([*notes, *more]))
         self.wait(600)  # what is shown first is finished, in a notebook run in batch too
 
     # Building
 
-    def _instruments(self, epochs: int, seed: int) -> tuple[Measures, list[str]]:
+    def _instruments(self, path: str, epochs: int, seed: int) -> tuple[Measures, list[str]]:
         judge, notes = None, []
-        table = next(iter(self._tables.values()), None)
-        if table is not None and epochs > 0:
-            judge, how = judge_of(table, epochs, seed)
+        table = next((table for table in self._tables.values() if path and table.path == locate(path)), None)
+        if epochs > 0:
+            judge, how = None, f"it would learn from {path or 'the first table'}, which is not there"
+            if table is not None:
+                judge, how = judge_of(table, epochs, seed)
             if judge is None:
                 notes.append(f"There is no recogniser: {how}.")
             else:
@@ -118,12 +131,12 @@ class Explorer(widgets.VBox):
         self._title, self._about = widgets.HTML(view.titled("As it is", " ")), widgets.HTML()
         self.cards = [controls.Card(True), controls.Card(False)]
         self.keep = controls.keep_buttons()
-        self.status = widgets.HTML()
-        self.status.add_class("fersyn-status")
+        self.status = controls.Status()
         self.code = browser.CodeLine(label="This picture again, in Python")
-        self.shell = browser.CodeLine(label="In a shell")
+        self.shell = browser.CodeLine(label="In a shell, in the project's folder")
         self.train = [
-            browser.CodeLine(label=label) for label in ("The whole report, in a shell", "Or one method alone")
+            browser.CodeLine(label=label)
+            for label in ("The whole report, in a shell, in the project's folder", "Or one method alone")
         ]
 
         wish = self.wish
@@ -139,8 +152,12 @@ class Explorer(widgets.VBox):
         left.add_class("fersyn-controls")
         source = widgets.VBox([self._title, self.source, self._about], layout=widgets.Layout(width="236px"))
         source.add_class("fersyn-card")
-        shown = widgets.HBox([source, *(card.box for card in self.cards)], layout=widgets.Layout(flex_flow="row wrap"))
-        shown.add_class("fersyn-pictures")
+        made = widgets.HBox(
+            [card.box for card in self.cards], layout=widgets.Layout(flex_flow="row wrap", max_width="100%")
+        )
+        shown = widgets.HBox([source, made], layout=widgets.Layout(flex_flow="row wrap"))
+        for each in (made, shown):
+            each.add_class("fersyn-pictures")
         buttons = widgets.HBox(list(self.keep.values()))
         buttons.add_class("fersyn-keep")
         right = widgets.VBox(
@@ -185,63 +202,71 @@ class Explorer(widgets.VBox):
             self.beside.options = [NONE, *names]
             self.beside.value = beside if beside in names else NONE
         self._notice.layout.display = "none" if names else None
-        report, alone = runs.how_to_train(self._train_table, again.shown(locate(self._runs_folder)))
+        report, alone = runs.how_to_train(self._train_table, again.shown(locate(self._runs_folder)), self._profile)
         self.train[0].text, self.train[1].text = report, alone
-        self._using: tuple[tuple[str, Synthesiser], ...] = ()
         # A run that cannot be read (of another version, or damaged) is told, and the next one taken.
-        for name in [self.run.value, *names] if names else []:
+        using, wrong = None, []
+        for name in dict.fromkeys([self.run.value, *names]) if names else ():
             try:
-                synthesiser = self._load(name)
+                using = self._load(name)
             except FersynError as error:
-                self._complain(str(error))
+                wrong.append(view.failed(str(error)))
                 continue
             with _Still(self):
                 self.run.value = name
-            self._using = ((name, synthesiser),)
             break
-        if self._using and self.beside.value != NONE:
-            self._choose_run()
+        self._using: tuple[_Method, ...] = (using,) if using else ()
+        if using and self.beside.value != NONE:
+            try:
+                self._using = (using, self._load(self.beside.value))
+            except FersynError as error:
+                wrong.append(view.failed(str(error)))
+                with _Still(self):
+                    self.beside.value = NONE
+        self.status.put("runs", "".join(dict.fromkeys(wrong)))
         self._show_method()
 
     def _look_again(self) -> None:
+        self._loaded.clear()  # one of them may be trained anew
         self._find_runs()
         if self._face is None:
             self._choose_table()
+        elif self._face.photo is not None:
+            self._cut()
         count = len(self._runs)
-        if not self._failed or count:
-            self._say(f"{count} run{'s' * (count != 1)} below {again.shown(locate(self._runs_folder))}.")
+        self._say(f"{count} run{'s' * (count != 1)} below {again.shown(locate(self._runs_folder))}.")
         self._ask()
 
-    def _load(self, name: str) -> Synthesiser:
+    def _load(self, name: str) -> _Method:
         path = self._runs[name]
         if path not in self._loaded:
             self._loaded[path] = methods.load(path)
-        return self._loaded[path]
+        return _Method(name, path, self._loaded[path])
 
     def _choose_run(self) -> None:
         before = self._using
         wanted = [self.run.value, *([self.beside.value] if self.beside.value != NONE else [])]
         try:
-            self._using = tuple((name, self._load(name)) for name in wanted)
+            self._using = tuple(map(self._load, wanted))
             if self._photo is not None and self._face is not None and self._face.photo is not None:
                 self._cut()
         except FersynError:
             self._using = before
             with _Still(self):
-                self.run.value = before[0][0] if before else None
-                self.beside.value = before[1][0] if len(before) > 1 else NONE
+                self.run.value = before[0].name if before else None
+                self.beside.value = before[1].name if len(before) > 1 else NONE
             raise
         self._show_method()
         self._ask()
 
     def _show_method(self) -> None:
-        for card, shown in zip(self.cards, (True, len(self._using) > 1), strict=True):
-            card.show(shown and bool(self._using))
+        for number, card in enumerate(self.cards):
+            card.show(number < len(self._using), narrow=len(self._using) > 1)
         if self._using:
-            known = [set(expressions_of(each)) for _, each in self._using]
+            first, *others = (expressions_of(each.synthesiser) for each in self._using)
             with _Still(self):
-                self.wish.offer(name for name in expressions_of(self._using[0][1]) if all(name in own for own in known))
-        able = any(each.needs_landmarks for _, each in self._using)
+                self.wish.offer(name for name in first if all(name in other for other in others))
+        able = any(each.synthesiser.needs_landmarks for each in self._using)
         for each in (*self.wish.handles.values(), self.wish.reset):
             each.disabled = not able
         for each in self.keep.values():
@@ -335,7 +360,7 @@ class Explorer(widgets.VBox):
     def _cut(self) -> None:
         """The photograph's faces, at the size that the chosen method asks for."""
         name, photo, data, origin = self._photo
-        size = self._using[0][1].size if self._using else 128
+        size = self._using[0].synthesiser.size if self._using else 128
         if not self._faces or self._cut_size != size:
             self._faces, self._cut_size = face.of_photo(photo, name, size, data, origin), size
             chosen = self._face.number - 1 if self._face is not None and self._face.photo is photo else 0
@@ -364,7 +389,7 @@ class Explorer(widgets.VBox):
         if self._face.row is None or not self._using:
             return ""
         try:
-            people = trained_people(self._runs[self._using[0][0]])
+            people = trained_people(self._using[0].run)
         except FersynError:
             return ""
         seen = self.person.value in people
@@ -373,7 +398,7 @@ class Explorer(widgets.VBox):
     def _request(self) -> _Request | None:
         if self._face is None or not self._using:
             return None
-        return _Request(self._face, self.wish.wish, tuple(each for _, each in self._using))
+        return _Request(self._face, self.wish.wish, self._using)
 
     def _ask(self) -> None:
         self.wish.show_what_matters()
@@ -388,11 +413,8 @@ class Explorer(widgets.VBox):
     def _work(self, request: _Request) -> None:
         """Make the pictures, then measure them unless something newer waits; runs in the worker's thread."""
         try:
-            made = [
-                self._show(card, request, each) for card, each in zip(self.cards, request.synthesisers, strict=False)
-            ]
-            if self._failed:
-                self._say("")
+            made = [self._show(card, request, each) for card, each in zip(self.cards, request.methods, strict=False)]
+            self.status.put("work", "")
             self._write_code(request)
             now = time.monotonic()
             if not self._worker.waiting or now - self._measured_at > MEASURED:
@@ -402,13 +424,12 @@ class Explorer(widgets.VBox):
                     card.measures.value = view.measures(found, (request.wish.expression, request.wish.second))
                 self._measured_at = time.monotonic()
         except FersynError as error:
-            self._complain(str(error))
-        except Exception as error:  # a fault of ours must not end the thread; its traceback goes to the log
-            traceback.print_exc(file=sys.__stderr__)
-            self._complain(f"{type(error).__name__}: {error} (a fault of fersyn; the traceback is in Jupyter's log)")
+            self.status.put("work", view.failed(str(error)))
+        except Exception as error:  # a fault of ours must not end the thread
+            self.status.put("work", view.failed(_fault(error)))
 
-    def _show(self, card: controls.Card, request: _Request, synthesiser: Synthesiser):
-        wish, source = request.wish, request.face
+    def _show(self, card: controls.Card, request: _Request, method: _Method):
+        wish, source, name, synthesiser = request.wish, request.face, method.name, method.synthesiser
         shaped = wish.shape(synthesiser)
         pixels, points = source.tensors()
         target = shaped.target(points, wish.expression, wish.intensity, len(source.crop))
@@ -418,7 +439,6 @@ class Explorer(widgets.VBox):
         card.result.value = pictures.jpeg(pictures.enlarged(crop))
         card.difference.value = pictures.jpeg(pictures.enlarged(pictures.difference(source.crop, crop), 160))
         card.landmarks.value = pictures.jpeg(pictures.with_landmarks(crop, source.landmarks, target, 176))
-        name = next((name for name, each in self._using if each is synthesiser), synthesiser.name)
         deaf = target is None and wish.amounts
         told = f"{wish.words} (it looks at no landmarks: handles do nothing)" if deaf else wish.words
         card.title.value = view.titled(name, told)
@@ -426,8 +446,7 @@ class Explorer(widgets.VBox):
         return crop, target
 
     def _write_code(self, request: _Request) -> None:
-        run = again.shown(self._runs[self._using[0][0]])
-        file = f"{request.wish.expression}{'.png' if request.face.row is not None else '.jpg'}"
+        run, file = again.shown(request.methods[0].run), f"{request.wish.expression}.png"  # no pixel is lost in a PNG
         self.code.text = again.python_line(run, request.face, request.wish, file)
         self.shell.text = again.shell_line(run, request.face, request.wish, file)
 
@@ -439,37 +458,43 @@ class Explorer(widgets.VBox):
             raise FersynError("there is nothing to save yet: choose a face and a method")
         self._say("Saving ...")
         folder, wish = locate(self._saved_folder), request.wish
-        synthesiser = request.synthesisers[0]
+        synthesiser = request.methods[0].synthesiser
         person = Path(request.face.title.split(",")[0]).stem
         stem = "-".join([_plain(person), wish.expression, f"{wish.intensity:.0%}".rstrip("%")])
-        if kind == "picture":
-            suffix = ".png" if request.face.row is not None else _suffix(request.face.title)
-            crop = request.face.edited(wish.shape(synthesiser), wish.expression, wish.intensity)
-            path = keep.save_picture(keep.free(folder, stem, suffix), request.face, crop)
+        try:
+            if kind == "picture":
+                suffix = ".png" if request.face.row is not None else _suffix(request.face.title)
+                crop = request.face.edited(wish.shape(synthesiser), wish.expression, wish.intensity)
+                path = keep.save_picture(keep.free(folder, stem, suffix), request.face, crop)
+            else:
+                frames = keep.sweep(request.face, synthesiser, wish)
+                path = keep.free(folder, stem, f".{kind}")
+                (keep.save_gif if kind == "gif" else keep.save_mp4)(path, frames)
             if self._snapshot is not None and request.face.photo is not None and not self._snapshot.exists():
-                self._snapshot.write_bytes(request.face.data)
-        else:
-            frames = keep.sweep(request.face, synthesiser, wish)
-            path = keep.free(folder, stem, f".{kind}")
-            (keep.save_gif if kind == "gif" else keep.save_mp4)(path, frames)
+                self._snapshot.write_bytes(request.face.data)  # the line of Python names it
+        except OSError as error:  # a full disk, a folder that one may only read
+            raise FersynError(
+                f"{error.filename or folder}: {error.strerror or error}; make room, or give another folder: saved=..."
+            ) from None
         self.last_saved = path
-        self._failed, self.status.value = False, view.saved(path, again.shown(path))
+        self.status.put("act", view.saved(path, again.shown(path)))
 
     # Telling
 
     def _guarded(self, react) -> Any:
+        self.status.forget()
         try:
             return react()
         except FersynError as error:
             self._complain(str(error))
-        except OSError as error:  # a full disk, a folder that one may only read
-            self._complain(f"{error.strerror or type(error).__name__}: {error.filename or ''}")
+        except Exception as error:  # ipywidgets would swallow it
+            self._complain(_fault(error))
 
     def _say(self, text: str) -> None:
-        self._failed, self.status.value = False, view.told(text)
+        self.status.put("act", view.told(text) if text else "")
 
     def _complain(self, text: str) -> None:
-        self._failed, self.status.value = True, view.failed(text)
+        self.status.put("act", view.failed(text))
 
     def close(self) -> None:
         """Remove the panel and end its thread."""
@@ -490,7 +515,13 @@ class _Still:
         self._explorer._quiet = self._before
 
 
-def _open(tables: Sequence[str | Path]) -> tuple[dict[str, FaceTable], list[str]]:
+def _fault(error: Exception) -> str:
+    """A fault of ours as a sentence; its traceback goes to the log."""
+    traceback.print_exc(file=sys.__stderr__)
+    return f"{type(error).__name__}: {error} (a fault of fersyn; the traceback is in Jupyter's log)"
+
+
+def _open(tables: Sequence[str | Path], profile: str) -> tuple[dict[str, FaceTable], list[str]]:
     """The tables that are there, by folder name, and a sentence for each that is not."""
     found, notes = {}, []
     for path in tables:
@@ -499,7 +530,9 @@ def _open(tables: Sequence[str | Path]) -> tuple[dict[str, FaceTable], list[str]
         try:
             table = FaceTable.open(locate(path))
         except FersynError as error:
-            notes.append(f"{error}; or all of them: make report.")
+            notes.append(
+                f"{error}; or all of them, in a shell, in the project's folder: make report PROFILE={profile}."
+            )
         else:
             found[table.path.name if table.path.name not in found else str(path)] = table
     return found, notes

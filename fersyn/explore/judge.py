@@ -6,8 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from fersyn.evaluation import recogniser
-from fersyn.evaluation.fidelity import Judge, train_judge
+from fersyn.evaluation import fidelity, recogniser
+from fersyn.evaluation.fidelity import Judge
 from fersyn.files import write_atomic
 from fersyn.table import FaceTable
 
@@ -31,19 +31,22 @@ def judge_of(table: FaceTable, epochs: int = 30, seed: int = 0) -> tuple[Judge |
     kept = _read(path_of(table), stamp)
     if kept is not None:
         return kept, f"read from {path_of(table).parent.name} in the table's folder"
-    judge = train_judge(table, epochs, seed)
+    judge = fidelity.train_judge(table, epochs, seed)
     if judge is None:
         return None, "the training people of the table show fewer than two expressions"
+    from safetensors import SafetensorError
+
     try:
         _write(path_of(table), judge, stamp)
-    except OSError as error:  # a folder that one may only read
-        return judge, f"trained now; it could not be kept for the next time ({error.strerror})"
+    except (OSError, SafetensorError) as error:  # a folder that one may only read, a full disk
+        return judge, f"trained now; it could not be kept for the next time ({getattr(error, 'strerror', error)})"
     return judge, "trained now, and kept for the next time"
 
 
 def _stamp(table: FaceTable, epochs: int, seed: int) -> dict[str, str]:
     """What the weights depend on."""
-    own = hashlib.sha256(Path(recogniser.__file__).read_bytes()).hexdigest()
+    sources = b"".join(Path(module.__file__).read_bytes() for module in (recogniser, fidelity))
+    own = hashlib.sha256(sources).hexdigest()
     people = hashlib.sha256("\n".join(sorted(table.people_of("train"))).encode()).hexdigest()
     return {"table": table.fingerprint, "people": people, "epochs": str(epochs), "seed": str(seed), "code": own}
 

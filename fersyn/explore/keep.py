@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,17 @@ def save_picture(path: Path, face: Face, crop: np.ndarray) -> Path:
 def sweep(face: Face, synthesiser: Synthesiser, wish: Wish) -> list[np.ndarray]:
     """The face on its way to the wish and back, each uint8 RGB (SIDE, SIDE, 3); it begins and ends without any change of
     expression.
+
+    Raises:
+        FersynError: nothing would move.
     """
-    if not wish.intensity and wish.plain:  # the slider stands at 0: show all that there is
-        wish = Wish(wish.expression, 1.0)
+    pulled = synthesiser.needs_landmarks and any(wish.amounts.values())
+    if not wish.graded and not pulled:
+        raise FersynError(
+            "neutral alone has nothing that comes and goes: choose another expression, blend one in, or pull a handle"
+        )
+    if not wish.intensity and not pulled:  # the slider stands at 0: show all that there is
+        wish = replace(wish, intensity=1.0)
     pixels, points = face.tensors()
     up = []
     for done in np.linspace(0, 1, STEPS):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from fersyn import methods
 from fersyn.errors import FersynError
+from fersyn.explore import again
 from fersyn.training import checkpoint, record
 
 FIRST = "landmark-flow"  # what the panel opens with, where it is trained
@@ -14,7 +16,7 @@ FIRST = "landmark-flow"  # what the panel opens with, where it is trained
 def find_runs(folder: str | Path) -> dict[str, Path]:
     """Run folders below `folder` that can edit a face, by name (`landmark-flow`, `ablations/full.seed0`).
 
-    Those directly in it come first, `landmark-flow` before all; folders that are no run of a method, or have no
+    Those directly in it come first, `landmark-flow` before its neighbours; folders that are no run of a method, or have no
     checkpoint yet, are left out.
     """
     folder, found = Path(folder), {}
@@ -26,9 +28,13 @@ def find_runs(folder: str | Path) -> dict[str, Path]:
             continue
         if method in methods.names() and checkpoint.find(run) is not None:
             found[run.relative_to(folder).as_posix() if run != folder else run.name] = run
-    return dict(sorted(found.items(), key=lambda item: (item[0].count("/"), item[0] != FIRST, item[0])))
+    return dict(sorted(found.items(), key=lambda item: (item[0].count("/"), item[0].split("/")[-1] != FIRST, item[0])))
 
 
-def how_to_train(table: str, runs: str) -> tuple[str, str]:
-    """Two commands that make a run: the whole report, and one method alone."""
-    return "make report", f"fersyn train {FIRST} --data {table} --out {runs}/{FIRST}"
+def how_to_train(table: str, runs: str, profile: str) -> tuple[str, str]:
+    """Two commands that make a run, for a shell in the project's folder: the whole report, and one method alone.
+
+    Both with the settings of `profile`: a report refuses a run that was made with others.
+    """
+    words = [*again.command(), "train", FIRST, "--data", table, "--out", f"{runs}/{FIRST}", "--profile", profile]
+    return f"make report PROFILE={profile}", shlex.join(words)

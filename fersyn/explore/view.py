@@ -29,13 +29,15 @@ STYLE = """<style>
 .fersyn-caption { font-size: 12px; color: var(--soft); overflow-wrap: anywhere; }
 .fersyn-small { gap: 6px; flex-wrap: wrap; }
 .fersyn-small img { flex: none; }
+.fersyn-narrow .fersyn-small.widget-vbox { flex-flow: row wrap; }
 @media (max-width: 640px) { .fersyn-small.widget-vbox { flex-flow: row wrap; } }
-.fersyn-status { font-size: 13px; min-height: 1.5em; }
+.fersyn-status { font-size: 13px; min-height: 1.5em; margin-bottom: 6px; }
 .fersyn-status .bad, .fersyn-notice .bad { font-size: 13px; color: var(--jp-error-color0, #b71c1c); border-left: 3px solid currentColor; padding-left: 8px; }
 .fersyn-status a { color: var(--jp-content-link-color, #1565c0); }
 .fersyn-table { border-collapse: collapse; width: 100%; font-size: 12px; font-variant-numeric: tabular-nums; }
 .fersyn-table td, .fersyn-table th { padding: 1px 6px 1px 0; text-align: left; font-weight: normal; line-height: 1.5; vertical-align: middle; }
 .fersyn-table th { color: var(--soft); padding-top: 6px; }
+.fersyn-table td:first-child { white-space: nowrap; }
 .fersyn-table td.asked { font-weight: 600; }
 .fersyn-table td.number { text-align: right; width: 3.2em; padding-right: 0; }
 .fersyn-table .track { position: relative; height: 8px; min-width: 70px; border-radius: 4px; background: var(--jp-layout-color2, #eee); }
@@ -76,7 +78,7 @@ def caption(text: str) -> str:
 
 def told(text: str) -> str:
     """A sentence of the status line."""
-    return f"<span>{html.escape(text)}</span>"
+    return f"<div>{html.escape(text)}</div>"
 
 
 def failed(text: str) -> str:

@@ -9,8 +9,14 @@ from fersyn.figures import charts, faces
 from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Table
+from fersyn.weights import about
 
 FARS = (0.01, 0.001)
+
+
+def weights() -> list[dict]:
+    """The pre-trained weights behind a face table and its check of identity, as `fersyn.weights.about` gives them."""
+    return about(("dlib-landmarks", "dlib-face"))
 
 
 def landmark_error_table(table, error: np.ndarray | None) -> Table | Note:

@@ -16,10 +16,16 @@ from fersyn.figures import charts, faces, selection, style
 from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Table
+from fersyn.weights import about
 
 # Behind every training: landmarks, and the perceptual loss, which takes the first of the two that is there.
-WEIGHTS = ("dlib-landmarks", "vgg19", "stlpips-vgg")
+BEHIND = ("dlib-landmarks", "vgg19", "stlpips-vgg")
 APART = ("lr_factor", "images_per_s", "seconds")  # columns of log.csv that are no losses
+
+
+def weights(*more: str) -> list[dict]:
+    """The pre-trained weights behind trainings, and `more`, as `fersyn.weights.about` gives them."""
+    return about((*BEHIND, *more))
 
 
 def facts(run: Path) -> dict:

@@ -9,7 +9,6 @@ from typing import Any
 
 from fersyn.files import write_atomic
 from fersyn.reporting import privacy, provenance
-from fersyn.weights import about
 
 SCHEMA = 1
 # What a run of a notebook leaves beside its name, and what it leaves instead when it fails.
@@ -66,7 +65,7 @@ class Record:
         title: str,
         parameters: Mapping[str, Any],
         tables: Mapping[str, Any] | None = None,
-        weights: Sequence[Mapping[str, Any] | str] = (),
+        weights: Sequence[Mapping[str, Any]] = (),
     ):
         """Collects provenance now.
 
@@ -74,7 +73,7 @@ class Record:
             title: what the index page calls this run.
             parameters: the resolved parameters of the notebook; ``seed`` is shown apart if there is one.
             tables: face tables in use, by name; their fingerprints, licences and attributions go along.
-            weights: pre-trained weights behind the numbers: names, or what `fersyn.weights.about` gives.
+            weights: pre-trained weights behind the numbers, as `fersyn.weights.about` gives them.
         """
         self.started = time.time()
         tables = dict(tables or {})
@@ -84,7 +83,7 @@ class Record:
             **provenance.collect(
                 dict(parameters), parameters.get("seed"), {name: table.fingerprint for name, table in tables.items()}
             ),
-            "weights": [about([entry])[0] if isinstance(entry, str) else dict(entry) for entry in weights],
+            "weights": [dict(entry) for entry in weights],
             "key_figures": [],
             "results": {},
             "thumbnails": [],

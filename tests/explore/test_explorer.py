@@ -3,12 +3,16 @@
 import io
 import json
 import re
+import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from fersyn.explore import Explorer
+from fersyn.explore import Explorer, again
+from fersyn.explore.again import Wish
 from fersyn.explore.pictures import jpeg
 from fersyn.training.record import write_config
 
@@ -74,6 +78,7 @@ def test_two_methods_side_by_side(panel):
     panel.beside.value = "c-gan"
     assert panel.wait()
     assert panel.cards[1].box.layout.display is None and panel.cards[1].result.value != result(panel)
+    assert all(card.box.layout.width == "236px" for card in panel.cards)  # they fit beside each other
     panel.wish.handles["mouth_open"].value = 0.2
     assert panel.wait() and "handles do nothing" in panel.cards[1].title.value
     assert "handles do nothing" not in panel.cards[0].title.value
@@ -87,7 +92,12 @@ def test_handles_are_grey_for_a_method_without_landmarks(panel):
 def test_neutral_knows_no_degrees(panel):
     panel.wish.expression.value = "neutral"
     assert panel.wait() and panel.wish.intensity.disabled
-    panel.wish.expression.value = "anger"
+    panel.wish.second.value = "surprise"  # a blend does
+    assert panel.wait() and not panel.wish.intensity.disabled and moved(panel, panel.wish.intensity, 0.9)
+    assert "neutral and surprise (50%) at 90%" in panel.cards[0].title.value
+    panel.wish.share.value = 0
+    assert panel.wait() and panel.wish.intensity.disabled
+    panel.wish.second.value, panel.wish.expression.value = "", "anger"
     assert panel.wait() and not panel.wish.intensity.disabled
 
 
@@ -110,13 +120,77 @@ def test_recogniser_is_trained_once_and_kept(small_table, runs, tmp_path):
     assert third.wait() and "trained now" in third.status.value
 
 
+def test_a_recogniser_is_never_trained_on_another_table_than_the_first(small_table, runs, tmp_path):
+    import shutil
+
+    from fersyn.explore import judge
+
+    table = shutil.copytree(small_table.path, tmp_path / "table")
+    panel = Explorer([tmp_path / "none", table], runs, judge_epochs=1)
+    assert (
+        "There is no recogniser: it would learn from" in panel.status.value
+        and not judge.path_of(panel._tables["table"]).exists()
+    )
+    assert panel.wait() and result(panel) and "What a recogniser sees" not in panel.cards[0].measures.value
+    assert "There is no recogniser" in Explorer([], runs, judge_epochs=1).status.value
+
+
+def test_a_recogniser_that_cannot_be_kept_is_used_all_the_same(small_table, runs, tmp_path, monkeypatch):
+    import shutil
+
+    import safetensors.torch
+
+    def full(*_):
+        raise safetensors.SafetensorError("I/O error: No space left on device")
+
+    table = shutil.copytree(small_table.path, tmp_path / "table")
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    panel = Explorer([table], runs, judge_epochs=1)
+    assert panel.wait() and "could not be kept for the next time (I/O error: No space" in panel.status.value
+    assert "What a recogniser sees" in panel.cards[0].measures.value
+
+
+@pytest.mark.parametrize("module", ["recogniser", "fidelity"])
+def test_a_kept_recogniser_is_of_the_code_that_would_train_it(small_table, tmp_path, monkeypatch, module):
+    from fersyn.evaluation import fidelity, recogniser
+    from fersyn.explore import judge
+
+    before = judge._stamp(small_table, 1, 0)
+    (tmp_path / "changed.py").write_text("LEARNING_RATE = 2")
+    monkeypatch.setattr({"recogniser": recogniser, "fidelity": fidelity}[module], "__file__", tmp_path / "changed.py")
+    assert judge._stamp(small_table, 1, 0) != before
+
+
 def test_no_run_says_which_command_makes_one(small_table, tmp_path):
     panel = Explorer([small_table.path], tmp_path / "none", judge_epochs=0)
     assert panel.wait() and panel._notice.layout.display is None
-    assert [line.text.split(" --")[0] for line in panel.train] == ["make report", "fersyn train landmark-flow"]
-    assert str(tmp_path / "none" / "landmark-flow") in panel.train[1].text
+    report, alone = (line.text for line in panel.train)
+    assert report == "make report PROFILE=laptop" and "train landmark-flow --data" in alone
+    assert str(tmp_path / "none" / "landmark-flow") in alone
     panel.keep["picture"].click()
     assert all(each.disabled for each in panel.keep.values()) and "nothing to save" in error(panel)
+
+
+def test_commands_are_those_of_the_profile_for_the_project_s_folder(monkeypatch):
+    monkeypatch.chdir(again.root() / "notebooks")  # where JupyterLab's kernels work
+    panel = Explorer(["data/other/rendered"], judge_epochs=0, profile="other")
+    report, alone = (line.text for line in panel.train)
+    assert report == "make report PROFILE=other" and alone.endswith(
+        " --data data/other/rendered --out runs/other/landmark-flow --profile other"
+    )
+    assert "make report PROFILE=other" in panel.status.value
+
+
+def test_the_command_starts_from_the_project_s_folder(tmp_path, monkeypatch):
+    done = subprocess.run([*again.command(), "edit", "--help"], cwd=again.root(), capture_output=True, text=True)
+    assert done.returncode == 0 and "--expression" in done.stdout
+    for folder in ("notebooks", "profiles", ".venv/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    for file in ("Snakefile", ".venv/bin/fersyn"):
+        (tmp_path / file).touch()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/bin/python"))
+    assert again.command() == [".venv/bin/fersyn"]
 
 
 def test_a_run_trained_meanwhile_is_found(small_table, runs, tmp_path):
@@ -132,7 +206,7 @@ def test_a_run_trained_meanwhile_is_found(small_table, runs, tmp_path):
 
 def test_no_table_says_so_and_takes_photographs(runs, portrait, tmp_path):
     panel = Explorer([tmp_path / "none"], runs, judge_epochs=0)
-    assert "no such face table" in panel.status.value and "make report" in panel.status.value
+    assert "no such face table" in panel.status.value and "make report PROFILE=laptop" in panel.status.value
     panel.upload("me.png", png(portrait))
     assert panel.wait() and result(panel)
 
@@ -147,6 +221,42 @@ def test_a_damaged_run_is_told_and_the_state_stays(panel, runs, small_table, tmp
     assert panel.wait() and "is damaged" in error(panel) and panel.run.value == "landmark-flow" and result(panel)
 
 
+@pytest.mark.parametrize("data", [b"", "half"])
+def test_a_damaged_first_run_is_told_once_beside_the_notes_and_the_next_one_taken(small_table, runs, tmp_path, data):
+    import shutil
+
+    folder = shutil.copytree(runs, tmp_path / "runs")
+    motion = folder / "landmark-flow" / "motion.npz"
+    motion.write_bytes(motion.read_bytes()[:1000] if data == "half" else data)
+    panel = Explorer([small_table.path, tmp_path / "none"], folder, judge_epochs=0)
+    assert panel.wait() and panel.run.value == "c-gan" and result(panel)
+    assert moved(panel, panel.wish.intensity, 0.2)  # a picture is no reason to take it back
+    assert panel.status.value.count("is no landmark motion") == 1 and "no such face table" in panel.status.value
+    shutil.copy(runs / "landmark-flow" / "motion.npz", motion)
+    panel.again.click()
+    assert panel.wait() and not error(panel) and "2 runs below" in panel.status.value
+
+
+def test_the_worker_wipes_nothing_but_its_own_errors(panel, monkeypatch):
+    request = panel._request()
+    panel._complain("a bad upload")
+    panel._work(request)  # asked for before
+    assert "a bad upload" in error(panel)
+    with monkeypatch.context() as patch:
+        patch.setattr(panel, "_write_code", lambda _: 1 / 0)
+        panel._work(request)
+    assert "a bad upload" in error(panel) and "ZeroDivisionError" in error(panel)
+    panel._work(request)
+    assert "a bad upload" in error(panel) and "ZeroDivisionError" not in error(panel)
+
+
+def test_the_worker_needs_nothing_that_the_panel_changes_meanwhile(panel):
+    request = panel._request()
+    panel._using, panel._runs, panel.code.text = (), {}, ""
+    panel._work(request)
+    assert not error(panel) and "landmark-flow" in panel.code.text and "landmark-flow" in panel.cards[0].title.value
+
+
 def test_other_folders_are_no_runs(small_table, runs, tmp_path):
     from fersyn import methods
     from fersyn.explore.runs import find_runs
@@ -155,6 +265,8 @@ def test_other_folders_are_no_runs(small_table, runs, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text(json.dumps({"theme": "dark"}))
     assert find_runs(tmp_path) == {} and list(find_runs(runs)) == ["landmark-flow", "c-gan"]
+    names = [f"{runs.name}/landmark-flow", f"{runs.name}/c-gan"]
+    assert [name for name in find_runs(runs.parent) if name in names] == names
 
 
 def test_upload_in_pieces_and_two_faces(panel, portrait):
@@ -222,23 +334,31 @@ def test_photograph_is_saved_whole_and_both_lines_make_it_again(panel, portrait,
     saved = np.asarray(Image.open(panel.last_saved))
     assert saved.shape == portrait.shape and not np.array_equal(saved, portrait)
     assert np.array_equal(saved[0], portrait[0])  # what is outside of the mask is the photograph's
-    exec(panel.code.text.replace(".jpg", ".png"), {})
+    exec(panel.code.text, {})
     assert np.array_equal(np.asarray(Image.open("happiness.png")), saved)
     from typer.testing import CliRunner
 
     from fersyn.cli import app
 
-    words = panel.shell.text.replace("happiness.jpg", "by-command.png").split()
-    assert CliRunner().invoke(app, words[1:]).exit_code == 0
+    words = shlex.split(panel.shell.text.replace("happiness.png", "by-command.png"))
+    start = again.command()
+    assert words[: len(start)] == start and CliRunner().invoke(app, words[len(start) :]).exit_code == 0
     assert np.array_equal(np.asarray(Image.open("by-command.png")), saved)
 
 
-def test_a_snapshot_is_written_when_the_result_is_saved_and_not_before(panel, portrait, tmp_path):
+@pytest.mark.parametrize("kind", ["picture", "gif", "mp4"])
+def test_a_snapshot_is_written_when_the_result_is_saved_and_not_before(panel, portrait, tmp_path, kind, monkeypatch):
+    if kind == "mp4":
+        pytest.importorskip("imageio_ffmpeg")
     panel.upload("camera.jpg", jpeg(portrait), camera=True)
     assert panel.wait() and not (tmp_path / "saved").exists()
-    panel.keep["picture"].click()
+    panel.keep[kind].click()
     saved = sorted(path.name for path in (tmp_path / "saved").iterdir())
-    assert len(saved) == 2 and "happiness" not in saved[1] and saved[0].endswith("-happiness-60.jpg")
+    suffix = "jpg" if kind == "picture" else kind
+    assert len(saved) == 2 and "happiness" not in saved[1] and saved[0].endswith(f"-happiness-60.{suffix}")
+    monkeypatch.chdir(tmp_path)
+    exec(panel.code.text, {})
+    assert Image.open("happiness.png").size == portrait.shape[1::-1]
 
 
 def test_sweeps_are_a_gif_and_an_mp4_that_move(panel):
@@ -255,6 +375,50 @@ def test_sweeps_are_a_gif_and_an_mp4_that_move(panel):
     assert about["codec"] == "h264" and about["size"] == (256, 256) and "yuv420p" in about["pix_fmt"]
     assert len(list(reader)) > 30
     assert 'href="data:video/mp4' in panel.status.value and panel.last_saved.stem.startswith("P")
+
+
+@pytest.mark.parametrize(
+    ("run", "wish"),
+    [
+        ("landmark-flow", Wish("happiness", 0.0)),
+        ("landmark-flow", Wish("happiness", 0.0, "anger", 0.5)),
+        ("landmark-flow", Wish("neutral", 0.0, "anger", 0.5)),
+        ("landmark-flow", Wish("neutral", 0.0, amounts={"mouth_open": 0.3})),
+        ("c-gan", Wish("happiness", 0.0, amounts={"mouth_open": 0.3})),
+    ],
+)
+def test_a_sweep_moves(panel, run, wish):
+    from fersyn.explore.keep import sweep
+
+    frames = sweep(panel._face, panel._load(run).synthesiser, wish)
+    assert not np.array_equal(frames[0], frames[len(frames) // 2])
+
+
+@pytest.mark.parametrize("run", ["landmark-flow", "c-gan"])
+def test_a_film_of_neutral_is_refused(panel, run, tmp_path):
+    panel.run.value, panel.wish.expression.value = run, "neutral"
+    panel.keep["gif"].click()
+    assert "neutral alone has nothing" in error(panel) and not list((tmp_path / "saved").glob("*.gif"))
+    panel.wish.expression.value = "anger"
+    assert panel.wait() and not error(panel)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device; make room, or give another folder: saved="),
+        (SyntaxError("broken data stream"), "SyntaxError: broken data stream (a fault of fersyn"),
+    ],
+)
+def test_saving_that_fails_says_so(panel, monkeypatch, fault, told):
+    from fersyn.explore import keep
+
+    def fail(*_):
+        raise fault
+
+    monkeypatch.setattr(keep, "save_picture", fail)
+    panel.keep["picture"].click()
+    assert told in error(panel) and "Saving" not in panel.status.value and panel.last_saved is None
 
 
 def test_names_of_saved_files_do_not_take_each_other_s_place(panel):

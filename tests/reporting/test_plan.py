@@ -24,7 +24,7 @@ runs = ''
 seed = 0
 results = ''
 """
-PROFILE = "seed: 3\nmethods: [c-gan, landmark-flow]\ntables:\n  people: folder a\n  others: folder b\n"
+PROFILE = "seed: 0\nmethods: [c-gan, landmark-flow]\ntables:\n  people: folder a\n  others: folder b\n"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_one_run_for_all_methods_with_what_it_reads(training_project):
     assert run.parameters["faces"] == "data/smoke/people" and run.parameters["profile"] == "smoke"
     assert run.parameters["runs"] == found.training_folder == "runs/smoke"
     assert (
-        found.trainings["c-gan"].arguments == "--profile smoke --seed 3" and found.trainings["c-gan"].table == "people"
+        found.trainings["c-gan"].arguments == "--profile smoke --seed 0" and found.trainings["c-gan"].table == "people"
     )
 
 
@@ -60,12 +60,12 @@ def test_a_setting_of_one_method_retrains_that_one(training_project):
     before = plan("smoke", folder=training_project).trainings
     after = plan("smoke", ["settings=[c-gan.steps=9]"], folder=training_project).trainings
     assert (
-        after["c-gan"].arguments == "--profile smoke --seed 3 --set steps=9"
+        after["c-gan"].arguments == "--profile smoke --seed 0 --set steps=9"
         and after["c-gan"].key != before["c-gan"].key
     )
     assert after["landmark-flow"] == before["landmark-flow"]
     seed = plan("smoke", ["seed=4"], folder=training_project).trainings
-    assert all(seed[name].key != before[name].key for name in before)
+    assert set(seed) == {f"{name}.seed4" for name in before}, "the runs of seed 0 stay"
 
 
 def test_code_of_one_method_retrains_that_one(training_project, monkeypatch):
@@ -163,7 +163,8 @@ def test_settings_of_a_method():
 
 def test_every_seed_is_a_training_of_its_own():
     found = of_methods(["c-gan", "copy"], ["c-gan.steps=9"], "smoke", seed=2, seeds=2)
-    assert list(found) == ["c-gan", "copy", "c-gan.seed3", "copy.seed3"]
+    assert list(found) == ["c-gan.seed2", "copy.seed2", "c-gan.seed3", "copy.seed3"]
+    assert list(of_methods(["copy"], [], "smoke", seeds=2)) == ["copy", "copy.seed1"]
     assert found["c-gan.seed3"].arguments == ["--profile", "smoke", "--seed", "3", "--set", "steps=9"]
 
 
