@@ -39,7 +39,7 @@ class WishControls:
     def __init__(self):
         self.expression = dropdown("Expression", "What the face is to show")
         self.intensity = slider("Intensity", "How strong: 0 not at all, 100 % as the training people at their strongest",
-                                0.6, 0, 1, ".0%")  # fmt: skip
+                                0.8, 0, 1, ".0%")  # fmt: skip
         self.intensity.add_class("fersyn-intensity")
         self.second = dropdown("Blend with", "A second expression that is mixed in")
         self.share = slider("Its share", "0 %: the first expression alone; 100 %: the second alone", 0.5, 0, 1, ".0%")
