@@ -355,7 +355,7 @@ def test_a_snapshot_is_written_when_the_result_is_saved_and_not_before(panel, po
     panel.keep[kind].click()
     saved = sorted(path.name for path in (tmp_path / "saved").iterdir())
     suffix = "jpg" if kind == "picture" else kind
-    assert len(saved) == 2 and "happiness" not in saved[1] and saved[0].endswith(f"-happiness-60.{suffix}")
+    assert len(saved) == 2 and "happiness" not in saved[1] and saved[0].endswith(f"-happiness-80.{suffix}")
     monkeypatch.chdir(tmp_path)
     exec(panel.code.text, {})
     assert Image.open("happiness.png").size == portrait.shape[1::-1]
