@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from fersyn import methods
 from fersyn.errors import FersynError
 from fersyn.reporting.compare import command as compare
+from fersyn.reporting.provenance import command as provenance
 from fersyn.reporting.results import command as results
 from fersyn.training.verifier import command as train_verifier
 from fersyn.weights.command import app as weights
@@ -289,6 +290,7 @@ def version() -> None:
 
 app.command("compare")(compare)
 app.command("results")(results)
+app.command("provenance")(provenance)
 app.command("train-verifier")(train_verifier)
 
 

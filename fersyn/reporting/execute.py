@@ -89,7 +89,7 @@ def footer(seconds: float) -> str:
     return (
         f"Executed in {seconds:.0f} s by fersyn {__version__}. This file is self-contained and loads nothing. Its numbers "
         "and what they depend on (parameters, seed, commit, data fingerprints, weights with SHA-256, versions, device, "
-        f"times) stand in it as JSON, in the element #{provenance.ELEMENT}; `python -m fersyn.reporting.provenance` "
+        f"times) stand in it as JSON, in the element #{provenance.ELEMENT}; `fersyn provenance` "
         "prints them, `fersyn compare` reads them."
     )
 

@@ -1,16 +1,17 @@
 """What a number depends on besides the code: versions, device, commit, data. Shown first in every notebook, and as JSON
 inside every page.
 
-``python -m fersyn.reporting.provenance PAGE.html`` prints that JSON.
+``fersyn provenance PAGE.html`` prints that JSON.
 """
 
 import json
 import os
 import platform
 import re
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from fersyn.errors import FersynError
 from fersyn.reporting import project
@@ -95,20 +96,11 @@ def of_page(page: Path) -> dict[str, Any]:
     return content
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    pages = sys.argv[1:] if arguments is None else arguments
-    if not pages or pages[0].startswith("-"):
-        print("usage: python -m fersyn.reporting.provenance PAGE.html ...", file=sys.stderr)
-        return 2
-    try:
-        for page in pages:
-            print(json.dumps(of_page(Path(page)), indent=1, ensure_ascii=False))
-    except FersynError as error:
-        print(f"fersyn: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def command(
+    pages: Annotated[
+        list[Path], typer.Argument(help="Pages of a report, such as reports/laptop/03_image_quality.html.")
+    ],
+) -> None:
+    """Print what the numbers of a report's page depend on, as JSON."""
+    for page in pages:
+        typer.echo(json.dumps(of_page(page), indent=1, ensure_ascii=False))

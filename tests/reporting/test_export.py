@@ -1,11 +1,14 @@
 import base64
 import io
+import json
 import re
 
 import nbformat.v4 as v4
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from fersyn.cli import app
 from fersyn.reporting import export, provenance
 from fersyn.reporting.privacy import BANNER
 
@@ -134,12 +137,14 @@ def test_the_record_can_be_read_from_the_page(notebook, tmp_path):
     assert provenance.of_page(tmp_path / "a.html") == {"schema": 1, "title": "</script><!-- &", "seed": 3}
 
 
-def test_pages_without_a_record_are_refused(tmp_path, capsys):
+def test_the_command_prints_the_record_or_refuses_a_page_without_one(notebook, tmp_path):
     (tmp_path / "a.html").write_text("<html></html>")
-    assert provenance.main([str(tmp_path / "a.html")]) == 2
-    assert "a.html holds no provenance; name a page that" in capsys.readouterr().err
-    assert provenance.main([str(tmp_path / "none.html")]) == 2
-    assert "cannot be read" in capsys.readouterr().err
+    for name, message in (("a.html", "a.html holds no provenance; name a page that"), ("none.html", "cannot be read")):
+        done = CliRunner().invoke(app, ["provenance", str(tmp_path / name)])
+        assert done.exit_code == 2 and message in done.output
+    (tmp_path / "b.html").write_text(export.html(notebook, about={"schema": 1, "seed": 3}), encoding="utf-8")
+    done = CliRunner().invoke(app, ["provenance", str(tmp_path / "b.html")])
+    assert done.exit_code == 0 and json.loads(done.output) == {"schema": 1, "seed": 3}
 
 
 def test_private_pages_say_so(notebook):
