@@ -67,10 +67,21 @@ def find(photo: np.ndarray, name: str, size: int) -> list[FoundFace]:
 
 def edit_face(face: FoundFace, synthesiser: Synthesiser, expression: str, intensity: float = 1.0) -> np.ndarray:
     """The face with another expression, uint8 (S, S, 3)."""
-    pixels = torch.from_numpy(face.crop).permute(2, 0, 1)[None].float() / 127.5 - 1
-    points = torch.from_numpy(face.landmarks.astype(np.float32))[None]
-    made = synthesiser.edit(pixels, expression, intensity, source_landmarks=points)[0]
-    return ((made.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    pixels, points = tensors(face.crop, face.landmarks)
+    return as_bytes(synthesiser.edit(pixels, expression, intensity, source_landmarks=points))[0]
+
+
+def tensors(crop: np.ndarray, landmarks: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """A crop uint8 RGB (S, S, 3) and its landmarks (68, 2) px as a synthesiser takes them: (1, 3, S, S) in [-1, 1] and
+    (1, 68, 2).
+    """
+    pixels = torch.from_numpy(np.ascontiguousarray(crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    return pixels, torch.from_numpy(landmarks.astype(np.float32))[None]
+
+
+def as_bytes(faces: torch.Tensor) -> np.ndarray:
+    """Faces (N, 3, H, W) in [-1, 1] as uint8 RGB (N, H, W, 3)."""
+    return ((faces.detach().cpu().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
 
 
 def edit_photo(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from fersyn import methods
+from fersyn import editing, methods
 from fersyn.datasets.openpeople import read_openpeople
 from fersyn.evaluation.fidelity import Judge
 from fersyn.evaluation.recogniser import Recogniser
@@ -56,7 +56,9 @@ def measure(repeats: int = 40, threads: int | None = None) -> dict[str, tuple[fl
     def edit(wish: Wish) -> tuple[np.ndarray, np.ndarray]:
         shaped = wish.shape(synthesiser)
         target = shaped.target(points, wish.expression, wish.intensity, config.size)
-        return face.as_bytes(shaped.edit(pixels, wish.expression, wish.intensity, target, points))[0], target[0].numpy()
+        return editing.as_bytes(shaped.edit(pixels, wish.expression, wish.intensity, target, points))[0], target[
+            0
+        ].numpy()
 
     def picture(wish: Wish) -> tuple[np.ndarray, np.ndarray]:
         made, target = edit(wish)

@@ -14,7 +14,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from fersyn import methods
-from fersyn.editing import BLURRED, expressions_of
+from fersyn.editing import BLURRED, as_bytes, expressions_of
 from fersyn.errors import FersynError
 from fersyn.explore import again, browser, controls, face, keep, pictures, runs, samples, view
 from fersyn.explore.again import Wish
@@ -434,7 +434,7 @@ class Explorer(widgets.VBox):
         pixels, points = source.tensors()
         target = shaped.target(points, wish.expression, wish.intensity, len(source.crop))
         made = shaped.edit(pixels, wish.expression, wish.intensity, target, points)
-        crop = face.as_bytes(made)[0]
+        crop = as_bytes(made)[0]
         target = None if target is None else target[0].numpy()
         card.result.value = pictures.jpeg(pictures.enlarged(crop))
         card.difference.value = pictures.jpeg(pictures.enlarged(pictures.difference(source.crop, crop), 160))

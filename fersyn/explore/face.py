@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from fersyn import editing
@@ -45,24 +44,18 @@ class Face:
 
     def tensors(self) -> tuple[Tensor, Tensor]:
         """The crop (1, 3, S, S) in [-1, 1] and its landmarks (1, 68, 2) px, exactly as `fersyn edit` makes them."""
-        pixels = torch.from_numpy(np.ascontiguousarray(self.crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
-        return pixels, torch.from_numpy(self.landmarks.astype(np.float32))[None]
+        return editing.tensors(self.crop, self.landmarks)
 
     def edited(self, synthesiser: Synthesiser, expression: str, intensity: float) -> np.ndarray:
         """The crop with an expression, uint8 RGB (S, S, 3)."""
         pixels, points = self.tensors()
-        return as_bytes(synthesiser.edit(pixels, expression, intensity, source_landmarks=points))[0]
+        return editing.as_bytes(synthesiser.edit(pixels, expression, intensity, source_landmarks=points))[0]
 
     def finished(self, crop: np.ndarray) -> np.ndarray:
         """What is saved of an edited crop: the whole photograph with the face put back, or the crop of a table's face."""
         if self.found is None:
             return crop
         return self.found.alignment.paste(crop, self.photo, editing.face_mask(self.found))
-
-
-def as_bytes(faces: Tensor) -> np.ndarray:
-    """Faces (N, 3, H, W) in [-1, 1] as uint8 RGB (N, H, W, 3)."""
-    return ((faces.detach().cpu().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
 
 
 def of_table(table: FaceTable, row: int, origin: str = "") -> Face:

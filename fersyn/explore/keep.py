@@ -12,7 +12,7 @@ from PIL import Image
 from fersyn import editing
 from fersyn.errors import FersynError
 from fersyn.explore.again import Wish
-from fersyn.explore.face import Face, as_bytes
+from fersyn.explore.face import Face
 from fersyn.explore.pictures import enlarged
 from fersyn.files import write_atomic
 from fersyn.methods.base import Synthesiser
@@ -69,7 +69,7 @@ def sweep(face: Face, synthesiser: Synthesiser, wish: Wish) -> list[np.ndarray]:
     for done in np.linspace(0, 1, STEPS):
         part = wish.part(float(done))
         made = part.shape(synthesiser).edit(pixels, part.expression, part.intensity, source_landmarks=points)
-        up.append(enlarged(as_bytes(made)[0], SIDE))
+        up.append(enlarged(editing.as_bytes(made)[0], SIDE))
     return [*[up[0]] * HELD, *up, *[up[-1]] * HELD, *up[::-1]]
 
 

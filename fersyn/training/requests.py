@@ -77,6 +77,14 @@ def settings_of(settings: Sequence[str], method: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def check_method(name: str, parameter: str) -> None:
+    """Raise FersynError, naming the notebook's `parameter`, if there is no method of that name."""
+    from fersyn.methods import names
+
+    if name not in names():
+        raise FersynError(f"{parameter}: there is no method '{name}'; there are: {', '.join(names())}")
+
+
 def chosen(methods: Sequence[str], method: str = "") -> list[str]:
     """The methods that a notebook looks at, each once: `method` alone, or with an empty one all of `methods`.
 
@@ -89,9 +97,7 @@ def chosen(methods: Sequence[str], method: str = "") -> list[str]:
     if not found:
         raise FersynError(f"methods = []: name at least one of: {', '.join(names())}")
     for name in found:
-        if name not in names():
-            parameter = "method" if method else "methods"
-            raise FersynError(f"{parameter}: there is no method '{name}'; there are: {', '.join(names())}")
+        check_method(name, "method" if method else "methods")
     return found
 
 
@@ -106,10 +112,8 @@ def editor_of(editor: str, methods: Sequence[str], floor: Sequence[str] = ()) ->
     Raises:
         FersynError: a name that there is no method of.
     """
-    from fersyn.methods import names
-
-    if editor and editor not in names():
-        raise FersynError(f"editor: there is no method '{editor}'; there are: {', '.join(names())}")
+    if editor:
+        check_method(editor, "editor")
     return editor if editor in (*methods, *floor) else methods[-1]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fersyn.errors import FersynError, SubjectLeak
-from fersyn.training.requests import Request, settings_of
+from fersyn.training.requests import Request, check_method, settings_of
 
 if TYPE_CHECKING:  # the report's plan imports this: it must stay light
     from fersyn.table import FaceTable
@@ -42,10 +42,7 @@ def requests(
     Raises:
         FersynError: fewer than two folds, no seed, or no such method.
     """
-    from fersyn.methods import names
-
-    if augment_with not in names():
-        raise FersynError(f"augment_with: there is no method '{augment_with}'; there are: {', '.join(names())}")
+    check_method(augment_with, "augment_with")
     for name, value, least in (("folds", folds, 2), ("seeds", seeds, 1), ("real_people", real_people, 0)):
         if value < least:
             raise FersynError(f"{name} = {value}: at least {least} is needed")
