@@ -1,5 +1,14 @@
 """The iBUG/300-W scheme of 68 landmarks (Sagonas et al. 2013): what faces, augmentation and rendered meshes share of it."""
 
+GROUPS = {
+    "jaw": range(0, 17),
+    "brows": range(17, 27),
+    "nose": range(27, 36),
+    "eyes": range(36, 48),
+    "lips": range(48, 68),
+}
+EYES = range(36, 42), range(42, 48)
+
 # Where each point comes from in the mirror image: points[MIRROR] with x -> width - 1 - x is a face again.
 MIRROR = (
     *range(16, -1, -1),  # jaw

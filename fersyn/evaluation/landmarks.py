@@ -2,13 +2,8 @@
 
 import numpy as np
 
-GROUPS = {
-    "jaw": range(0, 17),
-    "brows": range(17, 27),
-    "nose": range(27, 36),
-    "eyes": range(36, 48),
-    "lips": range(48, 68),
-}
+from fersyn.ibug import GROUPS
+
 # Points that lie on an edge of a rendered face, the rims of lids and lips, and so owe their place to no detector: eyes,
 # corners of the mouth, inner lips. The other 46 were set at dlib's own median (fersyn.rendering.landmarks).
 INDEPENDENT = (*range(36, 48), 48, 54, *range(60, 68))
