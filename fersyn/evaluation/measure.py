@@ -163,14 +163,22 @@ def make(synthesiser: Synthesiser, true: Truth) -> Tensor:
 
 
 def measure(synthesiser: Synthesiser, true: Truth) -> Measured:
-    """Make all pictures and measure them, as bytes: as they would be saved and looked at.
+    """Make all pictures and measure them (`measure_pictures`)."""
+    return measure_pictures(make(synthesiser, true), true)
+
+
+def measure_pictures(pictures: Tensor, true: Truth) -> Measured:
+    """Measure pictures as bytes: as they would be saved and looked at.
+
+    Args:
+        pictures: uint8 (P, 3, H, W), one for each pair of `true`.
+        true: what they are compared with.
 
     Returns:
         `Measured`; its frame has, beside person and expression, psnr (dB), ssim, lpips (NaN without its weights),
         st_lpips, right (whether the judge named the expression asked for; NaN without a judge), landmark_error (%), and
         identity (distance from the true picture's descriptor); both NaN where `truth` left the content out.
     """
-    pictures = make(synthesiser, true)
     faces = floats(pictures)
     found = fidelity.landmarks_on(faces) if true.found is not None else None
     described = _described(pictures, found)

@@ -3,8 +3,10 @@
 A thin-plate spline of the landmarks gives a dense flow. A small network that sees both heatmaps, the label maps and that
 flow, but no pixel, corrects it by a few pixels. A small U-Net that sees the source and the bent source too gives a mask and
 new pixels (teeth, tongue, wrinkles, shadows): output = bent source * (1 - m) + new * m. Trained with L1 + perceptual +
-adversarial loss. The person's pixels come from the person's picture, which is why it keeps identity after a few minutes on
-two cores, and on photographs of people while it was trained on rendered ones.
+adversarial loss. In an edit the nose, and the places of the eyes, follow the landmarks only in part (`settle`).
+
+The person's pixels come from the person's picture, which is why it keeps identity after a few minutes on two cores, and on
+photographs of people while it was trained on rendered ones.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ class Config(MethodConfig):
     sigma: float = Field(2.5, gt=0, le=20, description="heatmap width at 128 px")
     reach: float = Field(0.03, ge=0, le=0.2, description="largest correction of the flow, part of the side")
     # Chosen on openpeople and on rendered people of seed 0: the least identity distance at no loss of PSNR and SSIM.
-    nose: float = Field(0.4, ge=0, le=1, description="part of the nose's displacement followed in an edit; see `settle`")
+    nose: float = Field(
+        0.4, ge=0, le=1, description="part of the nose's displacement followed in an edit; see `settle`"
+    )
     eyes: float = Field(0.8, ge=0, le=1, description="part of the displacement of the eyes' places; see `settle`")
     pixel_weight: float = Field(10.0, ge=0)
     perceptual_weight: float = Field(1.0, ge=0)
