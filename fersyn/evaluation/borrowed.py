@@ -1,0 +1,68 @@
+"""What is a half right picture worth? Two pictures that borrow from the true one, to read the identity column by. [ours]
+
+No method can make them. Where even they are farther from the true picture's descriptor than the untouched source is, the
+descriptor does not reward an edit that is nearly right, and `copy` cannot be beaten by an honest one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fersyn.evaluation.measure import Measured, Truth, measure_pictures
+from fersyn.ibug import GROUPS
+
+MARGIN = 0.035  # how far beyond the lips' landmarks the mouth is taken, part of the picture's side
+SEAM = 0.008  # deviation of the Gaussian that blends the mouth's edge, part of the side
+
+
+def true_mouth(true: Truth) -> Tensor:
+    """The sources with the mouth cut out of the true pictures, teeth and all: uint8 (P, 3, H, W)."""
+    import cv2
+
+    side, made = true.pairs.size, []
+    margin = max(1, round(MARGIN * side))
+    grown = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1,) * 2)
+    for source, target, points in zip(true.source, true.target, true.asked, strict=True):
+        mask = np.zeros((side, side), np.uint8)
+        cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points[GROUPS["lips"]]).astype(np.int32)), 255)
+        mask = cv2.GaussianBlur(cv2.dilate(mask, grown), (0, 0), SEAM * side)
+        part = torch.from_numpy(mask).float() / 255
+        made.append((source * (1 - part) + target * part).round().to(torch.uint8))
+    return torch.stack(made)
+
+
+def true_flow(true: Truth) -> Tensor:
+    """The sources, bent by the optical flow to the true pictures: uint8 (P, 3, H, W).
+
+    The flow is read off both pictures (dense inverse search, Kroeger et al., ECCV 2016, OpenCV's "medium"), and so
+    knows where every visible point of the skin went, which landmarks do not say.
+    """
+    import cv2
+
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    y, x = np.mgrid[: true.pairs.size, : true.pairs.size].astype(np.float32)
+    made = []
+    for source, target in zip(*(each.permute(0, 2, 3, 1).numpy() for each in (true.source, true.target)), strict=True):
+        grey = [cv2.cvtColor(np.ascontiguousarray(each), cv2.COLOR_RGB2GRAY) for each in (target, source)]
+        flow = search.calc(*grey, None)
+        bent = cv2.remap(
+            np.ascontiguousarray(source), x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        made.append(torch.from_numpy(bent).permute(2, 0, 1))
+    return torch.stack(made)
+
+
+BORROWED: dict[str, Callable[[Truth], Tensor]] = {
+    "source with the true mouth": true_mouth,
+    "source bent by the true flow": true_flow,
+}
+
+
+def measure_borrowed(true: Truth) -> dict[str, list[Measured]]:
+    """Both by all measures, as `measure_all` gives them for methods."""
+    return {name: [measure_pictures(make(true), true)] for name, make in BORROWED.items()}
