@@ -7,7 +7,7 @@ GROUPS = {
     "eyes": range(36, 48),
     "lips": range(48, 68),
 }
-EYES = range(36, 42), range(42, 48)
+EYES = range(36, 42), range(42, 48)  # the person's right, left
 
 # Where each point comes from in the mirror image: points[MIRROR] with x -> width - 1 - x is a face again.
 MIRROR = (

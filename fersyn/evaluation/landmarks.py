@@ -6,7 +6,7 @@ from fersyn.ibug import GROUPS
 
 # Points that lie on an edge of a rendered face, the rims of lids and lips, and so owe their place to no detector: eyes,
 # corners of the mouth, inner lips. The other 46 were set at dlib's own median (fersyn.rendering.landmarks).
-INDEPENDENT = (*range(36, 48), 48, 54, *range(60, 68))
+INDEPENDENT = (*GROUPS["eyes"], 48, 54, *range(60, 68))
 
 
 def interocular(landmarks: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fersyn.errors import FersynError
+from fersyn.ibug import EYES
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def pull(landmarks: Tensor, amounts: Mapping[str, float]) -> Tensor:
     amounts = check(amounts)
     if not amounts:
         return landmarks
-    across = landmarks[:, 42:48].mean(1) - landmarks[:, 36:42].mean(1)
+    right, left = (landmarks[:, eye].mean(1) for eye in EYES)
+    across = left - right
     unit = across.norm(dim=-1, keepdim=True).clamp(min=1e-6)  # (N, 1) px
     across = across / unit
     down = torch.stack([-across[:, 1], across[:, 0]], -1)

@@ -18,6 +18,7 @@ from fersyn.figures.picture import Picture
 from fersyn.figures.table import Table
 from fersyn.methods.base import Synthesiser
 from fersyn.methods.copy_source import CopySource
+from fersyn.methods.settle import EYES, NOSE
 from fersyn.methods.warp import Warp
 from fersyn.pairs import Batch, Pairs
 
@@ -33,6 +34,11 @@ PUBLISHED = (
 def floor(size: int, motion=None) -> dict[str, Synthesiser]:
     """What every method has to beat: ``copy`` and ``warp``, for faces of ``size`` px."""
     return {"copy": CopySource(size), "warp": Warp(size, motion)}
+
+
+def held_floor(size: int, motion=None) -> dict[str, list[Synthesiser]]:
+    """`warp` with nose and eyes held as `landmark-flow` holds them: what of its lead is due to that."""
+    return {"warp, nose held": [Warp(size, motion, NOSE, EYES)]}
 
 
 def motion_of(synthesisers: Iterable[Synthesiser]):

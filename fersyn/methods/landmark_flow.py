@@ -26,17 +26,13 @@ from fersyn.losses.pixel import pixel
 from fersyn.methods.adversaries import adam, channels_last, judging, train_discriminator
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.methods.resize import rescale, resize
-from fersyn.methods.settle import settle
+from fersyn.methods.settle import EYES, NOSE, settle
 from fersyn.methods.target import target_landmarks
 from fersyn.nets.flow_unet import FlowUNet, compose
 from fersyn.nets.labels import label_maps
 from fersyn.nets.patchgan import PatchGAN
 from fersyn.nets.tps import dense_flow, warp
 
-# Parts of the displacement of the nose, and of the eyes' places, that an edit follows (see `settle`). Chosen on openpeople and
-# on rendered people of seed 0: the least identity distance at no loss of PSNR and SSIM. Used at the edit alone; in
-# training the landmarks and the true picture agree.
-NOSE, EYES = 0.4, 0.8
 CROP = 0.5  # part of the picture's side on which the perceptual loss looks, at a random place: a quarter of its cost
 
 
@@ -140,7 +136,8 @@ class Flow:
         config: of the training.
         generator: the trained network.
         motion: predicts landmarks where an edit is given none, or None.
-        nose, eyes: parts of the displacement of the nose, and of the eyes' places, that an edit follows, 0..1.
+        nose, eyes: parts of their way that an edit follows, 0..1 (`settle`); at the edit alone: in training the landmarks
+            and the true picture agree.
     """
 
     name, needs_landmarks = "landmark-flow", True

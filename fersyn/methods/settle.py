@@ -1,15 +1,22 @@
-"""Take from target landmarks what no expression does: noses and eyes hardly change their place in a face. [ours]
+"""Follow the nose's landmarks, and the places of the eyes, only in part. [ours]
 
-Between two photographs of a person the nose's landmarks mostly move because the head turned a little and because each was
-found to a pixel or so. To bend the nose by that changes who the person is, and brings the picture no nearer to the true one.
+In a face the nose and the eyes hardly change their place. Between two photographs of a person most of what their landmarks
+move by is the turn of the head and the error of the landmarks, and to bend the nose by that makes it another person's. Not
+all of it: in disgust and happiness the wings of the nose move (some 4 % of the distance of the eyes), and a part of that is
+lost.
 """
 
 from torch import Tensor
 
-from fersyn.ibug import EYES, GROUPS
+from fersyn import ibug
+
+# Parts of the way that are followed. Chosen on openpeople and on rendered people of seed 0: the least identity distance at no
+# loss of PSNR and SSIM. It costs landmark error (0.1 to 0.2 % of the distance of the eyes on rendered people), and two or three faces
+# in a hundred are no longer named rightly.
+NOSE, EYES = 0.4, 0.8
 
 
-def settle(source: Tensor, target: Tensor, nose: float, eyes: float) -> Tensor:
+def settle(source: Tensor, target: Tensor, nose: float = NOSE, eyes: float = EYES) -> Tensor:
     """Let the nose, and the places of the eyes, go only a part of their way from source to target.
 
     The shape of an eye follows the target in full: eyes open and close in expressions.
@@ -23,7 +30,7 @@ def settle(source: Tensor, target: Tensor, nose: float, eyes: float) -> Tensor:
         the landmarks (N, 68, 2) px to bend to; 1 and 1 give `target`.
     """
     moved = target - source
-    moved[:, GROUPS["nose"]] *= nose
-    for eye in EYES:
+    moved[:, ibug.GROUPS["nose"]] *= nose
+    for eye in ibug.EYES:
         moved[:, eye] -= (1 - eyes) * moved[:, eye].mean(1, keepdim=True)
     return source + moved

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from fersyn.methods.base import Method, MethodConfig
+from fersyn.methods.settle import settle
 from fersyn.methods.target import target_landmarks
 
 EDGE = 5  # points a side that stay where they are
@@ -37,18 +38,25 @@ def bend(image: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarra
 
 
 class Warp:
-    """Synthesiser by geometry alone."""
+    """Synthesiser by geometry alone.
+
+    Args:
+        size: side of the faces, px.
+        motion: predicts landmarks where an edit is given none, or None.
+        nose, eyes: parts of their way that are followed, 0..1 (`settle`); 1: as the landmarks say.
+    """
 
     name, needs_landmarks = "warp", True
 
-    def __init__(self, size: int, motion=None):
-        self.size, self.motion = size, motion
+    def __init__(self, size: int, motion=None, nose: float = 1.0, eyes: float = 1.0):
+        self.size, self.motion, self.nose, self.eyes = size, motion, nose, eyes
 
     def edit(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):
         """See `Synthesiser.edit`."""
         source, target, _, _ = target_landmarks(
             self.name, faces, expression, intensity, landmarks, source_landmarks, self.motion
         )
+        target = settle(source, target, self.nose, self.eyes)
         pictures = faces.detach().cpu().double().permute(0, 2, 3, 1).numpy()
         pairs = zip(pictures, source.cpu().numpy(), target.cpu().numpy(), strict=True)
         out = np.stack([bend(image, a, b) for image, a, b in pairs]) if len(pictures) else pictures
