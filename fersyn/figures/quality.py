@@ -164,7 +164,7 @@ def differences(table: pd.DataFrame, editor: str, metrics: Sequence[str] | None 
     found = {(row["method"], row["metric"]): row for row in table.to_dict("records")}
     lines, bold = [], set()
     for y, method in enumerate(dict.fromkeys(table["method"])):
-        line = [f"{editor} − {method}"]
+        line = [method]
         for x, name in enumerate(metrics, 1):
             row = found.get((method, name))
             if row is None:
@@ -176,8 +176,9 @@ def differences(table: pd.DataFrame, editor: str, metrics: Sequence[str] | None 
                 bold.add((y, x))
         lines.append(line)
     people = int(table["people"].max())
-    caption = f"Paired differences over {people} people [95 % interval]; {marked(people)}"
-    return Table(lines, ["difference", *_heads(metrics)], caption=caption, bold=bold)
+    # The editor stands in the head and not in each row: five columns of intervals leave little room.
+    caption = f"{editor} minus each other, paired, over {people} people [95 % interval]; {marked(people)}"
+    return Table(lines, [f"{editor} −", *_heads(metrics)], caption=caption, bold=bold)
 
 
 def _signed(row: Mapping, scale: float, digits: int) -> str:
