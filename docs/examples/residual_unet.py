@@ -18,8 +18,8 @@ from fersyn.methods.adversaries import adam
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.methods.resize import rescale, resize
 from fersyn.methods.target import target_landmarks
+from fersyn.nets.affine_flow import dense_flow, warp
 from fersyn.nets.labels import label_maps
-from fersyn.nets.tps import dense_flow, warp
 from fersyn.nets.unet import UNet
 
 

@@ -1,9 +1,10 @@
 """`landmark-flow`: bend the source along its landmarks, and paint only what bending cannot bring. [ours]
 
-A thin-plate spline of the landmarks gives a dense flow. A small network that sees both heatmaps, the label maps and that
-flow, but no pixel, corrects it by a few pixels. A small U-Net that sees the source and the bent source too gives a mask and
-new pixels (teeth, tongue, wrinkles, shadows): output = bent source * (1 - m) + new * m. Trained with L1 + perceptual +
-adversarial loss. In an edit the nose, and the places of the eyes, follow the landmarks only in part (`settle`).
+The triangles between the landmarks give a dense flow. A small network that sees both heatmaps, the label maps and that flow,
+but no pixel, corrects it by a few pixels. A small U-Net that sees the source and the bent source too gives a mask and new
+pixels (teeth, tongue, wrinkles, shadows), above all where the inner lips have opened: output = bent source * (1 - m) +
+new * m. Trained with L1 + perceptual + adversarial loss. In an edit the nose, and the places of the eyes, follow the
+landmarks only in part (`settle`).
 
 The person's pixels come from the person's picture, which is why it keeps identity after a few minutes on two cores, and on
 photographs of people while it was trained on rendered ones.
@@ -20,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fersyn.faces.heatmaps import heatmaps
+from fersyn.faces.opening import opening
 from fersyn.losses import adversarial as gan
 from fersyn.losses import perceptual
 from fersyn.losses.pixel import pixel
@@ -28,10 +30,10 @@ from fersyn.methods.base import Method, MethodConfig
 from fersyn.methods.resize import rescale, resize
 from fersyn.methods.settle import EYES, NOSE, settle
 from fersyn.methods.target import target_landmarks
+from fersyn.nets.affine_flow import dense_flow, warp
 from fersyn.nets.flow_unet import FlowUNet, compose
 from fersyn.nets.labels import label_maps
 from fersyn.nets.patchgan import PatchGAN
-from fersyn.nets.tps import dense_flow, warp
 
 CROP = 0.5  # part of the picture's side on which the perceptual loss looks, at a random place: a quarter of its cost
 
@@ -59,11 +61,22 @@ class Config(MethodConfig):
 
 
 def inputs(config: Config, source_landmarks: Tensor, target_landmarks: Tensor, label: Tensor, intensity: Tensor):
-    """Dense flow (N, 2, size, size) and the U-Net's further channels (N, 10, size, size)."""
+    """Dense flow (N, 2, size, size), the U-Net's further channels (N, 10, size, size), and where the mouth was opened."""
     size, sigma = config.size, config.sigma * config.size / 128
     flow = dense_flow(source_landmarks, target_landmarks, size)
     maps = [heatmaps(points, size, sigma) for points in (source_landmarks, target_landmarks)]
-    return flow, torch.cat([*maps, label_maps(label, intensity, size)], 1)
+    return (
+        flow,
+        torch.cat([*maps, label_maps(label, intensity, size)], 1),
+        opened(source_landmarks, target_landmarks, size),
+    )
+
+
+def opened(source: Tensor, target: Tensor, size: int) -> Tensor:
+    """Where the target's mouth is open (N, 1, size, size), weaker as the source's was open too: that one's teeth are bent."""
+    before, after = opening(source, size), opening(target, size)
+    areas = [each.sum((1, 2, 3), keepdim=True) for each in (before, after)]
+    return after * (1 - areas[0] / areas[1].clamp(min=1)).clamp(min=0)
 
 
 class LandmarkFlow(Method):
@@ -88,8 +101,8 @@ class LandmarkFlow(Method):
 
     def step(self, config: Config, networks, optimisers, batch, fabric, step: int) -> dict[str, Any]:
         """Discriminator, then generator."""
-        flow, extra = inputs(config, batch.source_landmarks, batch.target_landmarks, batch.label, batch.intensity)
-        made = networks["generator"](batch.source, flow, extra)
+        flow, extra, gap = inputs(config, batch.source_landmarks, batch.target_landmarks, batch.label, batch.intensity)
+        made = networks["generator"](batch.source, flow, extra, gap)
         image, losses = made["image"], {}
 
         def pair(faces: Tensor) -> Tensor:
@@ -164,8 +177,9 @@ class Flow:
         target = settle(source, target, self.nose, self.eyes)
         side, size = faces.shape[-1], self.config.size
         small = resize(faces, size)
-        flow, extra = inputs(self.config, rescale(source, side, size), rescale(target, side, size), label, strength)
-        made = self.generator(small, flow, extra)
+        points = rescale(source, side, size), rescale(target, side, size)
+        flow, extra, gap = inputs(self.config, *points, label, strength)
+        made = self.generator(small, flow, extra, gap)
         if side == size:
             return made
         large = {
@@ -174,7 +188,10 @@ class Flow:
         }
         large["flow"] = large["flow"] * (side / size)
         bent = warp(faces, large["flow"])
-        return large | {"image": compose(bent, large["mask"], large["paint"]), "bent": bent}
+        return large | {
+            "image": compose(bent, large["mask"], large["paint"], opened(source, target, side)),
+            "bent": bent,
+        }
 
 
 METHOD = LandmarkFlow()

@@ -12,8 +12,7 @@ import torch
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.methods.settle import settle
 from fersyn.methods.target import target_landmarks
-
-EDGE = 5  # points a side that stay where they are
+from fersyn.nets.affine_flow import control_points
 
 
 def bend(image: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -21,14 +20,7 @@ def bend(image: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarra
     from skimage.transform import PiecewiseAffineTransform, warp
 
     height, width = image.shape[:2]
-    line = np.linspace(0, 1, EDGE)[:-1]
-    corners = np.array([width - 1, height - 1])
-    edge = np.concatenate([np.stack(p, -1) for p in ((line, 0 * line), (1 + 0 * line, line), (1 - line, 1 + 0 * line), (0 * line, 1 - line))])  # fmt: skip
-    fixed = edge * corners
-    # Points that coincide make no triangle: a hair's breadth between them.
-    nudge = 1e-3 * np.random.default_rng(0).standard_normal((len(target), 2))
-    inside = np.clip(target + nudge, 0.5, corners - 0.5)
-    where, whence = np.concatenate([inside, fixed]), np.concatenate([source, fixed])
+    where, whence = control_points(source, target, width, height)
     if hasattr(PiecewiseAffineTransform, "from_estimate"):  # scikit-image 0.26 and later
         transform = PiecewiseAffineTransform.from_estimate(where, whence)
     else:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fersyn.nets.tps import warp
+from fersyn.nets.affine_flow import warp
 
+OPENED = 4.0  # added to the mask's logit where the mouth was opened: it begins at 0.88 there
 GEOMETRY_WIDTH = 24  # channels of the first level of `FlowCorrection`; skin moves smoothly: it needs no more
 
 
@@ -85,23 +86,27 @@ class FlowUNet(nn.Module):
     def __init__(self, extra: int, width: int = 32, reach: float = 0.03):
         super().__init__()
         self.correction = FlowCorrection(extra, reach)
-        self.painter = UNet(4 * (3 + 3 + 2 + extra), 4 * 4, [width, 2 * width, 3 * width, 4 * width])
+        self.painter = UNet(4 * (3 + 3 + 2 + extra + 1), 4 * 4, [width, 2 * width, 3 * width, 4 * width])
         with torch.no_grad():
             self.painter.leave[-1].bias[:4] = -2.0  # the mask begins almost shut: the plain warp is the starting point
 
-    def forward(self, source: Tensor, flow: Tensor, extra: Tensor) -> dict[str, Tensor]:
-        """source (N, 3, H, W) in [-1, 1], flow (N, 2, H, W) px, extra (N, C, H, W) -> image, bent, mask, flow (px), paint."""
+    def forward(self, source: Tensor, flow: Tensor, extra: Tensor, opened: Tensor) -> dict[str, Tensor]:
+        """source (N, 3, H, W) in [-1, 1], flow (N, 2, H, W) px, extra (N, C, H, W), opened (N, 1, H, W) in [0, 1], where
+        the bent source can have nothing of what belongs there -> image, bent, mask, flow (px), paint.
+        """
         side = source.shape[-1]
         flow = flow + self.correction(flow, extra)
         bent = warp(source, flow)
         # Detached: the correction learns from the picture that it bends, not by what it shows the painter.
-        seen = torch.cat([source, bent.detach(), flow.detach() * (8 / side), extra], 1)
+        seen = torch.cat([source, bent.detach(), flow.detach() * (8 / side), extra, opened], 1)
         out = functional.pixel_shuffle(self.painter(functional.pixel_unshuffle(seen, 2)), 2)
-        mask, paint = torch.sigmoid(out[:, :1]), out[:, 1:]
-        return {"image": compose(bent, mask, paint), "bent": bent, "mask": mask, "flow": flow, "paint": paint}
+        mask, paint = torch.sigmoid(out[:, :1] + OPENED * opened), out[:, 1:]
+        return {"image": compose(bent, mask, paint, opened), "bent": bent, "mask": mask, "flow": flow, "paint": paint}
 
 
-def compose(bent: Tensor, mask: Tensor, paint: Tensor) -> Tensor:
-    """bent * (1 - mask) + new * mask, the new pixels given as a change of the bent ones on an unbounded scale."""
-    new = torch.tanh(torch.atanh(bent.detach().clamp(-0.98, 0.98)) + paint)
+def compose(bent: Tensor, mask: Tensor, paint: Tensor, opened: Tensor) -> Tensor:
+    """bent * (1 - mask) + new * mask. The new pixels are a change of the bent ones on an unbounded scale; where the mouth was
+    opened the bent ones are stretched lips, and the change is one of mid-grey.
+    """
+    new = torch.tanh(torch.atanh(bent.detach().clamp(-0.98, 0.98)) * (1 - opened) + paint)
     return bent + mask * (new - bent)

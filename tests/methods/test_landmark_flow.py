@@ -4,6 +4,7 @@ from lightning_fabric import Fabric
 
 from fersyn import methods
 from fersyn.errors import FersynError
+from fersyn.methods.landmark_flow import opened
 from fersyn.methods.warp import bend
 from fersyn.pairs import Pairs
 
@@ -69,6 +70,21 @@ def test_edit_in_any_size_with_and_without_landmarks(flow, pairs):
     assert (torch.nn.functional.avg_pool2d(large, 2) - out).abs().mean() < 0.05
     with pytest.raises(FersynError, match="landmark-flow needs the target's landmarks.*fersyn train"):
         edit(batch.source, "happy")
+
+
+def test_the_mouth_is_opened_as_far_as_it_was_closed(pairs):
+    batch = pairs.gather(pairs.examples(1))
+    closed, wide = batch.source_landmarks.clone(), batch.source_landmarks.clone()
+    for face, gap in ((closed, 0.0), (wide, 10.0)):
+        face[:, [60, 61, 62, 63, 64], 1] = 44.0
+        face[:, [67, 66, 65], 1] = 44.0 + gap
+        face[:, [60, 61, 62, 63, 64, 65, 66, 67], 0] = torch.tensor([26.0, 29, 32, 35, 38, 35, 32, 29])
+    half = closed.clone()
+    half[:, [67, 66, 65], 1] = 49.0
+    new = opened(closed, wide, 64)
+    assert new.max() > 0.99 and new[..., :43, :].sum() == 0
+    assert torch.allclose(opened(half, wide, 64), 0.5 * new, atol=0.02)  # half of it was open: those teeth are bent
+    assert opened(wide, wide, 64).abs().sum() == 0 and opened(wide, closed, 64).abs().sum() == 0
 
 
 def test_wrong_settings_are_named():
