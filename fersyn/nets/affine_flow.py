@@ -4,6 +4,8 @@ A spline would be smoother (Bookstein, TPAMI 1989), but each of its landmarks mo
 landmark moves nothing beyond its neighbours, and a face stays nearer to the person's.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -60,9 +62,18 @@ def dense_flow(source: Tensor, target: Tensor, size: int) -> Tensor:
         where, whence = control_points(before, after, size, size)
         # A landmark beyond the edge is drawn in, but keeps its displacement.
         moved = np.concatenate([before - after, (whence - where)[len(after) :]])
-        found[k] = LinearNDInterpolator(where, moved, fill_value=0.0)(at)
+        with _libraries().limit(limits=1, user_api="blas"):  # its idle threads would take torch's cores
+            found[k] = LinearNDInterpolator(where, moved, fill_value=0.0)(at)
     flow = torch.from_numpy(found).permute(0, 3, 1, 2).to(source.device)
     return functional.interpolate(flow, (size, size), mode="bilinear") if side != size else flow.contiguous()
+
+
+@lru_cache(maxsize=1)
+def _libraries():
+    """Looked for once: it takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def warp(images: Tensor, flow: Tensor) -> Tensor:
