@@ -142,13 +142,19 @@ def check(
 def load_into(networks: dict[str, nn.Module], states: dict[str, dict], run: Path) -> None:
     """Load weights by network name; raises CheckpointError naming what does not fit."""
     if set(networks) != set(states):
-        raise CheckpointError(f"{run} has the networks {sorted(states)}, this version of the method {sorted(networks)}")
+        raise CheckpointError(
+            f"{run} has the networks {sorted(states)}, this version of the method {sorted(networks)}; delete the folder and "
+            "train again, or take another --out"
+        )
     for name, network in networks.items():
         try:
             network.load_state_dict(states[name])
         except RuntimeError as error:
             first = [line.strip() for line in str(error).splitlines()[1:2]] or [str(error)]
-            raise CheckpointError(f"{run}: the weights of {name} do not fit this version of it: {first[0]}") from None
+            raise CheckpointError(
+                f"{run}: the weights of {name} do not fit this version of it ({first[0].rstrip('.')}); "
+                "another version of the kit trained them: delete the folder and train again, or take another --out"
+            ) from None
 
 
 def load_weights(run: Path, networks: dict[str, nn.Module]) -> dict[str, Any]:

@@ -156,3 +156,12 @@ def test_resuming_on_another_number_of_threads_says_so(toy_module, table, tmp_pa
     loop.train(toy, config, table, tmp_path, 3, True, loop.make_fabric(accelerator="cpu"))
     told = f"threads {before} before, {before + 1} now: the training goes on, but not bit for bit"
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("made", [{"generator": (3, 2)}, {"generator": (2, 2), "judge": (2, 2)}])
+def test_weights_of_another_version_name_the_folder_and_the_cure(made):
+    states = {name: torch.nn.Linear(*shape).state_dict() for name, shape in made.items()}
+    with pytest.raises(
+        checkpoint.CheckpointError, match=r"runs/x.*delete the folder and train again, or take another --out"
+    ):
+        checkpoint.load_into({"generator": torch.nn.Linear(2, 2)}, states, Path("runs/x"))
