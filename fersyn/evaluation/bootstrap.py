@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,11 @@ class Interval:
         """For the JSON: value, low, high, people."""
         return {"value": self.value, "low": self.low, "high": self.high, "people": self.people}
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Interval:
+        """From `as_dict`, or a table's row with these columns."""
+        return cls(*(row[name] for name in ("value", "low", "high", "people")))
+
     @property
     def excludes_zero(self) -> bool:
         """Whether 0 lies outside, and `LEAST` people or more say so: whether a difference is more than chance.
@@ -51,9 +56,15 @@ class Interval:
 
 def marked(people: int) -> str:
     """What bold print in a table of differences means, for a caption."""
-    if people < LEAST:
-        return f"nothing is bold: {people} {'person' if people == 1 else 'people'} cannot show a difference, {LEAST} are the least"
-    return "bold: the interval leaves out 0"
+    few = too_few(people)
+    return f"nothing is bold: {few}" if few else "bold: the interval leaves out 0"
+
+
+def too_few(people: int) -> str:
+    """That so few people cannot show a difference, and how many can; empty with enough."""
+    if people >= LEAST:
+        return ""
+    return f"{people} {'person' if people == 1 else 'people'} cannot show a difference, {LEAST} are the least"
 
 
 def by_person(values: Any, people: Sequence) -> np.ndarray:

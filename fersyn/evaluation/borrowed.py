@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fersyn.evaluation.measure import Measured, Truth, measure_pictures
+from fersyn.evaluation.measure import Measured, Truth, measure_pictures, rgb
 from fersyn.ibug import GROUPS
 
 MARGIN = 0.035  # how far beyond the lips' landmarks the mouth is taken, part of the picture's side
@@ -25,26 +25,26 @@ def true_mouth(true: Truth) -> Tensor:
     """The sources with the mouth cut out of the true pictures, teeth and all: uint8 (P, 3, H, W)."""
     import cv2
 
-    side, made = true.pairs.size, []
+    side, masks = true.pairs.size, []
     margin = max(1, round(MARGIN * side))
     grown = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1,) * 2)
-    for source, target, points in zip(true.source, true.target, true.asked, strict=True):
+    for points in true.asked:
         mask = np.zeros((side, side), np.uint8)
         cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points[GROUPS["lips"]]).astype(np.int32)), 255)
-        mask = cv2.GaussianBlur(cv2.dilate(mask, grown), (0, 0), SEAM * side)
-        part = torch.from_numpy(mask).float() / 255
-        made.append((source * (1 - part) + target * part).round().to(torch.uint8))
-    return torch.stack(made)
+        masks.append(cv2.GaussianBlur(cv2.dilate(mask, grown), (0, 0), SEAM * side))
+    return _blend(true, torch.from_numpy(np.stack(masks))[:, None].float() / 255)
 
 
 def true_lower_face(true: Truth) -> Tensor:
     """The sources with everything below the base of the nose from the true pictures: uint8 (P, 3, H, W)."""
-    made, rows = [], torch.arange(true.pairs.size, dtype=torch.float32)[:, None]
-    for source, target, points in zip(true.source, true.target, true.asked, strict=True):
-        base = float(points[NOSE_BASE, 1])
-        part = torch.sigmoid((rows - base) / (SEAM * true.pairs.size))
-        made.append((source * (1 - part) + target * part).round().to(torch.uint8))
-    return torch.stack(made)
+    rows = torch.arange(true.pairs.size, dtype=torch.float32)[:, None]
+    base = torch.from_numpy(true.asked[:, NOSE_BASE, 1]).float()[:, None, None, None]
+    return _blend(true, torch.sigmoid((rows - base) / (SEAM * true.pairs.size)))
+
+
+def _blend(true: Truth, part: Tensor) -> Tensor:
+    """The true pictures where `part`, broadcast to (P, 3, H, W), is 1, and the sources where it is 0."""
+    return (true.source * (1 - part) + true.target * part).round().to(torch.uint8)
 
 
 def true_flow(true: Truth) -> Tensor:
@@ -58,15 +58,11 @@ def true_flow(true: Truth) -> Tensor:
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     y, x = np.mgrid[: true.pairs.size, : true.pairs.size].astype(np.float32)
     made = []
-    for source, target in zip(*(each.permute(0, 2, 3, 1).numpy() for each in (true.source, true.target)), strict=True):
-        grey = [cv2.cvtColor(np.ascontiguousarray(each), cv2.COLOR_RGB2GRAY) for each in (target, source)]
-        flow = search.calc(*grey, None)
-        bent = cv2.remap(
-            np.ascontiguousarray(source), x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
-        made.append(torch.from_numpy(bent).permute(2, 0, 1))
-    return torch.stack(made)
+    for source, target in zip(rgb(true.source), rgb(true.target), strict=True):
+        flow = search.calc(*(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (target, source)), None)
+        places = x + flow[..., 0], y + flow[..., 1]
+        made.append(cv2.remap(source, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2)
 
 
 BORROWED: dict[str, Callable[[Truth], Tensor]] = {

@@ -117,13 +117,14 @@ def as_bytes(faces: Tensor) -> Tensor:
     return ((faces.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
-def _rgb(pictures: Tensor) -> np.ndarray:
+def rgb(pictures: Tensor) -> np.ndarray:
+    """uint8 (N, 3, H, W) as (N, H, W, 3)."""
     return pictures.permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def _described(pictures: Tensor, landmarks: np.ndarray | None) -> aside.Descriptors | None:
     """dlib's descriptors, worked out while the other instruments read."""
-    return aside.Descriptors(_rgb(pictures), landmarks) if landmarks is not None else None
+    return aside.Descriptors(rgb(pictures), landmarks) if landmarks is not None else None
 
 
 def truth(

@@ -56,9 +56,8 @@ def measure(repeats: int = 40, threads: int | None = None) -> dict[str, tuple[fl
     def edit(wish: Wish) -> tuple[np.ndarray, np.ndarray]:
         shaped = wish.shape(synthesiser)
         target = shaped.target(points, wish.expression, wish.intensity, config.size)
-        return editing.as_bytes(shaped.edit(pixels, wish.expression, wish.intensity, target, points))[0], target[
-            0
-        ].numpy()
+        made = shaped.edit(pixels, wish.expression, wish.intensity, target, points)
+        return editing.as_bytes(made)[0], target[0].numpy()
 
     def picture(wish: Wish) -> tuple[np.ndarray, np.ndarray]:
         made, target = edit(wish)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from fersyn.evaluation.bootstrap import LEAST, Interval
+from fersyn.evaluation.bootstrap import Interval, too_few
 from fersyn.evaluation.borrowed import BORROWED
 from fersyn.evaluation.measure import METRICS, Measured, Truth, scores
 from fersyn.figures import quality
@@ -33,11 +33,8 @@ def verdict(gaps: pd.DataFrame) -> Note:
     Args:
         gaps: of `measure.against`, of `copy` from each of the borrowed.
     """
-    people = int(gaps["people"].max())
-    if people < LEAST:
-        return Note(
-            f"*{people} {'person' if people == 1 else 'people'} cannot show a difference, {LEAST} are the least.*"
-        )
+    if few := too_few(int(gaps["people"].max())):
+        return Note(f"*{few}.*")
     found = {(row["method"], row["metric"]): row for row in gaps.to_dict("records")}
     lines, losing = [], []
     for name in BORROWED:
@@ -56,6 +53,6 @@ def verdict(gaps: pd.DataFrame) -> Note:
 
 def _nearer(row: Mapping) -> str:
     """Whether the borrowed picture is nearer to the true one, of a row that says `copy` minus borrowed."""
-    if not Interval(row["value"], row["low"], row["high"], row["people"]).excludes_zero:
+    if not Interval.of(row).excludes_zero:
         return "not surely nearer or farther"
     return "nearer" if (row["value"] < 0) == (METRICS[row["metric"]].better is max) else "farther"

@@ -172,7 +172,7 @@ def differences(table: pd.DataFrame, editor: str, metrics: Sequence[str] | None 
                 continue
             scale, digits = METRICS[name].scale, METRICS[name].digits
             line.append(_signed(row, scale, digits))
-            if Interval(row["value"], row["low"], row["high"], row["people"]).excludes_zero:
+            if Interval.of(row).excludes_zero:
                 bold.add((y, x))
         lines.append(line)
     people = int(table["people"].max())

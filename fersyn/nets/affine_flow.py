@@ -56,13 +56,12 @@ def dense_flow(source: Tensor, target: Tensor, size: int) -> Tensor:
     line = (np.arange(side) + 0.5) * size / side - 0.5
     at = np.stack(np.meshgrid(line, line), -1)
     found = np.zeros((len(target), side, side, 2), np.float32)
-    for k, (before, after) in enumerate(
-        zip(*(each.detach().cpu().double().numpy() for each in (source, target)), strict=True)
-    ):
-        where, whence = control_points(before, after, size, size)
-        # A landmark beyond the edge is drawn in, but keeps its displacement.
-        moved = np.concatenate([before - after, (whence - where)[len(after) :]])
-        with _libraries().limit(limits=1, user_api="blas"):  # its idle threads would take torch's cores
+    points = (each.detach().cpu().double().numpy() for each in (source, target))
+    with _libraries().limit(limits=1, user_api="blas"):  # its idle threads would take torch's cores
+        for k, (before, after) in enumerate(zip(*points, strict=True)):
+            where, _ = control_points(before, after, size, size)
+            # A landmark beyond the edge is drawn in, but keeps its displacement; the edge has none.
+            moved = np.pad(before - after, ((0, len(where) - len(after)), (0, 0)))
             found[k] = LinearNDInterpolator(where, moved, fill_value=0.0)(at)
     flow = torch.from_numpy(found).permute(0, 3, 1, 2).to(source.device)
     return functional.interpolate(flow, (size, size), mode="bilinear") if side != size else flow.contiguous()

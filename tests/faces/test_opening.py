@@ -25,9 +25,8 @@ def test_the_middle_is_filled_and_nothing_outside():
     found = opening(mouth([30.0] * 3, [36.0] * 3), 64)[0, 0]
     assert found.shape == (64, 64) and found.dtype == torch.float32
     assert found[31:36, 25:36].min() > 0.999
-    assert found[30, 30] == pytest.approx(0.5) and found[36, 30] == pytest.approx(
-        0.5
-    )  # half of these pixels is covered
+    # Half of the pixels on the lips is covered.
+    assert found[30, 30] == pytest.approx(0.5) and found[36, 30] == pytest.approx(0.5)
     assert 0 < found[32, 22] < 1  # towards the corner it narrows
     assert found[:30].sum() == 0 and found[37:].sum() == 0 and found[:, :20].sum() == 0 and found[:, 41:].sum() == 0
 

@@ -11,11 +11,8 @@ def made(reach=0.03, seed=0, noise=0.0):
             for parameter in network.parameters():
                 parameter.add_(noise * torch.randn_like(parameter))
     source = torch.rand(2, 3, 32, 32) * 2 - 1
-    return (
-        network,
-        source,
-        network(source, torch.zeros(2, 2, 32, 32), torch.zeros(2, 10, 32, 32), torch.zeros(2, 1, 32, 32)),
-    )
+    flow, extra, opened = torch.zeros(2, 2, 32, 32), torch.zeros(2, 10, 32, 32), torch.zeros(2, 1, 32, 32)
+    return network, source, network(source, flow, extra, opened)
 
 
 def test_untrained_it_is_the_plain_warp():
