@@ -20,6 +20,7 @@ from fersyn import augment as augmentation
 from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
+from fersyn.pixels import to_floats, to_tensor
 from fersyn.table import FaceTable
 
 NEUTRAL = EXPRESSIONS.index("neutral")
@@ -123,14 +124,11 @@ class Pairs:
             how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
             images = np.stack([cv2.resize(image, (self.size, self.size), interpolation=how) for image in images])
         self.device = torch.device(device)
-        self._images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
+        self._images = to_tensor(images).to(device)
         landmarks = (self.table.landmarks(used).astype(np.float64) + 0.5) * factor - 0.5  # pixel centres are whole
         self._landmarks = torch.from_numpy(landmarks.astype(np.float32)).to(device)
-        labels = self.table.labels(used)
-        intensity = self.table.rows["intensity"].to_numpy(np.float64, na_value=np.nan)[used]
-        intensity = np.where(np.isnan(intensity), labels != NEUTRAL, intensity)
-        self._labels = torch.from_numpy(labels).to(device)
-        self._intensity = torch.from_numpy(intensity.astype(np.float32)).to(device)
+        self._labels = torch.from_numpy(self.table.labels(used)).to(device)
+        self._intensity = torch.from_numpy(self.table.intensities(used).astype(np.float32)).to(device)
         self._place = np.full(len(self.table), -1, np.int64)
         self._place[used] = np.arange(len(used))
 
@@ -174,8 +172,8 @@ class Pairs:
         pairs = np.asarray(pairs, np.int64).reshape(-1, 2)
         source, target = (torch.from_numpy(self._place[pairs[:, side]]).to(self.device) for side in (0, 1))
         return Batch(
-            source=_float(self._images[source]),
-            target=_float(self._images[target]),
+            source=to_floats(self._images[source]),
+            target=to_floats(self._images[target]),
             source_landmarks=self._landmarks[source],
             target_landmarks=self._landmarks[target],
             label=self._labels[target],
@@ -206,10 +204,6 @@ class Pairs:
         return pool[one.sort_values(["round", "turn"], kind="stable").index[:count]]
 
 
-def _float(pixels: Tensor) -> Tensor:
-    return pixels.float().div_(127.5).sub_(1)
-
-
 @lru_cache(maxsize=4)
 def _permutation(seed: int, kind: int, epoch: int, length: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch, kind]).permutation(length)
@@ -218,23 +212,16 @@ def _permutation(seed: int, kind: int, epoch: int, length: int) -> np.ndarray:
 def _pairs(table: FaceTable, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     labels = table.labels()
     index = index[labels[index] >= 0]
-    person = table.people[index]
-    sequence = table.rows["sequence"].fillna("").astype(str).to_numpy(dtype=object)[index]
     forward: list[tuple[int, int]] = []
     back: list[tuple[int, int]] = []
-    for _, rows in pd.Series(index).groupby(person, sort=False):
-        own = rows.to_numpy()
-        found = 0
-        for name, part in rows.groupby(sequence[rows.index], sort=False):
-            if name:
-                found += _add(part.to_numpy(), labels, forward, back)
-        if not found and not _add(own, labels, forward, back):
-            forward += [(s, t) for s in own for t in own if labels[s] != labels[t]]  # nobody of them is neutral
+    own: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for (person, sequence), group in table.sequences(index).items():
+        own.setdefault(person, []).extend([group] if sequence and all(map(len, group)) else [])
+    for person, groups in own.items():
+        rows = index[table.people[index] == person]
+        for neutral, other in groups or [(rows[labels[rows] == NEUTRAL], rows[labels[rows] != NEUTRAL])]:
+            forward += [(n, o) for n in neutral for o in other]
+            back += [(o, n) for n in neutral for o in other]
+            if not len(neutral):  # nobody of them is neutral
+                forward += [(s, t) for s in rows for t in rows if labels[s] != labels[t]]
     return (np.array(pairs, np.int64).reshape(-1, 2) for pairs in (forward, back))
-
-
-def _add(rows: np.ndarray, labels: np.ndarray, forward: list, back: list) -> int:
-    neutral, other = rows[labels[rows] == NEUTRAL], rows[labels[rows] != NEUTRAL]
-    forward += [(n, o) for n in neutral for o in other]
-    back += [(o, n) for n in neutral for o in other]
-    return len(neutral) * len(other)

@@ -126,10 +126,9 @@ class FaceTable:
 
     def tensor(self, index: Any = None):
         """Return faces as a torch tensor, float32 (N, 3, size, size) in [-1, 1]."""
-        import torch
+        from fersyn.pixels import to_floats, to_tensor  # torch: workers that write tables do without
 
-        pixels = torch.from_numpy(self.images(index)).permute(0, 3, 1, 2).contiguous()
-        return pixels.float().div_(127.5).sub_(1)
+        return to_floats(to_tensor(self.images(index)))
 
     def landmarks(self, index: Any = None) -> np.ndarray:
         """Return landmarks, float32 (N, 68, 2), (x, y) px of the crop."""
@@ -140,6 +139,37 @@ class FaceTable:
         """Return labels, int64 (N,): an index into EXPRESSIONS, -1 where there is none."""
         number = {name: i for i, name in enumerate(EXPRESSIONS)}
         return np.array([number.get(name, -1) for name in self._pick(self.rows["expression"], index)], np.int64)
+
+    def intensities(self, index: Any = None, unknown: float | None = None) -> np.ndarray:
+        """Return how strong each expression is, float64 (N,): 0 neutral .. 1 peak.
+
+        Args:
+            index: positions, slice or boolean mask; None: all rows.
+            unknown: what stands where the table does not know (NaN to tell them apart); None: 1, of neutral faces 0.
+        """
+        known = self.rows["intensity"].to_numpy(np.float64, na_value=np.nan)
+        if unknown is None:
+            unknown = self.labels() != EXPRESSIONS.index("neutral")
+        return np.array(self._pick(np.where(np.isnan(known), unknown, known), index), np.float64)
+
+    def sequences(self, index: Any = None) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
+        """Say which neutral faces belong to which expressive ones: those of one sequence, in which pose and light are
+        alike. A person's pictures without a sequence count as one.
+
+        Args:
+            index: positions (or mask) of the rows to look at; None: all. Rows without a label are passed over.
+
+        Returns:
+            (person, name of the sequence or '') -> positions in the table of its neutral and of its expressive faces,
+            int64 each and maybe empty; groups by first appearance, positions in the order of `index`.
+        """
+        labels, people = self.labels(), self.people
+        names = self.rows["sequence"].fillna("").astype(str).to_numpy(dtype=object)
+        found: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+        for row in self._pick(np.arange(len(self)), index):
+            if labels[row] >= 0:
+                found.setdefault((people[row], names[row]), ([], []))[int(labels[row] > 0)].append(row)
+        return {name: tuple(np.array(rows, np.int64) for rows in both) for name, both in found.items()}
 
     def previews(self) -> list[dict[str, Any]]:
         """Return some pictures as they were before preprocessing.
@@ -185,8 +215,8 @@ class FaceTable:
                 "--overwrite"
             )
 
-    def _pick(self, column: pd.Series, index: Any) -> list:
-        values = column.to_numpy(dtype=object)
+    def _pick(self, column: Any, index: Any) -> list:
+        values = np.asarray(column, dtype=object)
         if index is None:
             return list(values)
         if not isinstance(index, slice):

@@ -57,6 +57,35 @@ def test_a_part_of_the_rows(small_table, index):
     assert len(small_table.tensor(index)) == len(small_table.labels(index)) == len(small_table.images(index))
 
 
+def toy(lines):
+    """A table of rows alone: (subject, sequence, expression, intensity)."""
+    rows = pd.DataFrame(lines, columns=["subject", "sequence", "expression", "intensity"]).assign(dataset="toy")
+    return FaceTable(None, rows, {}, pd.DataFrame())
+
+
+def test_intensities_where_the_table_does_not_know():
+    table = toy([("A", "", "neutral", None), ("A", "", "fear", None), ("A", "", None, None), ("A", "", "fear", 0.25)])
+    assert table.intensities().tolist() == [0, 1, 1, 0.25] and table.intensities().dtype == np.float64
+    assert table.intensities([3, 1]).tolist() == [0.25, 1] and table.intensities([], 0.5).tolist() == []
+    assert np.isnan(table.intensities(unknown=np.nan)).tolist() == [True, True, True, False]
+    assert table.intensities(slice(0, 2), unknown=0.5).tolist() == [0.5, 0.5]
+
+
+def test_which_neutral_faces_belong_to_an_expressive_one():
+    table = toy(
+        [("B", "s1", "fear", 1), ("A", "", "neutral", 0), ("B", "s1", "neutral", 0), ("A", "", "anger", 1),
+         ("B", "s2", "neutral", 0), ("A", "", None, None), ("B", "s2", "sadness", 1), ("B", "s1", "fear", 0.5),
+         ("C", "s1", "fear", 1)]
+    )  # fmt: skip
+    found = {name: tuple(rows.tolist() for rows in both) for name, both in table.sequences().items()}
+    assert list(found) == [("toy/B", "s1"), ("toy/A", ""), ("toy/B", "s2"), ("toy/C", "s1")]
+    assert found["toy/B", "s1"] == ([2], [0, 7]) and found["toy/A", ""] == ([1], [3])
+    assert found["toy/B", "s2"] == ([4], [6]) and found["toy/C", "s1"] == ([], [8])
+    calm, loud = table.sequences([7, 2, 0])["toy/B", "s1"]
+    assert calm.tolist() == [2] and loud.tolist() == [7, 0] and loud.dtype == np.int64
+    assert table.sequences([]) == {} and list(table.sequences(np.arange(9) == 8)) == [("toy/C", "s1")]
+
+
 def test_the_stored_alignment_cuts_the_same_face(small_table, people_frames):
     from fersyn.faces.align import Alignment
 

@@ -111,10 +111,8 @@ def along(moved: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def known_intensities(table, chosen: np.ndarray) -> np.ndarray:
     """Those of the pairs (P, 2) whose target's intensity the table knows, and whose source is neutral."""
-    rows = table.rows
-    known = rows["intensity"].astype(float).to_numpy()[chosen[:, 1]]
-    neutral = (rows["expression"] == "neutral").to_numpy()[chosen[:, 0]]
-    return chosen[np.isfinite(known) & (known > 0) & neutral]
+    known, labels = table.intensities(chosen[:, 1], unknown=np.nan), table.labels(chosen[:, 0])
+    return chosen[np.isfinite(known) & (known > 0) & (labels == 0)]
 
 
 def directions(table) -> np.ndarray:
@@ -129,19 +127,16 @@ def directions(table) -> np.ndarray:
     Returns:
         (8, 68, 2) by expression, parts of the crop's side at intensity 1; NaN where no intensity is known, and for neutral.
     """
-    rows, labels = table.rows, table.labels()
+    labels, strength = table.labels(), table.intensities(unknown=np.nan)
     points = table.landmarks().astype(float) / table.size
-    strength = rows["intensity"].astype(float).to_numpy()
-    group = table.people + "\0" + rows["sequence"].fillna("").astype(str).to_numpy(dtype=object)
-    own = (rows["split"] == "train").to_numpy()
-    calm = np.flatnonzero(own & (labels == 0))
-    neutral = {name: points[calm[group[calm] == name]].mean(0) for name in set(group[calm])}
+    own = (table.rows["split"] == "train").to_numpy()
+    neutral = {row: points[calm].mean(0) for calm, loud in table.sequences(own).values() if len(calm) for row in loud}
     found = np.full((len(EXPRESSIONS), 68, 2), np.nan)
     for label in range(1, len(EXPRESSIONS)):
         moved: dict[str, list[np.ndarray]] = {}
         for k in np.flatnonzero(own & (labels == label) & (strength > 0)):
-            if group[k] in neutral:
-                moved.setdefault(table.people[k], []).append((points[k] - neutral[group[k]]) / strength[k])
+            if k in neutral:
+                moved.setdefault(table.people[k], []).append((points[k] - neutral[k]) / strength[k])
         if moved:
             found[label] = np.mean([np.mean(each, 0) for each in moved.values()], 0)
     return found

@@ -132,8 +132,7 @@ def fit(table, index: np.ndarray | None = None) -> Motion:
     rows = table.rows
     index = np.flatnonzero(rows["split"] == "train") if index is None else np.asarray(index)
     splits.check_disjoint(rows.iloc[index], rows[rows["split"] == "test"])
-    own = rows.iloc[index].assign(_at=index, _person=splits.people(rows.iloc[index]))
-    neutral, peak = _pairs(own)
+    neutral, peak = _pairs(table, index)
     if not len(peak):
         raise FersynError(
             f"{table.path}: no person with a neutral and an expressive face in the training split; landmark motion "
@@ -142,7 +141,7 @@ def fit(table, index: np.ndarray | None = None) -> Motion:
     shape = ((table.landmarks().astype(float) + 0.5) / table.size - 0.5).reshape(len(rows), -1)
     person = splits.people(rows)
     labels = table.labels()
-    strength = rows["intensity"].astype(float).fillna(1.0).clip(lower=0.3).to_numpy()
+    strength = table.intensities().clip(0.3)
 
     first = np.unique(neutral)
     if len(first) < 2:
@@ -176,15 +175,13 @@ def fit(table, index: np.ndarray | None = None) -> Motion:
     return Motion(pca.mean_, axes, shift, rest, error)
 
 
-def _pairs(own) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of neutral and expressive faces that belong together."""
+def _pairs(table, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of neutral and expressive faces that belong together: each expressive one once, the neutral ones in turn."""
     neutral, peak = [], []
-    alone = own["sequence"].astype(str) == ""
-    for part, keys in ((own[~alone], ["_person", "sequence"]), (own[alone], ["_person"])):
-        for _, group in part.groupby(keys, sort=True):
-            calm = group[group["expression"] == "neutral"]["_at"].to_numpy()
-            loud = group[group["expression"].notna() & (group["expression"] != "neutral")]["_at"].to_numpy()
-            for number, at in enumerate(loud if len(calm) else []):
-                neutral.append(calm[number % len(calm)])
-                peak.append(at)
+    groups = table.sequences(index)
+    for person, sequence in sorted(groups, key=lambda name: (name[1] == "", *name)):
+        calm, loud = groups[person, sequence]
+        for number, at in enumerate(loud if len(calm) else []):
+            neutral.append(calm[number % len(calm)])
+            peak.append(at)
     return np.array(neutral, int), np.array(peak, int)

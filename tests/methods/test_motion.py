@@ -1,4 +1,4 @@
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -7,6 +7,7 @@ import torch
 
 from fersyn.errors import FersynError, SubjectLeak
 from fersyn.methods import motion
+from fersyn.table import FaceTable
 
 SIZE = 128
 
@@ -31,13 +32,7 @@ def table(people=24, seed=0, sequences=("happiness", "anger"), path="toy"):
                     )
                 )  # fmt: skip
                 points.append(own + shift + rng.normal(0, 0.05, (68, 2)))
-    from fersyn.expressions import index
-
-    frame, all_points = pd.DataFrame(rows), np.array(points, np.float32)
-    return SimpleNamespace(
-        rows=frame, size=SIZE, path=path, landmarks=lambda chosen=None: all_points if chosen is None else all_points[chosen],
-        labels=lambda: np.array([index(name) for name in frame["expression"]]),
-    )  # fmt: skip
+    return FaceTable(Path(path), pd.DataFrame(rows).assign(landmarks=points), {"size": SIZE}, pd.DataFrame())
 
 
 @pytest.fixture(scope="module")

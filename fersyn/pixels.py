@@ -1,0 +1,35 @@
+"""Faces as bytes and as floats: uint8 in 0..255 where they are kept or shown, float32 in [-1, 1] where networks see them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def to_tensor(images: np.ndarray) -> Tensor:
+    """Bytes as OpenCV and Pillow hold them, uint8 (N, H, W, 3), as torch holds them, uint8 (N, 3, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).contiguous()
+
+
+def to_floats(pixels: Tensor | np.ndarray) -> Tensor:
+    """Bytes, uint8 of any shape, as float32 in [-1, 1]; a tensor stays on its device.
+
+    >>> to_floats(torch.tensor([0, 255], dtype=torch.uint8))
+    tensor([-1.,  1.])
+    """
+    return torch.as_tensor(pixels).float().div_(127.5).sub_(1)
+
+
+def to_bytes(faces: Tensor) -> Tensor:
+    """Faces in [-1, 1] (what lies outside is clamped) as uint8, rounded, detached, on the device where they are.
+
+    >>> to_bytes(torch.tensor([-1.0, 0.0, 3.0]))
+    tensor([  0, 128, 255], dtype=torch.uint8)
+    """
+    return ((faces.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def to_images(pixels: Tensor) -> np.ndarray:
+    """Bytes, uint8 (N, 3, H, W) on any device, as pictures, uint8 (N, H, W, 3)."""
+    return np.ascontiguousarray(pixels.cpu().permute(0, 2, 3, 1).numpy())
