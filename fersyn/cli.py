@@ -246,14 +246,14 @@ def train(
     from fersyn.table import FaceTable
 
     chosen, table = methods.get(method), FaceTable.open(data)
-    from fersyn.training import loop, record
+    from fersyn.training import loop, runs
 
     config = chosen.preset(profile or "laptop")
     if resume and not profile and (out / "config.json").is_file():
-        name, values = record.read_config(out)
+        name, values = runs.read_config(out)
         config = chosen.Config(**values) if name == chosen.name else config
     if seed is None:
-        seed = (record.read_seed(out) if resume else None) or 0
+        seed = (runs.read_seed(out) if resume else None) or 0
     table = table.view(fold, people, seed)
     config = config.with_settings([*(settings or ()), *([f"steps={steps}"] if steps is not None else ())])
     fabric = loop.make_fabric(devices, precision, accelerator)
@@ -275,8 +275,9 @@ def edit(
 ) -> None:
     """Give the people of a photograph another expression."""
     from fersyn.editing import edit_file
+    from fersyn.training.runs import load
 
-    for line in edit_file(photo, methods.load(run), out, expression, intensity, face, sheet):
+    for line in edit_file(photo, load(run), out, expression, intensity, face, sheet):
         typer.echo(line)
 
 

@@ -13,10 +13,10 @@ bounded by `reach`, so that it can never turn one person into another.
 import torch
 from pydantic import Field
 
+from fersyn.faces.resize import rescale, resize
 from fersyn.losses.pixel import pixel
 from fersyn.methods.adversaries import adam
 from fersyn.methods.base import Method, MethodConfig
-from fersyn.methods.resize import rescale, resize
 from fersyn.methods.target import target_landmarks
 from fersyn.nets.affine_flow import dense_flow, warp
 from fersyn.nets.labels import label_maps
@@ -68,7 +68,7 @@ class ResidualUNet(Method):
         return {"pixel": loss.detach()}
 
     def synthesiser(self, config, networks, motion=None):
-        """What `methods.load(RUN)` gives. `motion` predicts the target's landmarks; the loop has learnt it."""
+        """What `training.runs.load(RUN)` gives. `motion` predicts the target's landmarks; the loop has learnt it."""
         return Synthesiser(config, networks["generator"], motion)
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fersyn import methods
 from fersyn.evaluation import fidelity, measure, quality
 from fersyn.evaluation.ablations import FULL
 from fersyn.evaluation.measure import Measured, Truth
+from fersyn.training.runs import load
 
 RESAMPLES = 200  # of FID and KID, which are computed anew from each
 
@@ -54,7 +54,7 @@ def measure_runs(runs: Mapping[Key, Path], table, fid: bool = True) -> tuple[dic
     pairs, chosen = quality.measured_pairs(table)
     fidelity.check_people(runs.values(), table.people[chosen[:, 1]])
     true = measure.truth(pairs, chosen, sets=fid, content=False)
-    synthesisers = {name: [methods.load(run) for run in own] for name, own in distinct(runs).items()}
+    synthesisers = {name: [load(run) for run in own] for name, own in distinct(runs).items()}
     return measure.measure_all(synthesisers, true), true
 
 

@@ -19,8 +19,8 @@ from fersyn.errors import SubjectLeak
 from fersyn.evaluation import landmarks as errors_of
 from fersyn.evaluation.recogniser import Recogniser, predict, train_recogniser
 from fersyn.expressions import EXPRESSIONS
+from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.methods.base import Synthesiser
-from fersyn.methods.target import find_source_landmarks
 from fersyn.pairs import Pairs
 
 LEVELS = (0.25, 0.5, 0.75, 1.0)  # intensities that a sweep asks for, besides 0, the source itself
@@ -226,7 +226,7 @@ def check_people(runs: Sequence, people: Sequence[str]) -> None:
         SubjectLeak: somebody was trained on.
         FersynError: a run does not say whom it was trained on.
     """
-    from fersyn.training.record import trained_people
+    from fersyn.training.runs import trained_people
 
     for run in runs:
         both = sorted(trained_people(run) & set(people))

@@ -164,7 +164,7 @@ def found(images: np.ndarray) -> Faces:
     """Faces whose landmarks are found anew in every picture, synthesised or not: in use nobody would know them."""
     import torch
 
-    from fersyn.methods.target import find_source_landmarks
+    from fersyn.faces.landmarks import find_source_landmarks
 
     tensor = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     return Faces(images, find_source_landmarks(tensor).numpy())

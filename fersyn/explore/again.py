@@ -10,7 +10,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from fersyn import methods
 from fersyn.datasets.photo import read_photo
 from fersyn.errors import FersynError
 from fersyn.explore import face as faces
@@ -18,6 +17,7 @@ from fersyn.explore.shaped import Shaped
 from fersyn.expressions import parse
 from fersyn.reporting.project import locate, root
 from fersyn.table import FaceTable
+from fersyn.training.runs import load
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def make(
     Raises:
         FersynError: the message names what is wrong and the cure.
     """
-    synthesiser = methods.load(locate(run))
+    synthesiser = load(locate(run))
     shaped = Shaped(synthesiser, second, share, **amounts)
     path = locate(face)
     if row is not None:

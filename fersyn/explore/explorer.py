@@ -13,7 +13,6 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from fersyn import methods
 from fersyn.editing import BLURRED, as_bytes, expressions_of
 from fersyn.errors import FersynError
 from fersyn.explore import again, browser, controls, face, keep, pictures, runs, samples, view
@@ -25,7 +24,7 @@ from fersyn.explore.measures import Measures
 from fersyn.methods.base import Synthesiser
 from fersyn.reporting.project import locate
 from fersyn.table import FaceTable
-from fersyn.training.record import trained_people
+from fersyn.training.runs import load, trained_people
 
 MEASURED = 0.25  # s: while a slider moves, identity and recogniser follow at least so often
 PHOTO = "your photograph"
@@ -240,7 +239,7 @@ class Explorer(widgets.VBox):
     def _load(self, name: str) -> _Method:
         path = self._runs[name]
         if path not in self._loaded:
-            self._loaded[path] = methods.load(path)
+            self._loaded[path] = load(path)
         return _Method(name, path, self._loaded[path])
 
     def _choose_run(self) -> None:

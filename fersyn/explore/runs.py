@@ -8,7 +8,7 @@ from pathlib import Path
 from fersyn import methods
 from fersyn.errors import FersynError
 from fersyn.explore import again
-from fersyn.training import checkpoint, record
+from fersyn.training import checkpoint, runs
 
 FIRST = "landmark-flow"  # what the panel opens with, where it is trained
 
@@ -23,7 +23,7 @@ def find_runs(folder: str | Path) -> dict[str, Path]:
     for config in folder.rglob("config.json") if folder.is_dir() else ():
         run = config.parent
         try:
-            method, _ = record.read_config(run)
+            method, _ = runs.read_config(run)
         except FersynError:
             continue
         if method in methods.names() and checkpoint.find(run) is not None:

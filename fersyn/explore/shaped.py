@@ -14,8 +14,9 @@ from torch import Tensor
 from fersyn.errors import FersynError
 from fersyn.explore import handles
 from fersyn.expressions import parse
+from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.methods.base import Synthesiser
-from fersyn.methods.target import find_source_landmarks, intensities_of, labels_of
+from fersyn.methods.target import intensities_of, labels_of
 
 
 class Shaped:

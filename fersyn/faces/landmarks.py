@@ -1,11 +1,17 @@
 """The 68 landmarks of the iBUG scheme by dlib's ensemble of regression trees (Kazemi & Sullivan, CVPR 2014)."""
 
+from __future__ import annotations
+
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fersyn.faces.detect import Box, resize
+from fersyn.faces.detect import Box, find_faces, resize
 from fersyn.faces.models import model_path
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Points of the iBUG scheme.
 JAW, RIGHT_BROW, LEFT_BROW = slice(0, 17), slice(17, 22), slice(22, 27)
@@ -16,6 +22,9 @@ OUTER_LIPS, INNER_LIPS = slice(48, 60), slice(60, 68)
 # The trees compare single pixels and were trained on faces of a few hundred px: larger ones are reduced, or they
 # compare noise.
 _FACE_PX = 300
+_SEARCHED = 256  # px: side at which dlib looks at an aligned crop
+# Where dlib's box lies in an aligned crop, of its side (24 openpeople and 60 London faces).
+_BOX = (0.142, 0.142, 0.83, 0.83)
 
 
 @lru_cache(maxsize=1)
@@ -41,3 +50,23 @@ def find_landmarks(image: np.ndarray, box: Box) -> np.ndarray:
     shape = _predictor()(np.ascontiguousarray(copy), dlib.rectangle(int(x0), int(y0), int(x1), int(y1)))
     points = np.array([(p.x, p.y) for p in shape.parts()], dtype=np.float64)
     return (points + 0.5) / factors - 0.5 + (left, top)
+
+
+def find_source_landmarks(faces: Tensor) -> Tensor:
+    """Landmarks (N, 68, 2) px of aligned faces (N, 3, H, H) in [-1, 1], by dlib.
+
+    Where dlib's detector finds no face, its landmark trees start from the place at which aligned faces lie.
+    """
+    import torch
+
+    from fersyn.faces.resize import rescale
+    from fersyn.faces.resize import resize as resized  # preprocessing, which looks for landmarks too, needs no torch
+
+    size = faces.shape[-1]
+    large = resized(faces.detach().float().cpu(), max(_SEARCHED, size))
+    side = large.shape[-1]
+    pixels = ((large + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    usual = Box(*(part * side for part in _BOX))
+    points = [find_landmarks(image, next(iter(find_faces(image)), usual)) for image in pixels]
+    found = torch.from_numpy(np.stack(points).astype(np.float32)) if points else torch.zeros(0, 68, 2)
+    return rescale(found, side, size).to(faces.device)

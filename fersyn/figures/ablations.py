@@ -17,6 +17,7 @@ from fersyn.figures import charts, quality, style, training
 from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Table
+from fersyn.training.runs import load
 
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 7: FID on CK+, as published there.
 PUBLISHED = {FULL: 67.69, "no-initialise": 76.85, "no-label": 69.48}
@@ -240,6 +241,5 @@ def settings_note(found: pd.DataFrame, true: Truth) -> Note:
 
 def synthesisers(trained: Mapping[tuple[str, int], Path]) -> dict:
     """The synthesiser of each variant's first seed, for pictures."""
-    from fersyn import methods
 
-    return {name: methods.load(own[0]) for name, own in distinct(trained).items()}
+    return {name: load(own[0]) for name, own in distinct(trained).items()}

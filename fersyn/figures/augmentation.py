@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fersyn import methods
 from fersyn.evaluation.augmentation import gain, synthetic
 from fersyn.evaluation.augmentation.experiment import BATCH, SIZE, Fold
 from fersyn.evaluation.augmentation.gain import PUBLISHED, Arm
@@ -18,6 +17,7 @@ from fersyn.figures import charts, faces, selection, style
 from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Table
+from fersyn.training.runs import load
 
 TITLES = {"none": "no other variation", "classical": "with classical variation"}
 COLOURS = {"none": style.BLUE, "classical": style.ORANGE}
@@ -72,7 +72,7 @@ def setup(facts: pd.DataFrame, method: str, epochs: int, real_share: float) -> T
 
 def samples(fold: Fold, shown: np.ndarray, number: int = 8) -> Picture | Note:
     """Recipes of the first fold: source, guide, and the synthetic face, one an expression."""
-    synthesiser = methods.load(fold.run)
+    synthesiser = load(fold.run)
     table, motion = fold.table, getattr(synthesiser, "motion", None)
     recipes = synthetic.draw(table, fold.train, 16 * number, fold.seed, motion)
     seen = shown[recipes.source] & ((recipes.guide < 0) | shown[recipes.guide])
@@ -103,7 +103,7 @@ def _pixels(made: torch.Tensor) -> list[np.ndarray]:
 
 def thumbnail(fold: Fold, shown: np.ndarray) -> Picture | None:
     """A strip of sources and synthetic faces for the index page; None where nobody may be shown."""
-    synthesiser = methods.load(fold.run)
+    synthesiser = load(fold.run)
     recipes = synthetic.draw(fold.table, fold.train, 64, fold.seed, getattr(synthesiser, "motion", None))
     chosen = np.flatnonzero(shown[recipes.source] & (recipes.label > 0))[:4]
     if not len(chosen):

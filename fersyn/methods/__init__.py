@@ -19,9 +19,7 @@ from typing import TYPE_CHECKING
 from fersyn.errors import FersynError
 
 if TYPE_CHECKING:
-    import torch
-
-    from fersyn.methods.base import Method, Synthesiser
+    from fersyn.methods.base import Method
 
 _REGISTERED: dict[str, Method] = {}
 
@@ -104,29 +102,3 @@ def _name(text: str) -> str | None:
             if ast.unparse(key) == "name" and isinstance(given, ast.Constant):
                 return given.value
     return None
-
-
-def load(run: str | Path, device: str | torch.device = "cpu") -> Synthesiser:
-    """Return the synthesiser of a run folder (`fersyn train ... --out RUN`), with the averaged weights.
-
-    Raises:
-        FersynError: the folder holds no run, or a damaged one.
-    """
-    import torch
-
-    from fersyn.training import checkpoint, record
-
-    run = Path(run)
-    name, values = record.read_config(run)
-    method = get(name)
-    config = method.Config(**values)
-    with torch.random.fork_rng(devices=[]):
-        networks = method.networks(config)
-    if networks:
-        checkpoint.load_weights(run, networks)
-    for network in networks.values():
-        network.eval().requires_grad_(False).to(device)
-    motion = None
-    if (run / "motion.npz").is_file():
-        motion = import_module("fersyn.methods.motion").load(run / "motion.npz")
-    return method.synthesiser(config, networks, motion)

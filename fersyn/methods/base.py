@@ -150,7 +150,7 @@ class Synthesiser(Protocol):
         """Return the same people with another expression.
 
         Args:
-            faces: (N, 3, H, H) in [-1, 1], of any side H (`fersyn.methods.resize`).
+            faces: (N, 3, H, H) in [-1, 1], of any side H (`fersyn.faces.resize`).
             expression: one name for all, or N names.
             intensity: 0..1, one for all or (N,).
             landmarks: (N, 68, 2) px of pictures of side H, of the TARGET; None: the method's motion model predicts them from

@@ -13,12 +13,12 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
+from fersyn.faces.resize import resize
 from fersyn.losses import adversarial
 from fersyn.losses.adversarial import Kind
 from fersyn.losses.pixel import pixel
 from fersyn.methods.adversaries import adam, channels_last, judging, train_discriminator
 from fersyn.methods.base import Method, MethodConfig
-from fersyn.methods.resize import resize
 from fersyn.methods.target import intensities_of, labels_of
 from fersyn.nets.labels import label_maps
 from fersyn.nets.patchgan import PatchGAN

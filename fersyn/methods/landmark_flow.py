@@ -22,12 +22,12 @@ from torch.nn import functional
 
 from fersyn.faces.heatmaps import heatmaps
 from fersyn.faces.opening import opening
+from fersyn.faces.resize import rescale, resize
 from fersyn.losses import adversarial as gan
 from fersyn.losses import perceptual
 from fersyn.losses.pixel import pixel
 from fersyn.methods.adversaries import adam, channels_last, judging, train_discriminator
 from fersyn.methods.base import Method, MethodConfig
-from fersyn.methods.resize import rescale, resize
 from fersyn.methods.settle import EYES, NOSE, settle
 from fersyn.methods.target import target_landmarks
 from fersyn.nets.affine_flow import dense_flow, warp
@@ -52,12 +52,12 @@ class Config(MethodConfig):
     discriminator_width: int = Field(16, ge=4, le=128, description="channels of the discriminator's first layer")
     sigma: float = Field(2.5, gt=0, le=20, description="heatmap width at 128 px")
     reach: float = Field(0.03, ge=0, le=0.2, description="largest correction of the flow, part of the side")
-    pixel_weight: float = Field(10.0, ge=0)
-    perceptual_weight: float = Field(1.0, ge=0)
-    adversarial_weight: float = Field(0.02, ge=0, description="0 trains without a discriminator")
-    mask_weight: float = Field(0.02, ge=0, description="price of painting instead of bending")
+    weight_pixel: float = Field(10.0, ge=0)
+    weight_perceptual: float = Field(1.0, ge=0)
+    weight_adversarial: float = Field(0.02, ge=0, description="0 trains without a discriminator")
+    weight_mask: float = Field(0.02, ge=0, description="price of painting instead of bending")
     adversarial: gan.Kind = "least-squares"
-    perceptual: str = Field("auto", description="auto, vgg19 or vgg16")
+    perceptual_network: perceptual.Network = Field("auto", description="network of the perceptual loss")
 
 
 def inputs(config: Config, source_landmarks: Tensor, target_landmarks: Tensor, label: Tensor, intensity: Tensor):
@@ -87,7 +87,7 @@ class LandmarkFlow(Method):
     def networks(self, config: Config) -> dict[str, torch.nn.Module]:
         """generator (FlowUNet), and discriminator (PatchGAN on source and target) unless its weight is 0."""
         made = {"generator": FlowUNet(10, config.width, config.reach)}
-        if config.adversarial_weight:
+        if config.weight_adversarial:
             made["discriminator"] = PatchGAN(6, config.discriminator_width)
         return {name: network.to(memory_format=torch.channels_last) for name, network in made.items()}
 
@@ -97,7 +97,7 @@ class LandmarkFlow(Method):
 
     def features(self, config: Config) -> str | None:
         """Which network the perceptual loss compares features of on this machine, in words; None: it is not used."""
-        return perceptual.describe(config.perceptual) if config.perceptual_weight else None
+        return perceptual.describe(config.perceptual_network) if config.weight_perceptual else None
 
     def step(self, config: Config, networks, optimisers, batch, fabric, step: int) -> dict[str, Any]:
         """Discriminator, then generator."""
@@ -116,14 +116,14 @@ class LandmarkFlow(Method):
             )
         optimisers["generator"].zero_grad(set_to_none=True)
         with judging(*([] if judge is None else [judge])) as judges, fabric.autocast():
-            parts = {"pixel": (config.pixel_weight, pixel(image, batch.target))}
-            if config.perceptual_weight:
-                phi = perceptual.shared(config.perceptual, ("conv1_2",), image.device)
-                parts["perceptual"] = (config.perceptual_weight, phi(*crops(image, batch.target)))
-            parts["mask"] = (config.mask_weight, made["mask"].mean())
+            parts = {"pixel": (config.weight_pixel, pixel(image, batch.target))}
+            if config.weight_perceptual:
+                phi = perceptual.shared(config.perceptual_network, ("conv1_2",), image.device)
+                parts["perceptual"] = (config.weight_perceptual, phi(*crops(image, batch.target)))
+            parts["mask"] = (config.weight_mask, made["mask"].mean())
             for inner in judges:
                 score = gan.generator(inner(pair(image)), config.adversarial)
-                parts["adversarial"] = (config.adversarial_weight, score)
+                parts["adversarial"] = (config.weight_adversarial, score)
             fabric.backward(sum(weight * value for weight, value in parts.values()))
         optimisers["generator"].step()
         return losses | {name: value.detach() for name, (_, value) in parts.items()}

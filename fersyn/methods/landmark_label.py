@@ -12,13 +12,13 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from fersyn.faces.heatmaps import heatmaps
+from fersyn.faces.resize import rescale, resize
 from fersyn.losses import adversarial, perceptual
 from fersyn.losses.adversarial import Kind
 from fersyn.losses.perceptual import Network
 from fersyn.losses.pixel import pixel
 from fersyn.methods.adversaries import adam, channels_last, judging, train_discriminator
 from fersyn.methods.base import Method, MethodConfig
-from fersyn.methods.resize import rescale, resize
 from fersyn.methods.target import target_landmarks
 from fersyn.nets.generator import LandmarkLabelGenerator
 from fersyn.nets.labels import label_code

@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fersyn import expressions
 from fersyn.errors import FersynError
-from fersyn.methods.resize import rescale, resize
-
-_SEARCHED = 256  # px: side at which dlib looks at a crop
-_BOX = (
-    0.142,
-    0.142,
-    0.83,
-    0.83,
-)  # where dlib's box lies in an aligned crop, of its side (24 openpeople and 60 London faces)
+from fersyn.faces.landmarks import find_source_landmarks
 
 
 def labels_of(expression: str | Sequence[str], count: int, device: torch.device | str = "cpu") -> Tensor:
@@ -39,24 +30,6 @@ def intensities_of(intensity: float | Tensor, count: int, device: torch.device |
     if not bool(((values >= 0) & (values <= 1)).all()):
         raise FersynError(f"intensity must lie between 0 and 1, got {values.tolist()[:5]}")
     return values
-
-
-def find_source_landmarks(faces: Tensor) -> Tensor:
-    """Landmarks (N, 68, 2) px of aligned faces (N, 3, H, H) in [-1, 1], by dlib.
-
-    Where dlib's detector finds no face, its landmark trees start from the place at which aligned faces lie.
-    """
-    from fersyn.faces.detect import Box, find_faces
-    from fersyn.faces.landmarks import find_landmarks
-
-    size = faces.shape[-1]
-    large = resize(faces.detach().float().cpu(), max(_SEARCHED, size))
-    side = large.shape[-1]
-    pixels = ((large + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
-    usual = Box(*(part * side for part in _BOX))
-    points = [find_landmarks(image, next(iter(find_faces(image)), usual)) for image in pixels]
-    found = torch.from_numpy(np.stack(points).astype(np.float32)) if points else torch.zeros(0, 68, 2)
-    return rescale(found, side, size).to(faces.device)
 
 
 def target_landmarks(
@@ -89,7 +62,7 @@ def target_landmarks(
     if landmarks is None and motion is None:
         raise FersynError(
             f"{name} needs the target's landmarks, or a landmark motion to predict them: load it from a run folder "
-            "(methods.load), or train it: fersyn train ... --out RUN"
+            "(fersyn.training.runs.load), or train it: fersyn train ... --out RUN"
         )
     source = find_source_landmarks(faces) if source_landmarks is None else source_landmarks
     source = source.to(faces.device, torch.float32)

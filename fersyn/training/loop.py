@@ -24,7 +24,7 @@ from fersyn.pairs import Pairs
 from fersyn.progress import Progress, say
 from fersyn.system import versions
 from fersyn.table import FaceTable
-from fersyn.training import checkpoint, ema, record, samples
+from fersyn.training import checkpoint, ema, runs, samples
 from fersyn.training.fabric import DDPStrategy, Fabric
 from fersyn.training.random import INITIAL, kept, reseed
 from fersyn.training.runlog import RunLog
@@ -203,8 +203,8 @@ class _Run:
         reseed(self.seed, INITIAL)  # all processes begin with the same weights
         networks = self.method.networks(self.config)
         if self.first and not self.state:
-            record.write_config(self.out, self.method, self.config, self.seed)
-            record.write_people(self.out, self._people())
+            runs.write_config(self.out, self.method, self.config, self.seed)
+            runs.write_people(self.out, self._people())
             self._learn_motion()
         self._shape = {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items()}
         if not networks:
@@ -291,7 +291,7 @@ class _Run:
         # A row tells of the steps since the one before: after an interruption in between, of fewer.
         pending: list[dict[str, torch.Tensor]] = []
         clock, self._images = time.monotonic(), 0.0
-        title = f"{self.method.name} ({record.device_name(self.fabric.device)})"
+        title = f"{self.method.name} ({runs.device_name(self.fabric.device)})"
         if self.first:
             self._write_record(finished=False)
             if self.step:
@@ -406,7 +406,7 @@ class _Run:
         self._write_record(finished=self.step == self.config.steps)
 
     def _write_record(self, finished: bool) -> None:
-        record.write_json(
+        runs.write_json(
             self.out / "run.json",
             {
                 "method": self.method.name,
@@ -425,11 +425,11 @@ class _Run:
                 "parameters": self._shape,
                 "perceptual": self._features(),
                 "samples_of": getattr(self, "grid_side", None) or None,
-                "device": record.device_name(self.fabric.device),
+                "device": runs.device_name(self.fabric.device),
                 "devices": self.fabric.world_size,
                 "precision": str(self.fabric._precision.precision),
                 "compiled": self.compile,
-                "versions": versions(record.PACKAGES),
+                "versions": versions(runs.PACKAGES),
             },
         )
 

@@ -99,7 +99,7 @@ def _train(table, out: Path, settings: Settings, seed: int, resume: bool, save_e
 
     from fersyn.nets.light_cnn import LightCNN9
     from fersyn.progress import Progress
-    from fersyn.training import checkpoint, record
+    from fersyn.training import checkpoint, runs
     from fersyn.training.random import INITIAL, reseed
     from fersyn.training.runlog import RunLog
     from fersyn.training.stop import StopFlag
@@ -114,10 +114,10 @@ def _train(table, out: Path, settings: Settings, seed: int, resume: bool, save_e
     about = {
         "method": METHOD, "network": "LightCNN-9", "kind": str(table.info["dataset"]), "people": len(names),
         "faces": len(rows), "table": table.fingerprint, "seed": seed, "settings": asdict(settings),
-        "device": record.device_name(device),
+        "device": runs.device_name(device),
     }  # fmt: skip
     if step >= settings.steps:  # the last checkpoint may have been followed by a kill
-        record.write_json(out / "run.json", {**about, **last, "seconds": round(seconds, 1)})
+        runs.write_json(out / "run.json", {**about, **last, "seconds": round(seconds, 1)})
         return out
     reseed(seed, INITIAL)
     network = LightCNN9(len(names)).to(device).train()
@@ -126,8 +126,8 @@ def _train(table, out: Path, settings: Settings, seed: int, resume: bool, save_e
         checkpoint.load_into({METHOD: network}, state["networks"], out)
         optimiser.load_state_dict(state["optimisers"][METHOD])
     else:
-        record.write_json(out / "config.json", {"method": METHOD, "seed": seed, "config": asdict(settings)})
-        record.write_people(out, names.tolist())
+        runs.write_json(out / "config.json", {"method": METHOD, "seed": seed, "config": asdict(settings)})
+        runs.write_people(out, names.tolist())
     faces, labels = _faces(table, rows).to(device), torch.from_numpy(labels).to(device)
 
     def save(number: int) -> None:
@@ -166,7 +166,7 @@ def _train(table, out: Path, settings: Settings, seed: int, resume: bool, save_e
                 raise KeyboardInterrupt
             progress.advance(1, f"loss {last['loss']:.3f}" if done % LOG_EVERY == 0 else None)
     seconds += time.monotonic() - began
-    record.write_json(out / "run.json", {**about, **last, "seconds": round(seconds, 1)})
+    runs.write_json(out / "run.json", {**about, **last, "seconds": round(seconds, 1)})
     return out
 
 

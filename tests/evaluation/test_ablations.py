@@ -15,7 +15,7 @@ from fersyn.evaluation import ablation_scores, ablations, fid, measure, quality
 from fersyn.figures import Note, Picture, Table
 from fersyn.figures import ablations as figures
 from fersyn.reporting.plan import requests_of
-from fersyn.training import record, requests
+from fersyn.training import requests, runs
 
 CONFIG = methods.get(ablations.METHOD).Config
 
@@ -173,8 +173,8 @@ def test_runs_are_measured_once_and_on_people_never_trained_on(trained, measured
         "blocks-1"
     ]
     test = set(small_table.people[(small_table.rows["split"] == "test").to_numpy()])
-    assert set(true.people) == test and not any(record.trained_people(run) & test for run in trained.values())
-    loaded = methods.load(trained["blocks-0", 0])
+    assert set(true.people) == test and not any(runs.trained_people(run) & test for run in trained.values())
+    loaded = runs.load(trained["blocks-0", 0])
     assert loaded.config.blocks == 0
     again = quality.ssim(measure.floats(measure.make(loaded, true)), measure.floats(true.target))
     assert np.allclose(again, found["blocks-0"][0].frame["ssim"], atol=1e-6)
@@ -182,7 +182,7 @@ def test_runs_are_measured_once_and_on_people_never_trained_on(trained, measured
 
 def test_people_who_were_trained_on_are_refused(trained, small_table):
     other = small_table.view(fold="1/2", seed=1)
-    training = set().union(*(record.trained_people(run) for run in trained.values()))
+    training = set().union(*(runs.trained_people(run) for run in trained.values()))
     assert training & set(other.people[(other.rows["split"] == "test").to_numpy()])
     with pytest.raises(SubjectLeak):
         ablation_scores.measure_runs(trained, other, fid=False)

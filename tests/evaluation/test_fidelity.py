@@ -9,7 +9,7 @@ from fersyn.expressions import EXPRESSIONS
 from fersyn.methods.copy_source import CopySource
 from fersyn.methods.warp import Warp
 from fersyn.table import FaceTable
-from fersyn.training import record
+from fersyn.training import runs
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_landmark_error_and_identity(graded):
 
 
 def test_people_of_the_training_are_not_measured(tmp_path):
-    record.write_people(tmp_path, ["set/a", "set/b"])
+    runs.write_people(tmp_path, ["set/a", "set/b"])
     fidelity.check_people([tmp_path], ["set/c", "other/a"])
     with pytest.raises(SubjectLeak, match="set/b"):
         fidelity.check_people([tmp_path], ["set/b", "set/c"])

@@ -5,7 +5,8 @@ import torch
 
 from fersyn import methods
 from fersyn.explore.bench import still_motion
-from fersyn.training import checkpoint, record
+from fersyn.training import checkpoint
+from fersyn.training.runs import write_config, write_people
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +22,8 @@ def runs(tmp_path_factory):
             networks = method.networks(config)
             for weight in networks["generator"].parameters():  # an untrained one would not look at the label
                 weight.data += 0.02 * torch.randn(weight.shape)
-        record.write_config(run, method, config, 0)
-        record.write_people(run, [])
+        write_config(run, method, config, 0)
+        write_people(run, [])
         states = {name: network.state_dict() for name, network in networks.items()}
         state = {
             "method": name, "config": config.model_dump(mode="json"), "table": "none", "seed": 0, "step": 1,

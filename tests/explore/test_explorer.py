@@ -14,7 +14,7 @@ from PIL import Image, ImageSequence
 from fersyn.explore import Explorer, again
 from fersyn.explore.again import Wish
 from fersyn.explore.pictures import jpeg
-from fersyn.training.record import write_config
+from fersyn.training.runs import write_config
 
 
 def result(panel):

@@ -3,6 +3,7 @@ import pytest
 import fersyn.methods as methods
 from fersyn.errors import FersynError
 from fersyn.methods.base import MethodConfig
+from fersyn.training.runs import load
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_profiles_and_names():
 
 def test_load_of_a_folder_without_a_run(tmp_path):
     with pytest.raises(FersynError, match="holds no run"):
-        methods.load(tmp_path)
+        load(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(FersynError, match=r"config.json cannot be read"):
-        methods.load(tmp_path)
+        load(tmp_path)

@@ -38,7 +38,7 @@ def test_step_trains_both_networks(flow, pairs):
 
 def test_without_a_discriminator(pairs):
     method = methods.get("landmark-flow")
-    config = method.preset("smoke", adversarial_weight=0.0)
+    config = method.preset("smoke", weight_adversarial=0.0)
     networks = method.networks(config)
     assert set(networks) == {"generator"}
     losses = method.step(

@@ -88,13 +88,13 @@ def test_vgg19_that_arrives_retrains_what_takes_it(training_project, monkeypatch
 
     there = []
     monkeypatch.setattr("fersyn.weights.find", lambda name: Path(name) if name in there else None)
-    before, settled = keys(), keys("settings=[landmark-flow.perceptual=vgg16]")
-    off = keys("settings=[landmark-flow.perceptual_weight=0]")
+    before, settled = keys(), keys("settings=[landmark-flow.perceptual_network=vgg16]")
+    off = keys("settings=[landmark-flow.weight_perceptual=0]")
     there += ["vgg19"]
     after = keys()
     assert after["c-gan"] == before["c-gan"] and after["landmark-flow"] != before["landmark-flow"]
-    assert keys("settings=[landmark-flow.perceptual=vgg16]") == settled
-    assert keys("settings=[landmark-flow.perceptual_weight=0]") == off
+    assert keys("settings=[landmark-flow.perceptual_network=vgg16]") == settled
+    assert keys("settings=[landmark-flow.weight_perceptual=0]") == off
 
 
 def test_a_table_made_by_hand_reruns_the_notebook_that_reads_it(training_project):

@@ -7,12 +7,12 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-import fersyn.methods as methods
 from fersyn.cli import app
 from fersyn.errors import FersynError
 from fersyn.methods.base import Synthesiser
 from fersyn.table import FaceTable
 from fersyn.training import checkpoint, loop
+from fersyn.training.runs import load
 
 
 def cpu():
@@ -45,7 +45,7 @@ def test_a_run_folder(train, toy, table, capsys):
 
 def test_load_gives_the_averaged_weights(train, toy, table):
     out = train()
-    synthesiser = methods.load(out)
+    synthesiser = load(out)
     assert isinstance(synthesiser, Synthesiser) and synthesiser.size == 16
     state = checkpoint.read(out)
     weight = synthesiser.network[0].weight

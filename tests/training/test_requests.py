@@ -11,15 +11,16 @@ from fersyn import splits
 from fersyn.cli import app
 from fersyn.errors import FersynError
 from fersyn.files import locked
-from fersyn.training import checkpoint, record
+from fersyn.training import checkpoint
 from fersyn.training.requests import Request, trained
+from fersyn.training.runs import read_seed, trained_people
 
 
 def test_a_fold_is_trained_on_its_own_people_and_says_so(toy, table, tmp_path):
     asked = {k: Request(f"part/fold{k}", "toy", "smoke", 3, ("steps=2", "batch=2"), f"{k}/2") for k in (1, 2)}
     runs = trained(asked, table, tmp_path)
     assert runs[1] == tmp_path / "part" / "fold1"
-    one, two = (record.trained_people(run) for run in runs.values())
+    one, two = (trained_people(run) for run in runs.values())
     assert one | two == set(table.people) and not one & two, "each fold's test people train the other"
     view = asked[1].view(table)
     assert set(view.people[(view.rows["split"] == "train").to_numpy()]) == one
@@ -51,7 +52,7 @@ def test_the_command_line_takes_folds_people_and_the_runs_own_seed(toy, table, t
     asked = Request("run", "toy", "smoke", 5, ("steps=2", "batch=2"), "1/2", 1)
     arguments = ["train", "toy", "--data", str(table.path), "--out", str(tmp_path / "run"), *asked.arguments]
     assert CliRunner().invoke(app, arguments).exit_code == 0
-    assert len(record.trained_people(tmp_path / "run")) == 1 and record.read_seed(tmp_path / "run") == 5
+    assert len(trained_people(tmp_path / "run")) == 1 and read_seed(tmp_path / "run") == 5
     again = [
         "train",
         "toy",
@@ -73,4 +74,4 @@ def test_the_command_line_takes_folds_people_and_the_runs_own_seed(toy, table, t
 
 def test_a_run_without_its_people_is_refused(tmp_path):
     with pytest.raises(FersynError, match=r"people\.json is missing"):
-        record.trained_people(tmp_path)
+        trained_people(tmp_path)

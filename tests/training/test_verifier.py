@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from fersyn.errors import FersynError
 from fersyn.evaluation import verifiers
-from fersyn.training import checkpoint, record, verifier
+from fersyn.training import checkpoint, runs, verifier
 from fersyn.training.verifier import Settings, train_verifier
 
 TINY = Settings(steps=4, batch=2)
@@ -27,7 +27,7 @@ def weights_of(run):
 
 def test_it_learns_from_training_people_alone_and_says_whom(run, small_table):
     training = set(small_table.people[(small_table.rows["split"] == "train").to_numpy()])
-    assert record.trained_people(run) == training < set(small_table.people)
+    assert runs.trained_people(run) == training < set(small_table.people)
     assert weights_of(run)["fc2.weight"].shape == (len(training), 256)
     about = verifier.read_about(run)
     assert about["people"] == len(training) and np.isfinite(about["loss"]) and about["network"] == "LightCNN-9"
@@ -36,7 +36,7 @@ def test_it_learns_from_training_people_alone_and_says_whom(run, small_table):
 def test_its_column_has_a_name_of_its_own(run, small_table):
     each = verifiers.chosen(["dlib"], run)["light-cnn-9-trained"]
     assert each.title == "LightCNN-9, trained on openpeople people" and each.weights == ""
-    assert each.available() and each.people == record.trained_people(run)
+    assert each.available() and each.people == runs.trained_people(run)
     found = each.embed(small_table.images([0, 1]), small_table.landmarks([0, 1]))
     assert found.shape == (2, 256) and np.isfinite(found).all()
 

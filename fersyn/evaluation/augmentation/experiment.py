@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fersyn import methods, splits
+from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.evaluation import recognition
 from fersyn.evaluation.augmentation.classical import classical
@@ -28,6 +28,7 @@ from fersyn.expressions import EXPRESSIONS
 from fersyn.progress import Progress
 from fersyn.table import FaceTable
 from fersyn.training.requests import Request
+from fersyn.training.runs import load
 
 SIZE = 64  # px of the faces, real and synthetic alike; the recogniser looks at 48 of their middle
 BATCH = 32
@@ -151,7 +152,7 @@ def run_fold(
     table, steps = fold.table, steps_of(fold, epochs)
     real, tested = shrunk(table, fold.train, SIZE), shrunk(table, fold.test, SIZE)
     labels = torch.from_numpy(table.labels(fold.train))
-    synthesiser = methods.load(fold.run, device)
+    synthesiser = load(fold.run, device)
     recipes = draw(table, fold.train, factors[-1] * len(real), fold.seed, getattr(synthesiser, "motion", None))
     made = make(synthesiser, table, recipes, SIZE, device=device)
     made_labels = torch.from_numpy(recipes.label)

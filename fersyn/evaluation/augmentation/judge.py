@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fersyn import methods, splits
+from fersyn import splits
 from fersyn.evaluation import recognition
 from fersyn.evaluation.augmentation.classical import classical
 from fersyn.evaluation.augmentation.experiment import SIZE, Fold, steps_of
 from fersyn.evaluation.augmentation.synthetic import STRENGTHS, draw, make, shrunk
 from fersyn.evaluation.recogniser import middle, predict, train_recogniser
 from fersyn.expressions import EXPRESSIONS
+from fersyn.training.runs import load
 
 REAL = "real faces"
 
@@ -42,7 +43,7 @@ def judged(fold: Fold, epochs: int = 60, count: int = 320, device: str | torch.d
         shrunk(table, others, SIZE), torch.from_numpy(table.labels(others)), seed=fold.seed, device=device,
         steps=2 * steps_of(fold, epochs), vary=middle, before=classical,
     )  # fmt: skip
-    synthesiser = methods.load(fold.run, device)
+    synthesiser = load(fold.run, device)
     motion = getattr(synthesiser, "motion", None)
     kinds = {REAL: (shrunk(table, fold.train, SIZE), table.labels(fold.train))}
     for name, strengths in (

@@ -21,9 +21,9 @@ from torch import Tensor
 from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
+from fersyn.faces.resize import resize
 from fersyn.ibug import MIRROR
 from fersyn.methods.base import Synthesiser
-from fersyn.methods.resize import resize
 from fersyn.pairs import NEUTRAL, Pairs
 
 # Displacements are drawn between these, in those of a full expression. A method trained on few people and steps gives

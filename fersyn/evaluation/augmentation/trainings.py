@@ -64,7 +64,7 @@ def allowed(run: str | Path, view: FaceTable) -> None:
         SubjectLeak: it has seen others, test people perhaps.
         FersynError: it has seen fewer, or it is not recorded whom it has seen.
     """
-    from fersyn.training.record import trained_people
+    from fersyn.training.runs import trained_people
 
     seen = trained_people(Path(run))
     own = view.people_of("train")

@@ -47,7 +47,7 @@ class Trained:
     @property
     def people(self) -> set[str]:
         """Whom it was trained on, as 'dataset/subject'."""
-        from fersyn.training.record import trained_people
+        from fersyn.training.runs import trained_people
 
         return trained_people(self.run)
 

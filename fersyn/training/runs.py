@@ -1,4 +1,6 @@
-"""RUN/config.json (what was asked) and RUN/run.json (what came of it, with which versions on which device)."""
+"""A run folder: RUN/config.json (what was asked), RUN/run.json (what came of it, with which versions on which device),
+RUN/people.json, and the trained method to be used (`load`).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,11 @@ from typing import Any
 
 import torch
 
+from fersyn import methods
 from fersyn.errors import FersynError
 from fersyn.files import write_atomic
-from fersyn.methods.base import Method, MethodConfig
+from fersyn.methods.base import Method, MethodConfig, Synthesiser
+from fersyn.training import checkpoint
 
 PACKAGES = ("torch", "lightning-fabric", "numpy", "opencv-python-headless", "scikit-learn", "stlpips-pytorch")
 
@@ -69,3 +73,25 @@ def write_json(path: Path, record: Any) -> None:
     """Write a JSON file in one step."""
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def load(run: str | Path, device: str | torch.device = "cpu") -> Synthesiser:
+    """Return the synthesiser of a run folder (`fersyn train ... --out RUN`), with the averaged weights.
+
+    Raises:
+        FersynError: the folder holds no run, or a damaged one.
+    """
+    from fersyn.methods import motion
+
+    run = Path(run)
+    name, values = read_config(run)
+    method = methods.get(name)
+    config = method.Config(**values)
+    with torch.random.fork_rng(devices=[]):
+        networks = method.networks(config)
+    if networks:
+        checkpoint.load_weights(run, networks)
+    for network in networks.values():
+        network.eval().requires_grad_(False).to(device)
+    learnt = motion.load(run / "motion.npz") if (run / "motion.npz").is_file() else None
+    return method.synthesiser(config, networks, learnt)
