@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fersyn.evaluation import identity
+from fersyn.evaluation.verifiers.dlib_face import DlibFace
 
 WORTH = 48  # pictures for which starting a process pays
 _HOME = str(Path(__file__).resolve().parents[2])
@@ -50,7 +50,7 @@ class Descriptors:
             self._folder.cleanup()
 
     def result(self) -> np.ndarray:
-        """float32 (N, 128) as of `identity.embed`; worked out here where the other process was ended or not begun."""
+        """float32 (N, 128) as of `DlibFace.embed`; worked out here where the other process was ended or not begun."""
         if self._process is not None:
             try:
                 done = self._process.wait() == 0
@@ -64,13 +64,13 @@ class Descriptors:
                 self._folder.cleanup()
             if found is not None:
                 return found
-        return identity.embed(self._images, self._landmarks)
+        return DlibFace().embed(self._images, self._landmarks)
 
 
 def main(folder: str) -> None:
     """The other process: describe FOLDER/images.npy with landmarks.npy, and write found.npy."""
     images, landmarks = (np.load(Path(folder) / f"{name}.npy", allow_pickle=False) for name in ("images", "landmarks"))
-    np.save(Path(folder) / "found.npy", identity.embed(images, landmarks))
+    np.save(Path(folder) / "found.npy", DlibFace().embed(images, landmarks))
 
 
 if __name__ == "__main__":

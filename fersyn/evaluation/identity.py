@@ -5,64 +5,16 @@ Gallery: one known picture of each person. Probe: the pictures to be named. A lo
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from fersyn.errors import FersynError
+from fersyn.evaluation.verifiers import distances as between
+from fersyn.evaluation.verifiers.dlib_face import DlibFace
 
 # Below this many impostor pairs for each accepted one, a threshold is set by single pairs: FAR 0.1 % wants 10 000
 # pairs.
 PAIRS_PER_FALSE_ACCEPT = 10
-
-
-@lru_cache(maxsize=1)
-def _network():
-    import dlib
-
-    from fersyn.faces.models import model_path
-
-    return dlib.face_recognition_model_v1(model_path("dlib_face_recognition_resnet_model_v1.dat"))
-
-
-def embed(images: np.ndarray, landmarks: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Describes faces by dlib's face ResNet (King, 2017; trained on some 3 million photographs).
-
-    Args:
-        images: uint8 RGB (N, H, W, 3).
-        landmarks: (N, 68, 2) px of the images.
-        batch: faces given to the network at once.
-
-    Returns:
-        float32 (N, 128), of length about 1 to 1.5; two pictures of one person mostly lie closer than 0.6.
-
-    Raises:
-        FersynError: numbers of images and landmarks differ.
-    """
-    import dlib
-
-    if len(images) != len(landmarks):
-        raise FersynError(
-            f"{len(images)} images but {len(landmarks)} sets of landmarks; give one set of landmarks an image"
-        )
-    found = np.zeros((len(images), 128), np.float32)
-    for start in range(0, len(images), batch):
-        chips = []
-        for image, points in zip(images[start : start + batch], landmarks[start : start + batch], strict=True):
-            low, high = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int)
-            shape = dlib.full_object_detection(
-                dlib.rectangle(int(low[0]), int(low[1]), int(high[0]), int(high[1])),
-                [dlib.point(round(float(x)), round(float(y))) for x, y in points],
-            )
-            chips.append(dlib.get_face_chip(np.ascontiguousarray(image), shape, size=150, padding=0.25))
-        found[start : start + batch] = np.array(_network().compute_face_descriptor(chips))
-    return found
-
-
-def distances(gallery: np.ndarray, probe: np.ndarray) -> np.ndarray:
-    """Euclidean distances (P, G) of all probes (P, D) to all gallery descriptors (G, D)."""
-    squares = (probe**2).sum(1)[:, None] + (gallery**2).sum(1)[None] - 2 * probe @ gallery.T
-    return np.sqrt(np.maximum(squares, 0))
 
 
 def rank1(gallery: np.ndarray, gallery_ids: np.ndarray, probe: np.ndarray, probe_ids: np.ndarray) -> float:
@@ -77,7 +29,7 @@ def rank1(gallery: np.ndarray, gallery_ids: np.ndarray, probe: np.ndarray, probe
     strangers = sorted(set(probe_ids.tolist()) - set(gallery_ids.tolist()))
     if strangers:
         raise FersynError(f"rank-1: no gallery picture of {', '.join(map(str, strangers[:5]))}")
-    nearest = gallery_ids[distances(gallery, probe).argmin(1)]
+    nearest = gallery_ids[between("euclidean", gallery, probe).argmin(1)]
     return float((nearest == probe_ids).mean())
 
 
@@ -85,7 +37,7 @@ def pairs(
     gallery: np.ndarray, gallery_ids: np.ndarray, probe: np.ndarray, probe_ids: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distances of all genuine and of all impostor (gallery, probe) pairs."""
-    far_apart = distances(gallery, probe)
+    far_apart = between("euclidean", gallery, probe)
     same = np.asarray(probe_ids)[:, None] == np.asarray(gallery_ids)[None]
     return far_apart[same], far_apart[~same]
 
@@ -240,7 +192,7 @@ def check(table, probes_per_expression: int = 1) -> IdentityCheck | None:
     gallery, probe = choose(table.rows, probes_per_expression)
     if len(gallery) < 2:
         return None
-    known, asked = (embed(table.images(part), table.landmarks(part)) for part in (gallery, probe))
+    known, asked = (DlibFace().embed(table.images(part), table.landmarks(part)) for part in (gallery, probe))
     ids = np.asarray(table.people)
     genuine, impostor = pairs(known, ids[gallery], asked, ids[probe])
     return IdentityCheck(rank1(known, ids[gallery], asked, ids[probe]), genuine, impostor, len(gallery), len(probe))

@@ -10,8 +10,7 @@ import pandas as pd
 from fersyn.evaluation.bootstrap import marked
 from fersyn.evaluation.identity import Trial, roc, tar_on_curve
 from fersyn.evaluation.lineup import FARS, MEASURES, UNTOUCHED, Faces, LineUp, by_method, differences, enough, method_of
-from fersyn.evaluation.verifiers import Verifier
-from fersyn.evaluation.verifiers.base import AXES
+from fersyn.evaluation.verifiers import AXES, Verifier
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces, selection, style
 from fersyn.figures.note import Note

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from fersyn.errors import FersynError
 from fersyn.evaluation import identity
+from fersyn.evaluation.verifiers.dlib_face import DlibFace
 
 
 def brute_tar(genuine, impostor, far):
@@ -58,12 +59,6 @@ def test_rank1_refuses_strangers_and_nothing():
         identity.rank1(np.zeros((1, 2)), np.array(["ann"]), np.zeros((0, 2)), np.array([]))
 
 
-def test_distances():
-    a, b = np.random.default_rng(1).normal(size=(2, 4, 3))
-    expected = np.linalg.norm(b[:, None] - a[None], axis=-1)
-    assert identity.distances(a, b) == pytest.approx(expected)
-
-
 def test_enough_pairs():
     assert identity.enough_pairs(np.zeros(1000), 0.01) and not identity.enough_pairs(np.zeros(999), 0.01)
 
@@ -87,7 +82,7 @@ def test_choose_takes_neutral_for_the_gallery_and_peaks_for_probes():
 
 
 def test_faces_of_one_person_lie_closer(small_table):
-    found = identity.embed(small_table.images(), small_table.landmarks())
+    found = DlibFace().embed(small_table.images(), small_table.landmarks())
     assert found.shape == (len(small_table), 128) and np.isfinite(found).all()
     who = identity.check(small_table)
     assert who.people == 4 and who.probes == 24
@@ -98,4 +93,4 @@ def test_faces_of_one_person_lie_closer(small_table):
 
 def test_embed_needs_landmarks_for_each_image():
     with pytest.raises(FersynError, match="2 images but 1"):
-        identity.embed(np.zeros((2, 8, 8, 3), np.uint8), np.zeros((1, 68, 2)))
+        DlibFace().embed(np.zeros((2, 8, 8, 3), np.uint8), np.zeros((1, 68, 2)))

@@ -6,10 +6,10 @@ import torch
 
 from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.evaluation import identity, verifiers
-from fersyn.evaluation.verifiers import Verifier, base, crops
-from fersyn.evaluation.verifiers.loading import load
-from fersyn.faces import align
+from fersyn.evaluation import verifiers
+from fersyn.evaluation.verifiers import Verifier, base, torch_networks
+from fersyn.evaluation.verifiers.base import load
+from fersyn.faces import align, crops
 from fersyn.nets import light_cnn, vgg_face
 
 IDENTITIES = 3
@@ -18,11 +18,9 @@ IDENTITIES = 3
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("FERSYN_CACHE", str(tmp_path / "cache"))
-    from fersyn.evaluation.verifiers import light_cnn as module
-
-    module._network.cache_clear()
+    torch_networks._light_cnn.cache_clear()
     yield tmp_path
-    module._network.cache_clear()
+    torch_networks._light_cnn.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +82,6 @@ def test_an_added_light_cnn_checkpoint_is_what_embeds(name, empty_cache, some_fa
 
 
 def test_vgg_face_is_cut_and_described_by_the_published_layers(some_faces):
-    from fersyn.evaluation.verifiers.vgg_face import describe
-
     torch.manual_seed(2)
     network = vgg_face.VGGFace(IDENTITIES, width=2).eval()
     bare = load(vgg_face.VGGFace(width=2), network.state_dict(), "vgg-face", "fc8")
@@ -95,7 +91,7 @@ def test_vgg_face_is_cut_and_described_by_the_published_layers(some_faces):
     ).astype(np.float32)
     with torch.inference_mode():
         expected = network(torch.from_numpy(faces).permute(0, 3, 1, 2)).numpy()
-    assert np.allclose(describe(bare, images, landmarks, batch=1), expected, rtol=1e-4, atol=1e-4)
+    assert np.allclose(torch_networks.describe_vgg(bare, images, landmarks, batch=1), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_file_of_another_network_is_refused():
@@ -111,7 +107,8 @@ def test_cosine_distances():
     gallery, probe = np.random.default_rng(0).normal(size=(2, 4, 6))
     expected = [[1 - p @ g / np.linalg.norm(p) / np.linalg.norm(g) for g in gallery] for p in probe]
     assert verifiers.distances("cosine", gallery, probe) == pytest.approx(np.array(expected))
-    assert verifiers.distances("euclidean", gallery, probe) == pytest.approx(identity.distances(gallery, probe))
+    straight = np.linalg.norm(probe[:, None] - gallery[None], axis=-1)
+    assert verifiers.distances("euclidean", gallery, probe) == pytest.approx(straight)
 
 
 def dots(points, size=200):

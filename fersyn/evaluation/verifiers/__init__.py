@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fersyn.errors import FersynError
-from fersyn.evaluation.verifiers.base import Verifier, distances
+from fersyn.evaluation.verifiers.base import AXES, Verifier, distances
 
-__all__ = ["Verifier", "chosen", "distances", "get", "names"]
+__all__ = ["AXES", "Verifier", "chosen", "distances", "get", "names"]
 
 _NAMES = ("dlib", "sface", "arcface-mbf", "light-cnn-9", "light-cnn-29", "light-cnn-29v2", "vgg-face")
 
@@ -31,23 +31,23 @@ def get(name: str) -> Verifier:
     """Return a verifier, available or not; raises FersynError with the list if there is none of that name."""
     if name not in _NAMES:
         raise FersynError(f"there is no verifier '{name}'; use some of: {', '.join(_NAMES)}")
-    # Plain imports: the report hashes the modules that it finds in them.
-    from fersyn.evaluation.verifiers import arcface, dlib_face, light_cnn, sface, vgg_face
+    # Not above: who only wants dlib's (`fersyn.evaluation.aside`) need not wait for torch.
+    from fersyn.evaluation.verifiers import dlib_face, opencv, torch_networks
 
     makers = {
         "dlib": dlib_face.DlibFace,
-        "sface": sface.SFace,
-        "arcface-mbf": arcface.ArcFace,
-        "vgg-face": vgg_face.VGGFace,
+        "sface": opencv.SFace,
+        "arcface-mbf": opencv.ArcFace,
+        "vgg-face": torch_networks.VGGFace,
     }
-    return makers[name]() if name in makers else light_cnn.LightCNN(name)
+    return makers[name]() if name in makers else torch_networks.LightCNN(name)
 
 
 def chosen(wanted: Iterable[str], run: str | Path = "") -> dict[str, Verifier]:
     """The verifiers of these names, and of a run folder of `fersyn train-verifier` (empty: none), by name."""
     found = {name: get(name) for name in wanted}
     if str(run):
-        from fersyn.evaluation.verifiers.trained import Trained
+        from fersyn.evaluation.verifiers.torch_networks import Trained
 
         verifier = Trained(run)
         found[verifier.name] = verifier

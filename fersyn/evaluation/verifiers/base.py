@@ -1,12 +1,19 @@
-"""What evaluation knows of a verifier: it turns a face into numbers that lie close together for one person."""
+"""What evaluation knows of a verifier, a network that turns a face into numbers that lie close together for one person,
+and what the verifiers share: distances, weights, checks.
+"""
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from fersyn import weights
 from fersyn.errors import FersynError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Score = Literal["cosine", "euclidean"]
 AXES = {"cosine": "1 - cosine of the two descriptors", "euclidean": "Euclidean distance of the two descriptors"}
@@ -53,41 +60,26 @@ class Verifier(Protocol):
 
 def distances(score: Score, gallery: np.ndarray, probe: np.ndarray) -> np.ndarray:
     """Distances (P, G) of all probes (P, D) to all gallery descriptors (G, D): 0 for equal ones."""
-    if score == "euclidean":
-        from fersyn.evaluation.identity import distances as euclidean
+    if score == "cosine":
+        return 1 - _unit(probe) @ _unit(gallery).T
+    squares = (probe**2).sum(1)[:, None] + (gallery**2).sum(1)[None] - 2 * probe @ gallery.T
+    return np.sqrt(np.maximum(squares, 0))
 
-        return euclidean(gallery, probe)
-    return 1 - _unit(probe) @ _unit(gallery).T
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    vectors = np.asarray(vectors, np.float64)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 def cure(name: str) -> str:
     """How the weights of a name in `fersyn.weights` come onto the machine."""
-    from fersyn import weights
-
     by_hand = weights.entry(name).by_hand
     return f"{by_hand}; then: fersyn weights add {name} FILE" if by_hand else f"fersyn weights fetch {name}"
 
 
 def present(name: str) -> bool:
     """Whether the weights of a name in `fersyn.weights` are on this machine."""
-    from fersyn import weights
-
     return weights.find(name) is not None
-
-
-def onnx(verifier: Verifier) -> str:
-    """The path of a verifier's ONNX file; raises FersynError with the cure where it is missing."""
-    from fersyn import weights
-
-    path = weights.find(verifier.weights)
-    if path is None:
-        raise FersynError(f"the weights of {verifier.title} are missing: {verifier.how}")
-    return str(path)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    vectors = np.asarray(vectors, np.float64)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 def check_input(images: np.ndarray, landmarks: np.ndarray) -> None:
@@ -96,3 +88,38 @@ def check_input(images: np.ndarray, landmarks: np.ndarray) -> None:
         raise FersynError(
             f"{len(images)} images but {len(landmarks)} sets of landmarks; give one set of landmarks an image"
         )
+
+
+def load(network: nn.Module, state: Mapping[str, Any], name: str, classifier: str) -> nn.Module:
+    """Put published weights into a network without a classifier; return it ready for use. Other prefixes and the last
+    layer of a classifier do no harm, all else does.
+
+    Args:
+        network: made without classes.
+        state: weights by name, or a checkpoint that holds them under `state_dict`; the prefix `module.` of
+            DataParallel is taken off.
+        name: of the weights, for messages.
+        classifier: the last layer, which a descriptor does not need: its weights are left out.
+
+    Raises:
+        FersynError: what is missing, too much or of another shape.
+    """
+    found = state["state_dict"] if "state_dict" in state else state
+    found = {key.removeprefix("module."): value for key, value in found.items()}
+    found = {key: value for key, value in found.items() if not key.startswith(f"{classifier}.")}
+    wanted = network.state_dict()
+    wrong = [f"{key} is missing" for key in wanted if key not in found]
+    wrong += [f"{key} is not known" for key in found if key not in wanted]
+    wrong += [
+        f"{key} is {tuple(found[key].shape)}, not {tuple(wanted[key].shape)}"
+        for key in wanted
+        if key in found and tuple(found[key].shape) != tuple(wanted[key].shape)
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise FersynError(
+            f"the file of {name} does not hold the weights of that network: {'; '.join(wrong[:3])}{more}. "
+            f"Put the authors' own there: fersyn weights add {name} FILE"
+        )
+    network.load_state_dict(found)
+    return network.eval().requires_grad_(False)
