@@ -4,19 +4,28 @@ Made for few people: grey, locally normalised pixels (light and complexion say n
 head that keeps the places on the face (faces are aligned, so a place means something).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
+from fersyn.pixels import to_bytes, to_floats
 
 INPUT = 48  # px that the network sees
 MARGIN = 2  # px more on each side, so that shifts and turns bring in no made-up pixels
 INNER = 0.875  # part of the crop that is looked at: hair and background stay outside
 WINDOW = 13  # px over which contrast is normalised
+
+# Classical variation, by torchvision.
+PADDING = 1 / 16  # of the side, on each side; the crop is as large as the face was: shifts by up to as much
+COLOUR = 0.3  # brightness, contrast and saturation change by factors 0.7 to 1.3
+GROUP = (
+    4  # faces that share a draw: torchvision draws once a call, and a call a face would take longer than the network
+)
 
 Vary = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -79,9 +88,32 @@ def middle(faces: Tensor, generator: torch.Generator | None = None) -> Tensor:
     return faces[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
+def classical(faces: Tensor, generator: torch.Generator) -> Tensor:
+    """The variation that needs no synthesis, of faces (N, 3, H, W), bytes or floats in [-1, 1]; bytes of the same shape.
+
+    Mirrored or not, shifted (RandomCrop over repeated edges), with other brightness, contrast and saturation. Each
+    group of `GROUP` faces has a draw of its own.
+    """
+    from torchvision.transforms import v2
+
+    side = faces.shape[-1]
+    change = v2.Compose(
+        [
+            v2.RandomHorizontalFlip(),
+            v2.RandomCrop(side, padding=max(1, round(side * PADDING)), padding_mode="edge"),
+            v2.ColorJitter(COLOUR, COLOUR, COLOUR),
+        ]
+    )
+    if faces.dtype != torch.uint8:
+        faces = to_bytes(faces)
+    with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
+        torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
+        return torch.cat([change(part) for part in faces.split(GROUP)])
+
+
 def as_float(faces: Tensor) -> Tensor:
     """Faces as bytes 0..255 -> float32 in [-1, 1]; floats are given back as they are."""
-    return faces.float().div_(127.5).sub_(1) if faces.dtype == torch.uint8 else faces
+    return to_floats(faces) if faces.dtype == torch.uint8 else faces
 
 
 def train_recogniser(
@@ -104,14 +136,10 @@ def train_recogniser(
     AdamW, one-cycle learning rate, label smoothing 0.1; every class weighs the same, however many pictures it has.
 
     Args:
-        faces: (N, 3, H, W), float in [-1, 1] or bytes.
-        labels: int (N,) in 0..classes-1.
+        faces, labels: (N, 3, H, W), float in [-1, 1] or bytes; int (N,) in 0..classes-1.
         epochs: passes over the faces; what does not fill a batch is left out of a pass.
         seed: of the weights, of the order and of the augmentation.
-        classes: number of classes.
-        batch: faces a step.
-        rate: highest learning rate.
-        device: where to train.
+        classes, batch, rate, device: number of classes, faces a step, highest learning rate, where to train.
         report: called after each epoch with its number (from 1) and its mean loss.
         steps: so many steps instead of `epochs`, however many faces there are.
         vary: prepared faces (n, 1, 52, 52) and a generator -> what the network sees of them, (n, 1, 48, 48);
@@ -123,6 +151,29 @@ def train_recogniser(
     Raises:
         FersynError: fewer than two faces, labels out of range, or no step.
     """
+    _check(faces, labels, classes, epochs, steps)
+    pool = torch.arange(len(faces)) if pool is None else pool
+    batch = min(batch, len(pool))
+    total = epochs * (len(pool) // batch) if steps is None else steps
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        # Channels last: the convolutions take two thirds of the time on a CPU.
+        network = Recogniser(classes).to(device, memory_format=torch.channels_last)
+        generator = torch.Generator().manual_seed(seed)
+        faces, labels = faces.to(device), labels.to(device)
+        prepared = None if before else torch.cat([prepare(as_float(part)) for part in faces.split(1024)])
+
+        def loss_of(chosen: Tensor) -> Tensor:
+            seen = prepare(as_float(before(faces[chosen], generator))) if before else prepared[chosen]
+            logits = network(_last(vary(seen, generator)))
+            return functional.cross_entropy(logits, labels[chosen], weight, label_smoothing=0.1)
+
+        weight = _class_weights(labels[pool.to(device)], classes)
+        _descend(network, loss_of, _dealt(pool, batch, total, generator), total, len(pool) // batch, rate, report)
+    return network.eval()
+
+
+def _check(faces: Tensor, labels: Tensor, classes: int, epochs: int, steps: int | None) -> None:
     if len(faces) < 2 or len(faces) != len(labels):
         raise FersynError(
             f"{len(faces)} faces and {len(labels)} labels to train on; give a label for each face, and two at least"
@@ -131,43 +182,42 @@ def train_recogniser(
         raise FersynError(f"labels must lie in 0..{classes - 1}; leave out faces without a label")
     if (epochs if steps is None else steps) < 1:
         raise FersynError(f"epochs = {epochs}, steps = {steps}: at least one is needed")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        # Channels last: the convolutions take two thirds of the time on a CPU.
-        network = Recogniser(classes).to(device, memory_format=torch.channels_last)
-        generator = torch.Generator().manual_seed(seed)
-        faces, labels = faces.to(device), labels.to(device)
-        prepared = None if before else torch.cat([prepare(as_float(part)) for part in faces.split(1024)])
-        pool = torch.arange(len(faces)) if pool is None else pool
-        count = torch.bincount(labels[pool.to(device)], minlength=classes).float()
-        weight = torch.where(count > 0, count.sum() / (count > 0).sum() / count.clamp(min=1), 0.0)
-        batch = min(batch, len(pool))
-        pass_ = len(pool) // batch  # steps
-        total = epochs * pass_ if steps is None else steps
-        optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.05)
-        # Six steps at least: its first fifth must not be empty.
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=max(6, total), pct_start=0.2)
-        network.train()
-        loss_sum = 0.0
-        for step in range(total):
-            epoch, place = divmod(step, pass_)
-            if place == 0:
-                order = pool[torch.randperm(len(pool), generator=generator)]
-            chosen = order[place * batch : (place + 1) * batch].to(device)
-            seen = prepared[chosen] if prepared is not None else prepare(as_float(before(faces[chosen], generator)))
-            loss = functional.cross_entropy(
-                network(_last(vary(seen, generator))), labels[chosen], weight, label_smoothing=0.1
-            )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            loss_sum += loss.item()
-            if place == pass_ - 1:
-                if report:
-                    report(epoch + 1, loss_sum / pass_)
-                loss_sum = 0.0
-    return network.eval()
+
+
+def _class_weights(labels: Tensor, classes: int) -> Tensor:
+    """Weights (classes,) with which all classes that occur weigh the same."""
+    count = torch.bincount(labels, minlength=classes).float()
+    return torch.where(count > 0, count.sum() / (count > 0).sum() / count.clamp(min=1), 0.0)
+
+
+def _dealt(pool: Tensor, batch: int, total: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Positions of `total` batches, in a new order each pass."""
+    pass_ = len(pool) // batch  # steps
+    for step in range(total):
+        if step % pass_ == 0:
+            order = pool[torch.randperm(len(pool), generator=generator)]
+        yield order[step % pass_ * batch :][:batch]
+
+
+def _descend(network, loss_of, batches: Iterable[Tensor], total: int, pass_: int, rate: float, report) -> None:
+    """Take the steps; `report` after every `pass_` of them."""
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.05)
+    # Six steps at least: its first fifth must not be empty.
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=max(6, total), pct_start=0.2)
+    device = next(network.parameters()).device
+    network.train()
+    loss_sum = 0.0
+    for step, chosen in enumerate(batches, 1):
+        loss = loss_of(chosen.to(device))
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        loss_sum += loss.item()
+        if step % pass_ == 0:
+            if report:
+                report(step // pass_, loss_sum / pass_)
+            loss_sum = 0.0
 
 
 def _last(faces: Tensor) -> Tensor:
@@ -185,3 +235,8 @@ def predict(network: Recogniser, faces: Tensor, batch: int = 256) -> Tensor:
         seen = middle(prepare(as_float(part.to(device))))
         found.append(((network(seen).softmax(1) + network(seen.flip(3)).softmax(1)) / 2).cpu())
     return torch.cat(found) if found else torch.zeros(0, network[-1].out_features)
+
+
+def named(network: Recogniser, faces: Tensor) -> np.ndarray:
+    """The class (N,) that it finds likeliest for each of the faces, as given to `predict`."""
+    return predict(network, faces).argmax(1).numpy()

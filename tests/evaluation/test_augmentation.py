@@ -10,10 +10,9 @@ import pytest
 import torch
 
 from fersyn.errors import FersynError, SubjectLeak
-from fersyn.evaluation.augmentation import allowed, experiment, gain, judge, requests, synthetic
-from fersyn.evaluation.augmentation.classical import classical
+from fersyn.evaluation.augmentation import allowed, experiment, gain, requests, synthetic
 from fersyn.evaluation.augmentation.gain import Arm
-from fersyn.evaluation.recogniser import as_float
+from fersyn.evaluation.recogniser import as_float, classical
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import Note, Picture, Table
 from fersyn.figures import augmentation as figures
@@ -238,10 +237,10 @@ def test_a_number_of_people_that_not_every_fold_has_is_no_point_of_the_curve():
 
 
 def test_the_judge_has_not_seen_the_people_whose_faces_it_names(folds):
-    found = judge.judged(folds[0], epochs=1, count=14)
+    found = experiment.judged(folds[0], epochs=1, count=14)
     assert found.attrs == {"people": 2, "real": 14}
     assert len(set(found["faces"])) == 3 and found["right"].between(0, 1).all()
-    assert found.loc[found["faces"] == judge.REAL, "number"].sum() == 14
+    assert found.loc[found["faces"] == experiment.REAL, "number"].sum() == 14
     page = figures.judgement(found)._repr_html_()
     assert "strength 1 to 1.7" in page and "anger" in page
 

@@ -1,13 +1,14 @@
 """Train recognisers on real and synthetic faces, test them on real faces of other people. Protocol of Table 4.
 
 All recognisers of a fold and seed are alike in first weights, number of steps, batch and learning rate; they differ in
-what they see. The last step counts, and nothing is chosen by the test people.
+what they see. The last step counts, and nothing is chosen by the test people. A judge, a recogniser of other people's real
+faces, looks on.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,10 +21,9 @@ import torch
 from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.evaluation import recognition
-from fersyn.evaluation.augmentation.classical import classical
-from fersyn.evaluation.augmentation.synthetic import draw, make, shrunk
-from fersyn.evaluation.augmentation.trainings import allowed
-from fersyn.evaluation.recogniser import middle, predict, train_recogniser
+from fersyn.evaluation.augmentation import allowed
+from fersyn.evaluation.augmentation.synthetic import STRENGTHS, draw, make, shrunk
+from fersyn.evaluation.recogniser import classical, middle, named, train_recogniser
 from fersyn.expressions import EXPRESSIONS
 from fersyn.progress import Progress
 from fersyn.table import FaceTable
@@ -33,6 +33,7 @@ from fersyn.training.runs import load
 SIZE = 64  # px of the faces, real and synthetic alike; the recogniser looks at 48 of their middle
 BATCH = 32
 VARIATIONS = ("none", "classical")
+REAL = "real faces"  # what the judge is shown beside the synthetic ones
 
 
 @dataclass(frozen=True)
@@ -150,45 +151,51 @@ def run_fold(
             f"factors = {factors}, real_share = {real_share}: factors from 0 and a share of 0 to below 1 are needed"
         )
     table, steps = fold.table, steps_of(fold, epochs)
-    real, tested = shrunk(table, fold.train, SIZE), shrunk(table, fold.test, SIZE)
+    tested, parts = shrunk(table, fold.test, SIZE), []
+    for about, faces, labels, dealt in _learnt_from(fold, factors, more_people, real_share, device):
+        for variation in VARIATIONS:
+            network = train_recogniser(
+                faces, labels, seed=fold.seed, batch=BATCH, device=device, steps=steps, vary=middle, pool=dealt,
+                before=classical if variation == "classical" else None,
+            )  # fmt: skip
+            part = {
+                "seed": fold.seed, "fold": fold.number, "variation": variation, **about, "row": fold.test,
+                "person": table.people[fold.test], "expression": table.rows["expression"].to_numpy(object)[fold.test],
+                "named": [EXPRESSIONS[k] for k in named(network, tested)],
+            }  # fmt: skip
+            parts.append(pd.DataFrame(part))
+            if report:
+                report(1)
+    facts = {
+        "seed": fold.seed, "fold": fold.number, "people": fold.people, "real": len(fold.train), "tested": len(tested),
+        "test_people": len(set(table.people[fold.test])), "steps": steps, "synthetic": factors[-1] * len(fold.train),
+    }  # fmt: skip
+    return pd.concat(parts, ignore_index=True), facts
+
+
+def _learnt_from(
+    fold: Fold, factors: Sequence[int], more_people: Sequence[int], real_share: float, device: str | torch.device
+) -> Iterator[tuple[dict, torch.Tensor, torch.Tensor, torch.Tensor | None]]:
+    """What recognisers learn from: columns of `run_fold` that say what it is, faces, labels, and what a pass deals."""
+    table, real = fold.table, shrunk(fold.table, fold.train, SIZE)
     labels = torch.from_numpy(table.labels(fold.train))
     synthesiser = load(fold.run, device)
     recipes = draw(table, fold.train, factors[-1] * len(real), fold.seed, getattr(synthesiser, "motion", None))
     made = make(synthesiser, table, recipes, SIZE, device=device)
-    made_labels = torch.from_numpy(recipes.label)
-    parts = []
-
-    def recogniser(variation, faces, own, factor, people, asked=None, dealt=None) -> None:
-        network = train_recogniser(
-            faces, own, seed=fold.seed, batch=BATCH, device=device, steps=steps, vary=middle, pool=dealt,
-            before=classical if variation == "classical" else None,
-        )  # fmt: skip
-        named = predict(network, tested).argmax(1).numpy()
+    for factor in factors:
+        count = factor * len(real)
         about = {
-            "seed": fold.seed, "fold": fold.number, "variation": variation, "factor": factor, "base": asked is None,
-            "asked": fold.request.people if asked is None else asked, "people": people, "synthetic": factor * len(real),
-            "row": fold.test, "person": table.people[fold.test],
-            "expression": table.rows["expression"].to_numpy(object)[fold.test],
-            "named": [EXPRESSIONS[k] for k in named],
-        }  # fmt: skip
-        parts.append(pd.DataFrame(about))
-        if report:
-            report(1)
-
-    for variation in VARIATIONS:
-        for factor in factors:
-            count = factor * len(real)
-            both = torch.cat([real, made[:count]]), torch.cat([labels, made_labels[:count]])
-            recogniser(variation, *both, factor, fold.people, dealt=pool(len(real), count, real_share))
+            "factor": factor,
+            "base": True,
+            "asked": fold.request.people,
+            "people": fold.people,
+            "synthetic": count,
+        }
+        both = torch.cat([real, made[:count]]), torch.cat([labels, torch.from_numpy(recipes.label[:count])])
+        yield about, *both, pool(len(real), count, real_share)
     for asked, (people, rows) in _others(fold, more_people).items():
-        faces, own = shrunk(table, rows, SIZE), torch.from_numpy(table.labels(rows))
-        for variation in VARIATIONS:
-            recogniser(variation, faces, own, 0, people, asked)
-    facts = {
-        "seed": fold.seed, "fold": fold.number, "people": fold.people, "real": len(real), "tested": len(tested),
-        "test_people": len(set(table.people[fold.test])), "steps": steps, "synthetic": len(made),
-    }  # fmt: skip
-    return pd.concat(parts, ignore_index=True), facts
+        about = {"factor": 0, "base": False, "asked": asked, "people": people, "synthetic": 0}
+        yield about, shrunk(table, rows, SIZE), torch.from_numpy(table.labels(rows)), None
 
 
 def _others(fold: Fold, numbers: Sequence[int]) -> dict[int, tuple[int, np.ndarray]]:
@@ -255,3 +262,48 @@ def _alone(fold: Fold, **settings) -> tuple[pd.DataFrame, dict]:
         return run_fold(fold, **settings)
     finally:
         torch.set_num_threads(before)
+
+
+def judged(fold: Fold, epochs: int = 60, count: int = 320, device: str | torch.device = "cpu") -> pd.DataFrame:
+    """Do synthetic faces show what they should? A judge names real faces, synthetic ones as they are used, and at the strength
+    of a full expression.
+
+    The judge is trained on real faces of everybody but the people whose faces it names, the fold's test people among
+    them: nothing that it says goes into any recogniser.
+
+    Args:
+        fold: of `experiment.fold_of`.
+        epochs: as for the recognisers; the judge takes twice as many steps as they.
+        count: number of synthetic faces of each kind.
+        device: of synthesis and judge.
+
+    Returns:
+        rows faces (which), expression, right, neutral (shares named rightly, and neutral, 0..1), number; the judge's
+        people and faces in `attrs`.
+    """
+    table = fold.table
+    usable = recognition.usable(table.rows)
+    others = usable[~np.isin(table.people[usable].astype(str), table.people[fold.train].astype(str))]
+    splits.check_disjoint(table.rows.iloc[others], table.rows.iloc[fold.train])
+    network = train_recogniser(
+        shrunk(table, others, SIZE), torch.from_numpy(table.labels(others)), seed=fold.seed, device=device,
+        steps=2 * steps_of(fold, epochs), vary=middle, before=classical,
+    )  # fmt: skip
+    synthesiser = load(fold.run, device)
+    motion = getattr(synthesiser, "motion", None)
+    kinds = {REAL: (shrunk(table, fold.train, SIZE), table.labels(fold.train))}
+    for name, strengths in (
+        (f"synthetic, strength {STRENGTHS[0]:g} to {STRENGTHS[1]:g}", STRENGTHS),
+        ("synthetic, strength 1", (1.0, 1.0)),
+    ):
+        recipes = draw(table, fold.train, count, fold.seed, motion, strengths)
+        kinds[name] = make(synthesiser, table, recipes, SIZE, device=device), recipes.label
+    lines = []
+    for name, (faces, labels) in kinds.items():
+        answers = named(network, faces)
+        for label in sorted(set(labels.tolist())):
+            own = answers[labels == label]
+            lines.append((name, EXPRESSIONS[label], float((own == label).mean()), float((own == 0).mean()), len(own)))
+    found = pd.DataFrame(lines, columns=["faces", "expression", "right", "neutral", "number"])
+    found.attrs = {"people": len(set(table.people[others])), "real": len(others)}
+    return found

@@ -25,6 +25,7 @@ from fersyn.faces.resize import resize
 from fersyn.ibug import MIRROR
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import NEUTRAL, Pairs
+from fersyn.pixels import to_bytes
 
 # Displacements are drawn between these, in those of a full expression. A method trained on few people and steps gives
 # less expression than it is asked for, so the range reaches beyond 1 (the label's entry stays at 1).
@@ -125,8 +126,7 @@ def _shifts(table, pairs: np.ndarray, sources: np.ndarray, motion) -> tuple[np.n
     each expression and source, (8, S, 68, 2); 0 where the motion does not know the expression.
     """
     labels, points = table.labels(), table.landmarks()
-    strength = table.rows["intensity"].to_numpy(np.float64, na_value=np.nan)[pairs[:, 1]]
-    strength = np.where(np.isnan(strength), 1.0, strength).clip(0.3)
+    strength = table.intensities(pairs[:, 1]).clip(0.3)
     shift = (points[pairs[:, 1]] - points[pairs[:, 0]]).astype(np.float64) / strength[:, None, None]
     usual = np.zeros((len(EXPRESSIONS), len(sources), 68, 2))
     for name in motion.expressions if motion is not None else ():
@@ -171,8 +171,3 @@ def shrunk(table, rows: np.ndarray, size: int, batch: int = 512) -> Tensor:
     """Real faces of these rows, as bytes (N, 3, size, size)."""
     parts = [to_bytes(resize(table.tensor(rows[k : k + batch]), size)) for k in range(0, len(rows), batch)]
     return torch.cat(parts) if parts else torch.zeros(0, 3, size, size, dtype=torch.uint8)
-
-
-def to_bytes(faces: Tensor) -> Tensor:
-    """Faces in [-1, 1] as uint8."""
-    return ((faces.clamp(-1, 1) + 1) * 127.5).round().byte()
