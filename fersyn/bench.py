@@ -42,7 +42,7 @@ def plain_loop(files: list[str], out: str) -> tuple[int, float]:
     import numpy as np
     from PIL import Image
 
-    from fersyn.faces.models import model_path
+    from fersyn.faces.landmarks import model_path
 
     detector = dlib.get_frontal_face_detector()
     predictor = dlib.shape_predictor(model_path("shape_predictor_68_face_landmarks.dat"))
@@ -118,10 +118,10 @@ def ours(frame_set, out: Path, workers: int) -> tuple[int, float, int]:
 def _build(frame_set, out: Path, workers: int) -> tuple[int, float, int]:
     with peak_memory_of_children() as peak:
         began = time.perf_counter()
-        from fersyn.faces.pool import start_server
+        from fersyn.building.pool import start_server
 
         start_server()  # as the command does
-        from fersyn.faces.preprocess import build_table
+        from fersyn.building.preprocess import build_table
 
         table = build_table(frame_set, out, workers=workers)
         seconds = time.perf_counter() - began

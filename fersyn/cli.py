@@ -48,11 +48,11 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete the table t
 
 
 def _build(frame_set, out: Path, size: int, workers: int | None, overwrite: bool, holdout: float) -> None:
-    from fersyn.faces.pool import start_server
+    from fersyn.building.pool import start_server
 
     if workers != 0:
         start_server()  # loads while the rest is imported here
-    from fersyn.faces.preprocess import build_table
+    from fersyn.building.preprocess import build_table
     from fersyn.progress import say
 
     for note in frame_set.notes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,22 +25,23 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 
 @contextmanager
 def locked(path: Path, wait: bool = False) -> Iterator[None]:
-    """Hold an advisory lock on the file `path`, which the system drops when the process ends, however it ends.
+    """Hold a lock on the file `path`, which the system drops when the process ends, however it ends.
 
-    Where there are no such locks (Windows, some network file systems) the work goes on without one.
+    Where a file system has no locks the work goes on without one.
 
     Raises:
         BlockingIOError: another process holds it, and `wait` is False.
-        OSError: the file cannot be opened.
+        OSError: the file cannot be written.
     """
-    with path.open("a") as file:
-        try:
-            import fcntl
+    from filelock import FileLock, Timeout
 
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise
-        except (ImportError, OSError):
+    path.open("a").close()
+    with ExitStack() as held:
+        try:
+            held.enter_context(FileLock(path, fallback_to_soft=False).acquire(blocking=wait))
+        except Timeout:
+            raise BlockingIOError(f"{path} is held by another process") from None
+        except OSError:  # not the file's, as it can be opened: no locks here
             pass
         yield
 

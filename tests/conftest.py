@@ -49,7 +49,7 @@ def portrait(portraits):
 @pytest.fixture(scope="session")
 def small_table(people_frames, tmp_path_factory):
     """A face table of 28 faces: four people, seven expressions. Read it, never write to it."""
-    from fersyn.faces.preprocess import build_table
+    from fersyn.building.preprocess import build_table
 
     return build_table(people_frames, tmp_path_factory.mktemp("tables") / "small", workers=0)
 

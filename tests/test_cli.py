@@ -108,7 +108,7 @@ def test_help_waits_for_nothing():
 
 
 def test_workers_import_no_torch():
-    code = "import fersyn.faces.warm, sys; print([m for m in ('torch', 'pandas', 'matplotlib') if m in sys.modules])"
+    code = "import fersyn.building.warm, sys; print([m for m in ('torch', 'pandas', 'matplotlib') if m in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

@@ -1,9 +1,12 @@
-"""Landmarks as pictures, for networks that take geometry (Li, Qi & Sun, IEEE Access 9, 2021); made on the device,
-in batch.
+"""Landmarks as pictures, for networks that take geometry: heat maps (Li, Qi & Sun, IEEE Access 9, 2021), and where the
+mouth is open [ours]. Made on the device, in batch.
 """
 
 import torch
 from torch import Tensor
+
+UPPER = (60, 61, 62, 63, 64)  # inner lips from corner to corner, along the upper lip
+LOWER = (60, 67, 66, 65, 64)  # and along the lower one
 
 
 def heatmaps(landmarks: Tensor, size: int | tuple[int, int] = 128, sigma: float = 2.0, channels: int = 1) -> Tensor:
@@ -53,3 +56,33 @@ def heatmaps(landmarks: Tensor, size: int | tuple[int, int] = 128, sigma: float 
 def _gauss(centres: Tensor, length: int, sigma: float) -> Tensor:
     grid = torch.arange(length, device=centres.device, dtype=centres.dtype)
     return torch.exp(-((grid - centres[..., None]) ** 2) / (2 * sigma**2))
+
+
+def opening(landmarks: Tensor, size: int) -> Tensor:
+    """Draw the area between the inner lips: the one place in a face that new landmarks fill with new matter.
+
+    Args:
+        landmarks: (N, 68, 2), (x, y) px with pixel centres at whole numbers, of pictures of `size` px; any device.
+        size: side of the map, px.
+
+    Returns:
+        (N, 1, size, size) in [0, 1], float32: which part of each pixel lies between the lips. A closed mouth is black.
+    """
+    points = landmarks.float()
+    line = torch.arange(size, device=points.device, dtype=torch.float32)
+    upper, lower = (_height(points[:, list(lip)], line) for lip in (UPPER, LOWER))
+    left, right = points[:, UPPER[0], :1], points[:, UPPER[-1], :1]
+    wide = _covered(line, left, right)
+    return (_covered(line[:, None], upper[:, None], lower[:, None]) * wide[:, None])[:, None]
+
+
+def _height(curve: Tensor, x: Tensor) -> Tensor:
+    """y (N, S) of curves through points (N, K, 2), at x (S,); beyond their ends as at the ends."""
+    start, step = curve[:, :-1], curve[:, 1:] - curve[:, :-1]
+    part = ((x - start[..., :1]) / step[..., :1].clamp(min=1e-3)).clamp(0, 1)  # (N, K - 1, S)
+    return curve[:, :1, 1] + (part * step[..., 1:]).sum(1)
+
+
+def _covered(place: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Part of each pixel, centred at `place`, between `low` and `high`."""
+    return (torch.minimum(place + 0.5, high) - torch.maximum(place - 0.5, low)).clamp(0, 1)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fersyn.errors import FersynError
 from fersyn.faces.detect import Box, find_faces, resize
-from fersyn.faces.models import model_path
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-# Points of the iBUG scheme.
-JAW, RIGHT_BROW, LEFT_BROW = slice(0, 17), slice(17, 22), slice(22, 27)
-NOSE_BRIDGE, NOSE_BASE = slice(27, 31), slice(31, 36)
-RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # the person's right, so the left one in the picture
-OUTER_LIPS, INNER_LIPS = slice(48, 60), slice(60, 68)
 
 # The trees compare single pixels and were trained on faces of a few hundred px: larger ones are reduced, or they
 # compare noise.
@@ -25,6 +21,17 @@ _FACE_PX = 300
 _SEARCHED = 256  # px: side at which dlib looks at an aligned crop
 # Where dlib's box lies in an aligned crop, of its side (24 openpeople and 60 London faces).
 _BOX = (0.142, 0.142, 0.83, 0.83)
+
+
+def model_path(name: str) -> str:
+    """Return the path of one of dlib's model files, as 'shape_predictor_68_face_landmarks.dat': in the package
+    face_recognition_models, which is found but not imported (that needs setuptools). Raises FersynError without it.
+    """
+    spec = find_spec("face_recognition_models")
+    path = Path(spec.origin).parent / "models" / name if spec and spec.origin else None
+    if path is None or not path.is_file():
+        raise FersynError(f"dlib's model {name} is missing; install it with: pip install face_recognition_models")
+    return str(path)
 
 
 @lru_cache(maxsize=1)

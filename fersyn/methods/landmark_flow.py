@@ -20,8 +20,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from fersyn.faces.heatmaps import heatmaps
-from fersyn.faces.opening import opening
+from fersyn.faces.heatmaps import heatmaps, opening
 from fersyn.faces.resize import rescale, resize
 from fersyn.losses import adversarial as gan
 from fersyn.losses import perceptual

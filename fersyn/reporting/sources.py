@@ -83,7 +83,7 @@ def table_digest(dataset: str) -> str:
     module = dataset.replace("-", "_")
     own = (PACKAGE / "datasets" / f"{module}.py").is_file()
     readers = [module] if own else [file.stem for file in sorted((PACKAGE / "datasets").glob("*.py"))]
-    return digest(module_files(["fersyn.faces.preprocess", *(f"fersyn.datasets.{reader}" for reader in readers)]))
+    return digest(module_files(["fersyn.building.preprocess", *(f"fersyn.datasets.{reader}" for reader in readers)]))
 
 
 def training_digest(method: str) -> str:

@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fersyn.building.folder import discard
 from fersyn.errors import FersynError
-from fersyn.faces.claim import discard
 from fersyn.files import write_atomic
 from fersyn.reporting.record import write_json
 

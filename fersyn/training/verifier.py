@@ -276,9 +276,9 @@ def command(
 
 def _rendered(path: Path, people: int, population: int) -> FaceTable:
     """People of a population of their own; built once. A tenth of them is kept from the training, as in every table."""
+    from fersyn.building.pool import start_server
+    from fersyn.building.preprocess import build_table
     from fersyn.datasets.rendered import read_rendered
-    from fersyn.faces.pool import start_server
-    from fersyn.faces.preprocess import build_table
 
     start_server()  # loads while the rest is imported here
     return build_table(read_rendered(subjects=people, seed=population), path)

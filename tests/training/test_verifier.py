@@ -117,9 +117,9 @@ def test_the_command_trains_on_a_table(small_table, tmp_path):
 def test_without_a_table_it_renders_people_of_its_own(tmp_path, monkeypatch):
     asked = {}
     monkeypatch.setattr(
-        "fersyn.faces.preprocess.build_table", lambda frames, path: asked.update(frames=frames, path=path)
+        "fersyn.building.preprocess.build_table", lambda frames, path: asked.update(frames=frames, path=path)
     )
-    monkeypatch.setattr("fersyn.faces.pool.start_server", lambda: None)
+    monkeypatch.setattr("fersyn.building.pool.start_server", lambda: None)
     verifier._rendered(tmp_path / "faces", 5, verifier.POPULATION + 0)
     subjects = {frame.subject for frame in asked["frames"].frames}
     assert len(subjects) == 5 and all(name.startswith("R1000-") for name in subjects), "not those of --seed 0"

@@ -8,7 +8,7 @@ import numpy as np
 
 from fersyn.errors import FersynError
 from fersyn.evaluation.verifiers.base import check_input
-from fersyn.faces.models import model_path
+from fersyn.faces.landmarks import model_path
 
 FILE = "dlib_face_recognition_resnet_model_v1.dat"
 

@@ -8,9 +8,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 
+from fersyn.building import worker
 from fersyn.datasets.frames import Frame
 from fersyn.errors import FersynError
-from fersyn.faces import worker
 from fersyn.system import environment
 
 Job = tuple[int, Frame, bool]
@@ -66,7 +66,7 @@ def start_server() -> None:
     if _context().get_start_method() == "forkserver":
         from multiprocessing.forkserver import ensure_running
 
-        multiprocessing.set_forkserver_preload(["fersyn.faces.warm"])
+        multiprocessing.set_forkserver_preload(["fersyn.building.warm"])
         with _environment_of_one_thread():
             ensure_running()
 

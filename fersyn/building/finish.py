@@ -1,8 +1,6 @@
 """The last step of preprocessing: from the journal to metadata, splits and table.json."""
 
 import json
-import os
-import re
 from collections import Counter
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,13 +9,11 @@ from typing import Any
 import pandas as pd
 
 from fersyn import __version__, splits
+from fersyn.building.folder import Journal, file_name, pictures, source_key
 from fersyn.datasets.frames import FrameSet
-from fersyn.faces.journal import Journal
-from fersyn.faces.worker import file_name, source_key
 from fersyn.files import write_atomic
 from fersyn.table import COLUMNS, FaceTable, fingerprint, write_metadata
 
-_KEY = re.compile(r"_([0-9a-f]{12})\.png$")
 FOLDS = 10
 
 
@@ -100,13 +96,13 @@ def _settle_pictures(rows: pd.DataFrame, out: Path) -> None:
     """Give every picture the number of its row (frames may have been added in between) and delete those whose frame
     is gone.
     """
-    present = {match[1]: entry.name for entry in os.scandir(out / "images") if (match := _KEY.search(entry.name))}
+    present = dict(pictures(out))
     for name, source in zip(rows["file_name"], rows["source"], strict=True):
         found = present.pop(source_key(source))
-        if f"images/{found}" != name:
-            os.replace(out / "images" / found, out / name)
+        if found != out / name:
+            found.replace(out / name)
     for left in present.values():
-        (out / "images" / left).unlink()
+        left.unlink()
 
 
 def _write_skipped(frame_set: FrameSet, journal: Journal, out: Path) -> int:

@@ -1,19 +1,16 @@
 """Build a face table from frames: over all cores, resumable, and the same whatever the number of workers."""
 
 import json
-import os
 import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from fersyn.building.finish import finish, is_current, table_rows
+from fersyn.building.folder import Journal, claimed, pictures, source_key
+from fersyn.building.pool import default_workers, process
 from fersyn.datasets.frames import Frame, FrameSet
 from fersyn.errors import FersynError
-from fersyn.faces.claim import PICTURE, claimed
-from fersyn.faces.finish import finish, is_current, table_rows
-from fersyn.faces.journal import Journal
-from fersyn.faces.pool import default_workers, process
-from fersyn.faces.worker import source_key
 from fersyn.progress import Progress, say
 from fersyn.table import FaceTable
 
@@ -73,7 +70,10 @@ def _run(pending: list[int], frame_set: FrameSet, journal: Journal, out: Path, s
     if frame_set.prepare is not None:
         frame_set.prepare()
     frames = frame_set.frames
-    _remove_pictures({source_key(frames[i].source) for i in pending}, out)
+    anew = {source_key(frames[i].source) for i in pending}
+    for key, picture in pictures(out):
+        if key in anew:  # lest two pictures of one source (under old and new number) lie there
+            picture.unlink()
     kept = len(frames) - len(pending)
     if kept:
         say(f"{out}: {kept} of {len(frames)} frames are done already, {len(pending)} to go")
@@ -88,7 +88,7 @@ def _run(pending: list[int], frame_set: FrameSet, journal: Journal, out: Path, s
 
 def _pending(frames: list[Frame], journal: Journal, out: Path) -> list[int]:
     """Positions of the frames that are new or changed, or whose picture is gone."""
-    sizes = {m[1]: file.stat().st_size for file in os.scandir(out / "images") if (m := PICTURE.match(file.name))}
+    sizes = {key: file.stat().st_size for key, file in pictures(out)}
     pending = []
     for i, frame in enumerate(frames):
         entry = journal.entries.get(frame.source)
@@ -96,13 +96,6 @@ def _pending(frames: list[Frame], journal: Journal, out: Path) -> list[int]:
         if not done or ("face" in entry and sizes.get(source_key(frame.source)) != entry["face"]["bytes"]):
             pending.append(i)
     return pending
-
-
-def _remove_pictures(keys: set[str], out: Path) -> None:
-    """Delete what is to be made anew, lest two pictures of one source (under old and new number) lie there."""
-    for name in os.listdir(out / "images"):
-        if (match := PICTURE.match(name)) and match[1] in keys:
-            (out / "images" / name).unlink()
 
 
 def _spread(frames: list[Frame], count: int) -> set[int]:

@@ -2,9 +2,7 @@
 itself.
 """
 
-import hashlib
 import os
-import re
 import signal
 import sys
 import threading
@@ -15,6 +13,7 @@ import cv2
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from fersyn.building.folder import file_name, source_key
 from fersyn.datasets.frames import TRUTH, Frame, Picture
 from fersyn.errors import FersynError, NoFace, UnreadablePhoto
 from fersyn.faces.align import Alignment
@@ -22,9 +21,6 @@ from fersyn.faces.crop import Face, crop_face
 from fersyn.files import pixel_hash, write_atomic
 
 PREVIEW_PX = 320
-# Hugging Face datasets takes a file whose name holds one of these words for part of that split, and would leave the
-# others out.
-_SPLIT_WORDS = re.compile(r"(?<![a-z])(train|training|validation|valid|dev|val|test|testing|eval|evaluation)(?![a-z])")
 
 
 def start_worker() -> None:
@@ -94,21 +90,6 @@ def _write(path: Path, data: bytes) -> None:
     except OSError as error:  # a full disk, no permission: the next picture would fare no better
         reason = error.strerror or type(error).__name__
         raise FersynError(f"{path}: cannot be written ({reason}); mend that and run the same command again") from None
-
-
-def file_name(number: int, source: str) -> str:
-    """Return a face's name in the table: its number, a readable piece of its source, and a hash that tells sources
-    apart.
-    """
-    stem = re.sub(r"\.[A-Za-z]{2,4}$", "", source)
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", stem)[-60:].strip("-")
-    slug = _SPLIT_WORDS.sub(r"\1x", slug.lower())
-    return f"images/{number:06d}_{slug or 'face'}_{source_key(source)}.png"
-
-
-def source_key(source: str) -> str:
-    """Return twelve hex digits that stand for a source in file names."""
-    return hashlib.sha256(source.encode()).hexdigest()[:12]
 
 
 def _facts(picture: Picture, face: Face) -> dict[str, Any]:

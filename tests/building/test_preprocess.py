@@ -15,14 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fersyn.building import folder, preprocess, worker
+from fersyn.building.folder import Journal, file_name, source_key
+from fersyn.building.preprocess import build_table
 from fersyn.datasets.folder import read_folder
 from fersyn.datasets.frames import Frame, FrameSet, Picture
 from fersyn.errors import FersynError, TableError
-from fersyn.faces import preprocess, worker
-from fersyn.faces.claim import PICTURE
-from fersyn.faces.journal import Journal
-from fersyn.faces.preprocess import build_table
-from fersyn.faces.worker import file_name, source_key
 from fersyn.table import FaceTable
 
 
@@ -346,11 +344,9 @@ def test_a_folder_of_a_run_that_was_killed_at_once_may_be_used(photos, tmp_path)
 
 
 def test_a_kill_while_overwriting_leaves_a_folder_that_is_still_a_tables(photos, tmp_path, monkeypatch):
-    from fersyn.faces import claim
-
     build_table(read_folder(photos), tmp_path / "t", workers=0)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(claim, "write_atomic", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(folder, "write_atomic", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
         build_table(read_folder(photos), tmp_path / "t", size=64, workers=0, overwrite=True)
     assert build_table(read_folder(photos), tmp_path / "t", size=64, workers=0, overwrite=True).size == 64
 
@@ -405,7 +401,7 @@ import sys, time
 from dataclasses import dataclass, replace
 from fersyn.datasets import frames
 from fersyn.datasets.folder import read_folder
-from fersyn.faces.preprocess import build_table
+from fersyn.building.preprocess import build_table
 
 class Slow(frames.PhotoFrame):
     def picture(self):
@@ -542,4 +538,4 @@ def test_file_names_are_safe_and_tell_sources_apart():
     assert file_name(0, "a b.png") != file_name(0, "a-b.png")
     assert len(file_name(0, "x" * 500)) < 120
     for number in (0, 1_234_567):  # the seventh digit is no reason to lose sight of a picture
-        assert PICTURE.match(file_name(number, "a.png").removeprefix("images/"))[1] == source_key("a.png")
+        assert folder._PICTURE.match(file_name(number, "a.png").removeprefix("images/"))[1] == source_key("a.png")

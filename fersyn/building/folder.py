@@ -1,8 +1,10 @@
-"""Whose a table's folder is: it belongs to one request, and to one process at a time."""
+"""A table's folder while it is built: whose it is (one request's, one process's at a time), and what is finished in it."""
 
+import hashlib
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,32 @@ from typing import Any
 from fersyn.errors import TableError
 from fersyn.files import locked, write_atomic
 
-PICTURE = re.compile(r"^\d{6,}_.*_([0-9a-f]{12})\.png$")  # the names that fersyn.faces.worker gives
+_PICTURE = re.compile(r"^\d{6,}_.*_([0-9a-f]{12})\.png$")  # the names that `file_name` gives
+# Hugging Face datasets takes a file whose name holds one of these words for part of that split, and would leave the
+# others out.
+_SPLIT_WORDS = re.compile(r"(?<![a-z])(train|training|validation|valid|dev|val|test|testing|eval|evaluation)(?![a-z])")
+
+
+def file_name(number: int, source: str) -> str:
+    """Return a face's name in the table: its number, a readable piece of its source, and a hash that tells sources
+    apart.
+    """
+    stem = re.sub(r"\.[A-Za-z]{2,4}$", "", source)
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", stem)[-60:].strip("-")
+    slug = _SPLIT_WORDS.sub(r"\1x", slug.lower())
+    return f"images/{number:06d}_{slug or 'face'}_{source_key(source)}.png"
+
+
+def source_key(source: str) -> str:
+    """Return twelve hex digits that stand for a source in file names."""
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
+
+
+def pictures(out: Path) -> Iterator[tuple[str, Path]]:
+    """Yield (source key, path) of the table's pictures; after a kill there may be two of one source."""
+    for path in sorted((out / "images").glob("*.png")):
+        if match := _PICTURE.match(path.name):
+            yield match[1], path
 
 
 @contextmanager
@@ -99,8 +126,47 @@ def _clear(out: Path) -> None:
         ".fersyn/previews.json",
     ):
         (out / name).unlink(missing_ok=True)
-    for file in (out / "images").glob("*.png"):
-        if PICTURE.match(file.name):
-            file.unlink()
+    for _, file in pictures(out):
+        file.unlink()
     for folder in ("splits", ".fersyn/previews"):
         shutil.rmtree(out / folder, ignore_errors=True)
+
+
+class Journal:
+    """Append-only; of several lines for one source the last one counts. A half-written line (a kill while writing) is
+    passed over.
+
+    Attributes:
+        entries: by source: dicts with `source`, `stamp` and either `face` (facts for the row) or `reason` (why it was
+            skipped).
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.entries: dict[str, dict[str, Any]] = {}
+        whole = True
+        if path.is_file():
+            text = path.read_bytes()
+            whole = text.endswith(b"\n") or not text
+            for line in text.splitlines():
+                try:
+                    entry = json.loads(line)
+                    self.entries[entry["source"]] = entry
+                except (ValueError, KeyError, TypeError):
+                    continue
+        self._file = path.open("a", encoding="utf-8", newline="\n")
+        if not whole:  # else the next line would be glued to the half one, and lost with it
+            self._file.write("\n")
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._file.close()
+
+    def add(self, entries: list[dict[str, Any]]) -> None:
+        """Write entries through to the operating system: a killed process loses none of them."""
+        for entry in entries:
+            self._file.write(json.dumps(entry) + "\n")
+            self.entries[entry["source"]] = entry
+        self._file.flush()
