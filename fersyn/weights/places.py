@@ -1,9 +1,12 @@
-"""Where weights lie on this machine: our cache, torch hub's, an installed package. No network here."""
+"""Where weights lie on this machine (our cache, torch hub's, an installed package), and whether they are the right ones.
+No network here.
+"""
 
+import hashlib
 import json
 import os
-import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,10 +14,10 @@ from pathlib import Path
 from fersyn.errors import FersynError
 from fersyn.files import write_atomic
 from fersyn.system import cache_dir
-from fersyn.weights.checked import remembered, sha256_of
 from fersyn.weights.registry import Entry, Form, Installed, entry
 
 BY_HAND = "torch"  # layout of a file that the user brought
+_seen: dict[tuple, str] = {}  # hashes of this process, for caches that cannot be written to
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def locate(name: str) -> Found | None:
     item = entry(name)
     for form in item.forms:
         for path, origin in _places(form):
-            if path.is_file() and path.stat().st_size == form.bytes and _hash(path) == form.sha256:
+            if path.is_file() and path.stat().st_size == form.bytes and hash_of(path) == form.sha256:
                 return Found(path, form.layout, form.sha256, origin)
     return None if item.forms else _added(item)
 
@@ -77,58 +80,85 @@ def damaged(name: str) -> list[Path]:
     """Files that stand where the weights should, and are others."""
     item = entry(name)
     if not item.forms:
-        note = _note(item)
+        note = _json(note_path(item))
         path = folder() / str(note.get("file", ""))
         return [path] if note and path.is_file() and _added(item) is None else []
     places = [(path, form) for form in item.forms for path, _ in _places(form)]
-    return [path for path, form in places if path.is_file() and _hash(path) != form.sha256]
+    return [path for path, form in places if path.is_file() and hash_of(path) != form.sha256]
 
 
-def add(name: str, file: str | Path) -> Path:
-    """Copy a file that the user got by hand into our cache, and return where it is now.
+def about(names: Iterable[str]) -> list[dict]:
+    """One dict of strings a name: name, use, licence, file, sha256, source; nothing of this machine's folders.
 
-    Where the right SHA-256 is known the file must have it. Where it is not (LightCNN, VGG-Face) the file must load
-    as a torch or safetensors file of weights, and its SHA-256 is noted, so that later damage shows.
+    Where the weights are missing, file and sha256 are "" and source says "missing: " and what is used instead.
 
     Raises:
-        FersynError: no such file, or not these weights.
+        FersynError: no weights have one of these names.
     """
-    item, source = entry(name), Path(file)
-    if not source.is_file():
-        raise FersynError(f"{source} is not a file; give the file of {name}'s weights")
-    digest = sha256_of(source)
-    if item.forms:
-        match = [form for form in item.forms if form.sha256 == digest]
-        if not match:
-            wanted = ", or ".join(f"{form.file} with {form.sha256}" for form in item.forms)
-            raise FersynError(f"{source} is not {name}: its SHA-256 is {digest}; wanted is {wanted}")
-        return _copied(source, folder() / match[0].file, digest)
-    from fersyn.weights.readers import read_torch
-
-    read_torch(source)
-    suffix = ".safetensors" if source.suffix == ".safetensors" else ".pth"
-    target = _copied(source, folder() / f"{name}{suffix}", digest)
-    note = {"file": target.name, "sha256": digest, "was": source.name}
-    write_atomic(_note_path(item), lambda p: p.write_text(json.dumps(note, indent=1)))
-    return target
+    rows = []
+    for name in names:
+        item, found = entry(name), locate(name)
+        rows.append(
+            {
+                "name": name,
+                "use": item.use,
+                "licence": item.licence,
+                "file": found.path.name if found else "",
+                "sha256": found.sha256 if found else "",
+                "source": found.origin if found else f"missing: {item.instead}",
+            }
+        )
+    return rows
 
 
-def _copied(source: Path, target: Path, digest: str) -> Path:
+def sha256_of(path: Path) -> str:
+    """Read the whole file; returns hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _remembered(path: Path, notes: Path) -> str:
+    """SHA-256 of `path`, from the notes (a JSON file) where size and time of change are still the same: a large file is
+    read for it once.
+
+    Notes that cannot be read or written cost a second reading, never an error.
+    """
+    path = path.resolve()
+    stat = path.stat()
+    now = [stat.st_size, stat.st_mtime_ns]
+    if (key := (str(path), *now)) in _seen:
+        return _seen[key]
+    known = _json(notes)
+    noted = known.get(str(path))
+    if isinstance(noted, dict) and noted.get("stat") == now and isinstance(noted.get("sha256"), str):
+        _seen[key] = noted["sha256"]
+        return noted["sha256"]
+    digest = _seen[key] = sha256_of(path)
+    known = _json(notes) | {str(path): {"stat": now, "sha256": digest}}
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(target, lambda p: shutil.copyfile(source, p))
-    except OSError as error:
-        raise FersynError(
-            f"{target} cannot be written ({error}); make room, or move the cache by FERSYN_CACHE"
-        ) from error
-    if _hash(target) != digest:
-        raise FersynError(f"{target} is not what {source} was: the file changed while it was copied; add it again")
-    return target
+        notes.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(notes, lambda p: p.write_text(json.dumps(known, indent=1)))
+    except OSError:  # a cache that only another user may write to
+        pass
+    return digest
 
 
-def _hash(path: Path) -> str:
+def _json(notes: Path) -> dict:
+    """What a small file of ours holds; {} where it is missing or damaged."""
     try:
-        return remembered(path, folder() / "checked.json")
+        known = json.loads(notes.read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file, read for it once; raises FersynError where it cannot be read."""
+    try:
+        return _remembered(path, folder() / "checked.json")
     except OSError as error:
         raise FersynError(f"{path} cannot be read ({error}); mend its permissions, or delete it") from error
 
@@ -146,21 +176,14 @@ def _places(form: Form) -> list[tuple[Path, str]]:
     return places
 
 
-def _note_path(item: Entry) -> Path:
+def note_path(item: Entry) -> Path:
+    """Where it is noted which file the user has added, for weights whose hash the registry does not know."""
     return folder() / f"{item.name}.json"
 
 
-def _note(item: Entry) -> dict:
-    try:
-        note = json.loads(_note_path(item).read_text())
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) else {}
-
-
 def _added(item: Entry) -> Found | None:
-    note = _note(item)
+    note = _json(note_path(item))
     path = folder() / str(note.get("file", ""))
-    if not path.is_file() or _hash(path) != note.get("sha256"):
+    if not path.is_file() or hash_of(path) != note.get("sha256"):
         return None
     return Found(path, BY_HAND, note["sha256"], f"added by hand ({note.get('was', 'file')})")

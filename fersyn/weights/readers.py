@@ -1,22 +1,52 @@
-"""Weight files as plain dicts of tensors. The files were checked by `find`; still nothing is unpickled.
+"""Weight files as plain dicts of tensors. The files were checked by `find`; still nothing is unpickled, but for plain
+arrays, by an unpickler that can build nothing else.
 
-torch is imported where it is used: `fersyn weights` lists what is there without it.
+torch and numpy are imported where they are used: `fersyn weights` lists what is there without them.
 """
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fersyn.errors import FersynError
-from fersyn.weights import inception
 from fersyn.weights.places import Found, locate
 from fersyn.weights.registry import entry
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+# Pickles of arrays may ask for these and for nothing else.
+_ADMITTED = {("numpy", "ndarray"), ("numpy", "dtype")} | {
+    (module, "_reconstruct") for module in ("numpy.core.multiarray", "numpy._core.multiarray")
+}
+# Layers of the FID network, Inception-v3 of 2015-12-05 (Szegedy et al., CVPR 2016): TensorFlow's names, as the TorchScript
+# file has them, and torchvision's, as of `pytorch_fid.inception.fid_inception_v3()`.
+_STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3")
+_BLOCKS = ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")
+# A tower's convolutions are chained: conv, conv_1, ... are _1, _2, ... of the branch.
+_BRANCHES = {
+    "A": {"conv": "branch1x1", "tower": "branch5x5", "tower_1": "branch3x3dbl", "tower_2.conv": "branch_pool"},
+    "B": {"conv": "branch3x3", "tower": "branch3x3dbl"},
+    "C": {"conv": "branch1x1", "tower": "branch7x7", "tower_1": "branch7x7dbl", "tower_2.conv": "branch_pool"},
+    "D": {"tower": "branch3x3", "tower_1": "branch7x7x3"},
+    "E": {
+        "conv": "branch1x1",
+        "tower_conv": "branch3x3_1",
+        "tower_mixed_conv": "branch3x3_2a",
+        "tower_mixed_conv_1": "branch3x3_2b",
+        "tower_1_conv": "branch3x3dbl_1",
+        "tower_1_conv_1": "branch3x3dbl_2",
+        "tower_1_mixed_conv": "branch3x3dbl_3a",
+        "tower_1_mixed_conv_1": "branch3x3dbl_3b",
+        "tower_2_conv": "branch_pool",
+    },
+}
+_KINDS = "AAABCCCCDEE"
+_PARTS = {"weight": "conv.weight", "beta": "bn.bias", "mean": "bn.running_mean", "var": "bn.running_var"}
 
 # Where torchvision's `features` has its convolutions.
 _PLACES = {"lpips-alex": (0, 3, 6, 8, 10), "lpips-vgg": (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)}
@@ -78,14 +108,95 @@ def _read(name: str, found: Found) -> dict[str, Tensor]:
     if found.layout == "torch":
         return read_torch(found.path)
     if found.layout == "numpy-kernels":
-        from fersyn.weights import arrays  # it imports numpy
-
-        return arrays.convolutions(found.path, _PLACES[name])
+        return convolutions(found.path, _PLACES[name])
     if found.layout == "torchscript-inception":
         import torch
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch 2.9 and later deprecate TorchScript
             script = torch.jit.load(str(found.path), map_location="cpu")
-        return inception.renamed(dict(script.state_dict()))
+        return renamed(dict(script.state_dict()))
     raise FersynError(f"{name} is an {found.layout} file, not tensors by name; open fersyn.weights.find({name!r})")
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    """Admits dicts, lists, numbers, strings and numpy arrays; any other name in the pickle is an error, not called."""
+
+    def find_class(self, module: str, name: str):
+        """The four names that an array needs."""
+        import numpy as np
+
+        if (module, name) not in _ADMITTED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, and only arrays are admitted")
+        if name == "_reconstruct":
+            return _reconstruct
+        return getattr(np, name)
+
+
+def _reconstruct(kind, shape, code):
+    import numpy as np
+
+    if kind is not np.ndarray:
+        raise pickle.UnpicklingError("it builds something else than arrays")
+    return np.ndarray.__new__(kind, shape, code)
+
+
+def convolutions(path: Path, places: tuple[int, ...]) -> dict[str, Tensor]:
+    """Convolutions `{network: {Conv_0: {kernel (H, W, in, out), bias (out)}}}` as `features.N.weight` (out, in, H, W)
+    and `features.N.bias`; N are the `places`, one a convolution.
+
+    Raises:
+        FersynError: the file has other contents.
+    """
+    import numpy as np
+    import torch
+
+    try:
+        with path.open("rb") as file:
+            found = ArrayUnpickler(file).load()
+        networks = [value for value in found.values() if "Conv_0" in value]
+        layers = [networks[0][f"Conv_{i}"] for i in range(len(places))]
+        state = {}
+        for place, layer in zip(places, layers, strict=True):
+            kernel = np.asarray(layer["kernel"], dtype=np.float32).transpose(3, 2, 0, 1)
+            state[f"features.{place}.weight"] = torch.from_numpy(np.ascontiguousarray(kernel))
+            state[f"features.{place}.bias"] = torch.from_numpy(np.array(layer["bias"], dtype=np.float32))
+    except Exception as error:  # a pickle of something else raises whatever it likes
+        raise FersynError(f"{path} cannot be read ({error}); delete it and fetch it again") from error
+    return state
+
+
+def torchvision_name(layer: str) -> str:
+    """`mixed_4.tower_1.conv_2` -> `Mixed_6b.branch7x7dbl_3`; raises KeyError for names that the network has not."""
+    block, _, inner = layer.partition(".")
+    if not inner:
+        return _STEM[_number(block, "conv")]
+    number = _number(block, "mixed")
+    branches = _BRANCHES[_KINDS[number]]
+    prefix = f"Mixed_{_BLOCKS[number]}."
+    if inner in branches:
+        return prefix + branches[inner]
+    tower, _, convolution = inner.partition(".")
+    return f"{prefix}{branches[tower]}_{_number(convolution, 'conv') + 1}"
+
+
+def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """TorchScript's `net.layers.LAYER.weight|beta|mean|var` in the layout of pytorch-fid's network, without its fc.
+    Batch normalisation has no scale there: `bn.weight` is 1.
+    """
+    out = {}
+    for key, value in state.items():
+        layer, _, part = key.removeprefix("net.layers.").rpartition(".")
+        name = torchvision_name(layer)
+        out[f"{name}.{_PARTS[part]}"] = value
+        if part == "beta":
+            out[f"{name}.bn.weight"] = value.new_ones(value.shape)
+    return out
+
+
+def _number(name: str, stem: str) -> int:
+    """`conv` -> 0, `conv_3` -> 3."""
+    head, _, number = name.partition("_")
+    if head != stem:
+        raise KeyError(name)
+    return int(number or 0)

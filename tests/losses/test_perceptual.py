@@ -8,7 +8,7 @@ from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.losses import perceptual
 from fersyn.losses.perceptual import Perceptual
-from fersyn.weights.checked import sha256_of
+from fersyn.weights.places import sha256_of
 
 CACHED = weights.entry("vgg19").file
 needs_vgg16 = pytest.mark.skipif(perceptual._file("vgg16") is None, reason="stlpips_pytorch is not installed")

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from fersyn import weights
-from fersyn.weights import checked, pip
+from fersyn.weights import index, places
 from fersyn.weights.registry import Entry, Form
 
 CONTENT = bytes(range(256)) * 4000  # a megabyte
@@ -31,10 +31,10 @@ def alone(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "links"))
     (tmp_path / "links").mkdir()
-    checked._seen.clear()
-    pip.settings.cache_clear()
+    places._seen.clear()
+    index.settings.cache_clear()
     yield
-    pip.settings.cache_clear()
+    index.settings.cache_clear()
 
 
 @pytest.fixture

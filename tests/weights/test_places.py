@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.weights import checked
+from fersyn.weights import places
 from fersyn.weights.places import damaged, folder, hub_folder, locate
 
 
@@ -54,17 +54,17 @@ def test_a_file_is_read_once(register, content, monkeypatch):
     register()
     path = put(folder() / "toy.bin", content)
     read = []
-    monkeypatch.setattr(checked, "sha256_of", lambda p, own=checked.sha256_of: read.append(p) or own(p))
+    monkeypatch.setattr(places, "sha256_of", lambda p, own=places.sha256_of: read.append(p) or own(p))
     for _ in range(2):
         assert weights.find("toy")
-        checked._seen.clear()  # as in the next process
+        places._seen.clear()  # as in the next process
     assert len(read) == 1
     os.utime(path, ns=(1, 1))
     assert weights.find("toy") and len(read) == 2
     put(path, content[:-1] + b"!")
     assert weights.find("toy") is None and len(read) == 3
     (folder() / "checked.json").write_text("[broken")
-    checked._seen.clear()
+    places._seen.clear()
     assert weights.find("toy") is None and len(read) == 4
 
 

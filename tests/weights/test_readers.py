@@ -10,7 +10,7 @@ import torch
 from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.system import cache_dir
-from fersyn.weights import arrays, inception
+from fersyn.weights import readers
 from fersyn.weights.places import home
 
 CACHE = str(cache_dir())  # the user's, read before the fixture puts an empty one in its place
@@ -58,7 +58,7 @@ def test_every_layer_of_the_fid_network_gets_its_own_name():
         for i, layer in enumerate(layers)
         for part in ("weight", "beta", "mean", "var")
     }
-    found = inception.renamed(state)
+    found = readers.renamed(state)
     with torch.device("meta"):  # names alone
         network = fid_network()
     wanted = [k for k in network.state_dict() if not k.startswith("fc.") and "batches" not in k]
@@ -66,7 +66,7 @@ def test_every_layer_of_the_fid_network_gets_its_own_name():
     assert all(v == 1 for k, v in found.items() if k.endswith("bn.weight"))
     assert found["Mixed_7c.branch3x3dbl_3b.bn.bias"] == layers.index("mixed_10.tower_1_mixed_conv_1")
     with pytest.raises(KeyError):
-        inception.torchvision_name("mixed_3.tower_9.conv")
+        readers.torchvision_name("mixed_3.tower_9.conv")
 
 
 def test_the_fid_network_computes_what_the_torchscript_file_does(monkeypatch):
@@ -128,7 +128,7 @@ def test_lpips_with_these_weights_is_a_distance(name, net, first, monkeypatch):
 
 
 def described(path, layout="torch"):
-    from fersyn.weights.checked import sha256_of
+    from fersyn.weights.places import sha256_of
 
     return {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size, "layout": layout, "hub": True}
 
@@ -137,12 +137,12 @@ def test_kernels_are_turned(tmp_path):
     kernel = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)  # H, W, in, out
     tree = {"Net_0": {"Conv_0": {"kernel": kernel, "bias": np.ones(5, np.float32)}}, "Head": {"w": np.zeros(1)}}
     (tmp_path / "a").write_bytes(pickle.dumps(tree))
-    state = arrays.convolutions(tmp_path / "a", (7,))
+    state = readers.convolutions(tmp_path / "a", (7,))
     assert list(state) == ["features.7.weight", "features.7.bias"]
     assert state["features.7.weight"].shape == (5, 4, 2, 3)
     assert state["features.7.weight"][4, 3, 1, 2] == kernel[1, 2, 3, 4]
     with pytest.raises(FersynError, match="cannot be read"):
-        arrays.convolutions(tmp_path / "a", (0, 3))
+        readers.convolutions(tmp_path / "a", (0, 3))
 
 
 class Calls:
@@ -161,5 +161,5 @@ def test_nothing_but_arrays_is_unpickled(tmp_path, monkeypatch, trap):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").write_bytes(pickle.dumps({"Net_0": {"Conv_0": trap}}))
     with pytest.raises(FersynError, match="only arrays are admitted"):
-        arrays.convolutions(tmp_path / "a", (0,))
+        readers.convolutions(tmp_path / "a", (0,))
     assert not (tmp_path / "trapped").exists()
