@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
-from fersyn.reporting import privacy, provenance, sources
+from fersyn.reporting import privacy, project, provenance
 from fersyn.reporting.plan import plan
 from fersyn.reporting.record import SUFFIXES
 
@@ -64,9 +64,9 @@ def table_threads(table):
 def weights_news():
     if not any(run.weights for run in PLAN.runs.values()):
         return ""
-    from fersyn.reporting import weights
+    from fersyn.reporting import jobs
 
-    return weights.news(Path(WEIGHTS))
+    return jobs.news(Path(WEIGHTS))
 
 
 wildcard_constraints:
@@ -103,7 +103,7 @@ rule table:
         mem_mb=lambda w, threads: 2000 + 1000 * threads,
         runtime=240,  # minutes
     shell:
-        "{PYTHON} -m fersyn.reporting.tables {DATA}/{wildcards.table} {output} {params.key} {threads} {params.arguments}"
+        "{PYTHON} -m fersyn.reporting.jobs table {DATA}/{wildcards.table} {output} {params.key} {threads} {params.arguments}"
 
 
 rule train:
@@ -124,8 +124,8 @@ rule train:
         mem_mb=16000,
         runtime=720,  # one that takes longer goes on where it stopped (retries)
     shell:
-        "OMP_NUM_THREADS={threads} {PYTHON} -m fersyn.reporting.trained {params.method} {RUNS}/{wildcards.training}"
-        " {output} {params.key} {params.table} {params.arguments}"
+        "OMP_NUM_THREADS={threads} {PYTHON} -m fersyn.reporting.jobs training {RUNS}/{wildcards.training} {output}"
+        " {params.key} {params.method} {params.table} {params.arguments}"
 
 
 rule weights:
@@ -135,7 +135,7 @@ rule weights:
         # Weights that were fetched by hand since are a reason to look again.
         news=weights_news(),
     shell:
-        "{PYTHON} -m fersyn.reporting.weights {output} {params.news}"
+        "{PYTHON} -m fersyn.reporting.jobs weights {output} {params.news}"
 
 
 rule notebook:
@@ -166,7 +166,7 @@ rule index:
         f"{REPORTS}/index.html",
     params:
         runs=PLAN.all_runs,
-        code=sources.digest(sources.module_files(["fersyn.reporting.index"])),
+        code=project.digest(project.module_files(["fersyn.reporting.index"])),
     shell:
         "{INDEX}"
 

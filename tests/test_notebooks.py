@@ -10,7 +10,7 @@ import papermill
 import pytest
 
 from fersyn.methods.base import PROFILES
-from fersyn.reporting import profiles, project, sources
+from fersyn.reporting import parameters, project
 
 NOTEBOOKS = sorted((project.root() / "notebooks").glob("*.ipynb"))
 
@@ -36,7 +36,7 @@ def test_valid_with_unique_ids(notebook):
 
 
 def test_one_parameters_cell_of_plain_values(notebook):
-    declared = profiles.declared(notebook)
+    declared = parameters.declared(notebook)
     assert declared["results"] == "" and "seed" in declared
     assert all(isinstance(value, (int, float, str, bool, list)) for value in declared.values())
 
@@ -59,7 +59,7 @@ def test_it_begins_as_a_document(notebook):
 
 
 def test_imports_exist(notebook):
-    assert sources.module_files(sources.notebook_imports(notebook))
+    assert project.module_files(project.notebook_imports(notebook))
 
 
 def parameter_lines(path):
@@ -72,12 +72,12 @@ def test_each_parameter_is_a_line_with_a_comment(notebook):
     for line in parameter_lines(notebook):
         assert re.fullmatch(r"\w+ = .+  # .+", line), line
     names = [line.split(" = ")[0] for line in parameter_lines(notebook)]
-    assert names == list(profiles.declared(notebook))
+    assert names == list(parameters.declared(notebook))
 
 
 def test_papermill_knows_each_parameter(notebook, caplog):
     """It reads lines, not Python: a list with a `=` in its text stands below its name."""
-    assert set(papermill.inspect_notebook(str(notebook))) == set(profiles.declared(notebook))
+    assert set(papermill.inspect_notebook(str(notebook))) == set(parameters.declared(notebook))
     assert not [line for line in caplog.messages if "Passed unknown" in line]
 
 
@@ -87,7 +87,7 @@ def test_a_parameter_means_the_same_everywhere():
         for line in parameter_lines(notebook):
             name, comment = line.split(" = ")[0], line.rpartition("  # ")[2]
             assert meant.setdefault(name, comment) == comment, f"{notebook.name}: {name}"
-        for name, value in profiles.declared(notebook).items():
+        for name, value in parameters.declared(notebook).items():
             assert kind.setdefault(name, type(value)) is type(value), f"{notebook.name}: {name}"
 
 
@@ -130,7 +130,7 @@ def test_its_links_lead_somewhere(notebook):
 
 def test_what_it_says_of_parameters_is_true(notebook):
     """`name = value` in the text names a parameter that it has."""
-    known = profiles.declared(notebook)
+    known = parameters.declared(notebook)
     for cell in nbformat.read(notebook, as_version=4).cells:
         if cell.cell_type == "markdown":
             for name in re.findall(r"`(\w+) = ", cell.source):

@@ -27,7 +27,8 @@ from traitlets.config import Config
 
 from fersyn import __version__
 from fersyn.errors import FersynError
-from fersyn.reporting import export, privacy, profiles, provenance
+from fersyn.reporting import export, privacy, provenance
+from fersyn.reporting.parameters import declared
 from fersyn.reporting.record import FAILED_SUFFIXES, SCHEMA, SUFFIXES, write_json
 from fersyn.system import environment
 
@@ -97,7 +98,7 @@ def footer(seconds: float) -> str:
 def is_private(source: Path, parameters: dict[str, Any]) -> bool:
     """Whether the pages will show everybody: by a parameter, or because the notebook's own cell says so."""
     try:
-        own = profiles.declared(source)
+        own = declared(source)
     except FersynError:  # a notebook without parameters
         own = {}
     return bool({**own, **parameters}.get("private"))

@@ -5,7 +5,6 @@
 
 import argparse
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from fersyn import __version__
+from fersyn.files import write_atomic
 from fersyn.reporting import project, provenance
 from fersyn.reporting.privacy import BANNER
 
@@ -75,12 +75,12 @@ def _weights(entry: dict[str, Any]) -> str:
 def driven(folder: Path) -> list[str]:
     """Titles of the project's notebooks that a person drives (tag ``interactive``): no report holds them."""
     found = []
-    for file in sorted((folder / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        content = json.loads(file.read_text(encoding="utf-8"))
-        if "interactive" in content["metadata"].get("tags", []):
-            texts = ("".join(cell["source"]) for cell in content["cells"] if cell["cell_type"] == "markdown")
-            heads = (line[2:].strip() for text in texts for line in text.splitlines() if line.startswith("# "))
-            found.append(next(heads, file.stem))
+    for file in filter(project.is_driven, project.notebooks(folder)):
+        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+        lines = (
+            line for cell in cells if cell["cell_type"] == "markdown" for line in "".join(cell["source"]).splitlines()
+        )
+        found.append(next((line[2:].strip() for line in lines if line.startswith("# ")), file.stem))
     return found
 
 
@@ -168,9 +168,8 @@ def write(folder: Path, runs: Iterable[str]) -> Path:
         version=__version__,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    target, draft = folder / "index.html", folder / f".index.{os.getpid()}.tmp"
-    draft.write_text(page, encoding="utf-8")
-    os.replace(draft, target)
+    target = folder / "index.html"
+    write_atomic(target, lambda draft: draft.write_text(page, encoding="utf-8"))
     return target
 
 

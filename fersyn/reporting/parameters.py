@@ -1,23 +1,203 @@
-"""The parameters of a notebook as it was given them: unknown names and values of the wrong kind are refused at once.
+"""Parameters of notebooks: what a notebook declares, what a profile gives, and what a running notebook was given.
 
-Papermill puts any name into a notebook and says so in one line of its log, which nobody reads: a misspelt ``metod``
-would change nothing, after minutes of computing. So every notebook begins with :func:`check`.
+A profile is one flat YAML of notebook parameters, plus ``tables`` that name the face tables to build. Unknown names and
+values of the wrong kind are refused at once: papermill puts any name into a notebook and says so in one line of its log,
+which nobody reads, and a misspelt ``metod`` would change nothing, after minutes of computing. So every notebook begins with
+:func:`check`.
 """
 
 import ast
 import difflib
-from collections.abc import Collection, Mapping
+import json
+import shlex
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from fersyn.errors import FersynError
-from fersyn.reporting import profiles, project
-from fersyn.reporting.kinds import misfit
+from fersyn.reporting import project
 
 INJECTED = "# Parameters"  # the first line of papermill's cell; that of ours goes on
 OWN = "# Parameters: "
+KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "text", list: "a list"}
+
+
+# What a notebook declares
+
+
+def declared(notebook: Path) -> dict[str, Any]:
+    """Names and default values of the notebook's one cell tagged ``parameters``, in order.
+
+    Raises:
+        FersynError: no such cell, more than one, or a value that is not a literal.
+    """
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    if len(tagged) != 1:
+        raise FersynError(f"{notebook.name}: {len(tagged)} cells are tagged `parameters`, exactly one is needed")
+    found: dict[str, Any] = {}
+    for name, value in _assigned("".join(tagged[0]["source"])):
+        if name is None:
+            raise FersynError(f"{notebook.name}: the parameters cell holds more than `name = value` lines")
+        try:
+            found[name] = ast.literal_eval(value)
+        except ValueError:
+            raise FersynError(f"{notebook.name}: parameter `{name}` is not a plain value") from None
+    return found
+
+
+def taken(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Those of ``parameters`` that the notebook declares."""
+    own = declared(notebook)
+    return {name: value for name, value in parameters.items() if name in own}
+
+
+def _assigned(code: str) -> list[tuple[str | None, ast.expr | None]]:
+    """Name and value of each statement ``name = value``; of any other statement, a name that is None."""
+    found = []
+    for line in ast.parse(code).body:
+        target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
+        plain = isinstance(target, ast.Name) and isinstance(line, (ast.Assign, ast.AnnAssign))
+        found.append((target.id, line.value) if plain else (None, None))
+    return found
+
+
+def misfit(name: str, value: Any, default: Any, cure: str = "papermill") -> str:
+    """Why a value is not of the kind of the parameter's ``default``, with the cure; empty if it is.
+
+    Args:
+        name: of the parameter.
+        value: what was given.
+        default: what the notebook declares; of a list, the first element says what its elements are.
+        cure: for whom the cure is written: "papermill" or "report" (``--set``).
+
+    >>> misfit("methods", "landmark-flow", ["copy"])
+    "methods = 'landmark-flow': a list is needed; give it as   -y 'methods: [landmark-flow]'"
+    """
+    kind = type(default)
+    if not _is(value, kind):
+        return f"{name} = {value!r}: {KINDS[kind]} is needed; {_cure(name, value, default, cure == 'report')}"
+    if kind is list and default:
+        for element in value:
+            if not _is(element, type(default[0])):
+                return f"{name} = {value!r}: {KINDS[type(default[0])]} is needed in place of {element!r}, as in {default!r}"
+    return ""
+
+
+def _is(value: Any, kind: type) -> bool:
+    if kind in (int, float) and isinstance(value, bool):  # which is an int to Python
+        return False
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def _cure(name: str, value: Any, default: Any, report: bool) -> str:
+    """What to type instead, to ``fersyn report`` or to papermill."""
+    if isinstance(default, list):
+        inside = str(value).strip().removeprefix("[").removesuffix("]").strip()
+        return f"give it as   --set '{name}=[{inside}]'" if report else f"give it as   -y '{name}: [{inside}]'"
+    if isinstance(default, str):
+        text = "" if value is None else str(value)
+        if not text:
+            return f"for none give   --set '{name}=\"\"'" if report else f"for none give   -r {name} ''"
+        return f"give it as   --set {name}='\"{text}\"'" if report else f"give it as   -r {name} {text}"
+    return f"such as   {f'--set {name}=' if report else f'-p {name} '}{default}"
+
+
+# What a profile gives
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile as read: parameters shared by the notebooks, and the arguments of ``fersyn data`` for each table."""
+
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, list[str]] = field(default_factory=dict)
+
+
+def profile_names(folder: Path | None = None) -> list[str]:
+    """Names of the profiles in the project."""
+    return sorted(file.stem for file in ((folder or project.root()) / "profiles").glob("*.yaml"))
+
+
+def load_profile(name: str, overrides: dict[str, Any] | None = None, folder: Path | None = None) -> Profile:
+    """Reads ``profiles/<name>.yaml`` and lays ``overrides`` over its parameters.
+
+    Raises:
+        FersynError: no such profile, a value that is not a plain scalar or list, a table that is not a line of
+            arguments.
+    """
+    folder = folder or project.root()
+    file = folder / "profiles" / f"{name}.yaml"
+    if not file.is_file():
+        raise FersynError(f"no profile '{name}' in profiles/; there are: {', '.join(profile_names(folder)) or 'none'}")
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise FersynError(f"profiles/{name}.yaml is no YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise FersynError(f"profiles/{name}.yaml: expected lines `parameter: value`")
+    tables = content.pop("tables", None) or {}
+    if not isinstance(tables, dict) or not all(isinstance(line, str) and line.split() for line in tables.values()):
+        raise FersynError(
+            f"profiles/{name}.yaml: `tables` maps names to arguments of `fersyn data`, e.g. mine: folder photos"
+        )
+    parameters = {**content, **(overrides or {})}
+    for key, value in parameters.items():
+        if isinstance(value, dict):
+            raise FersynError(f"profiles/{name}.yaml: `{key}` is a mapping; parameters are plain values or lists")
+    return Profile(name, parameters, {str(key): shlex.split(line) for key, line in tables.items()})
+
+
+def check_profile(profile: Profile, notebooks: Sequence[Path]) -> None:
+    """Raises FersynError, naming them, if the profile has parameters that no notebook declares (misspelt ones), or a
+    value of another kind than the notebook's.
+    """
+    known = _known(notebooks)
+    unknown = sorted(set(profile.parameters) - set(known))
+    if unknown:
+        raise FersynError(
+            f"profiles/{profile.name}.yaml: no notebook has a parameter `{'`, `'.join(unknown)}`; there are: "
+            f"{', '.join(known)}"
+        )
+    for notebook in notebooks:
+        for name, default in declared(notebook).items():
+            wrong = misfit(name, profile.parameters.get(name, default), default, cure="report")
+            if wrong:
+                raise FersynError(f"profiles/{profile.name}.yaml or --set: {wrong}")
+
+
+def parse_settings(settings: Sequence[str], notebooks: Sequence[Path]) -> dict[str, Any]:
+    """``["folds=5", "private=true"]`` as parameters, values read as YAML.
+
+    Raises:
+        FersynError: not ``name=value``, or a name that no notebook declares.
+    """
+    known = _known(notebooks)
+    found = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise FersynError(f"--set {setting}: expected name=value")
+        if name not in known:
+            raise FersynError(f"--set {setting}: no notebook has a parameter `{name}`; there are: {', '.join(known)}")
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise FersynError(
+                f"--set {setting}: the value cannot be read; write it as   --set 'methods=[a, b]'"
+            ) from None
+    return found
+
+
+def _known(notebooks: Sequence[Path]) -> list[str]:
+    return sorted({name for notebook in notebooks for name in declared(notebook)})
+
+
+# What a running notebook was given
 
 
 def check(namespace: Mapping[str, Any] | None = None, folder: Path | None = None) -> dict[str, Any]:
@@ -29,7 +209,7 @@ def check(namespace: Mapping[str, Any] | None = None, folder: Path | None = None
 
     Args:
         namespace: the notebook's variables; None: those of the running IPython.
-        folder: the project's folder; None: :func:`project.root`.
+        folder: the project's folder; None: `project.root`.
 
     Raises:
         FersynError: a name that nobody knows (with the nearest one), one that belongs to another notebook, or a value
@@ -40,11 +220,13 @@ def check(namespace: Mapping[str, Any] | None = None, folder: Path | None = None
 
         shell = get_ipython()
         namespace = shell.user_ns if shell else {}
+    folder = folder or project.root()
     cells = [cell for cell in namespace.get("In", ()) if isinstance(cell, str)]
     own = _values(_last(cells, lambda first: first.startswith(OWN)))
     given = _values(_last(cells, lambda first: first == INJECTED))
-    books = _declared(folder or project.root())
-    _names(given, own, books, _profile_names(given, folder or project.root()))
+    books = _readable(folder)
+    if own:
+        _refuse_foreign(given, own, books, _profile_names(given, folder))
     # The cell may have been edited to a value of another kind; the notebook's file knows better.
     filed = next((book for book in books.values() if book.keys() == own.keys()), own)
     for name, default in own.items():
@@ -54,7 +236,7 @@ def check(namespace: Mapping[str, Any] | None = None, folder: Path | None = None
     return {name: namespace.get(name, default) for name, default in own.items() if name != "results"}
 
 
-def _last(cells: list[str], fits) -> str:
+def _last(cells: list[str], fits: Callable[[str], bool]) -> str:
     """The last of the cells whose first line fits: in JupyterLab a cell may have been run twice."""
     return next((cell for cell in reversed(cells) if fits(cell.strip().partition("\n")[0].rstrip())), "")
 
@@ -62,24 +244,21 @@ def _last(cells: list[str], fits) -> str:
 def _values(cell: str) -> dict[str, Any]:
     """Names and values of a cell of plain assignments; a value that is none (`float('nan')`) is left out as None."""
     found = {}
-    for line in ast.parse(cell).body:
-        target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
-        if isinstance(target, ast.Name) and isinstance(line, (ast.Assign, ast.AnnAssign)):
-            try:
-                found[target.id] = ast.literal_eval(line.value)
-            except (ValueError, TypeError):
-                found[target.id] = None
+    for name, value in _assigned(cell):
+        try:
+            found[name] = ast.literal_eval(value) if name else None
+        except (ValueError, TypeError):
+            found[name] = None
+    found.pop(None, None)
     return found
 
 
-def _declared(folder: Path) -> dict[str, dict[str, Any]]:
-    """Parameters and defaults of all numbered notebooks of the project, by file name; those that cannot be read are
-    left out.
-    """
+def _readable(folder: Path) -> dict[str, dict[str, Any]]:
+    """Parameters and defaults of the project's notebooks, by file name; those that cannot be read are left out."""
     found = {}
-    for book in sorted((folder / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    for book in project.notebooks(folder):
         try:
-            found[book.stem] = profiles.declared(book)
+            found[book.stem] = declared(book)
         except (FersynError, ValueError, SyntaxError):
             continue
     return found
@@ -100,15 +279,13 @@ def _profile_names(given: Mapping[str, Any], folder: Path) -> set[str] | None:
     return found or None
 
 
-def _names(
+def _refuse_foreign(
     given: Collection[str],
     own: Collection[str],
     books: Mapping[str, Collection[str]],
     from_profile: set[str] | None,
 ) -> None:
     """Raise FersynError for the first given name that this notebook should not have been given."""
-    if not own:
-        return
     known = {name for names in books.values() for name in names}
     for name in given:
         if name in own or name == "tables" or (name in known and (from_profile is None or name in from_profile)):

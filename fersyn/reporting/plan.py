@@ -2,31 +2,26 @@
 Snakefile.
 """
 
-import hashlib
 import inspect
-import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.reporting import profiles, project, provenance, sources
+from fersyn.reporting import keys, project
+from fersyn.reporting.parameters import Profile, check_profile, declared, load_profile, parse_settings, taken
 from fersyn.training.requests import Request, editor_of, of_methods
 
 # Parameters of a notebook that name a face table.
 TABLE_PARAMETERS = ("faces", "photos", "pairs_of")
-# Packages whose update may change a face table.
-TABLE_PACKAGES = ("dlib-bin", "opencv-python-headless", "anny", "openpeople")
 
 
 @dataclass(frozen=True)
 class TableJob:
-    """A face table to build: ``fersyn data <command>``.
-
-    ``key`` names code, packages and request together, ``sources`` the state of the files that the arguments point to.
+    """A face table to build: ``fersyn data <command>``, with its key (`keys.table_key`), and in ``sources`` the state of
+    the files that the arguments point to.
     """
 
     command: str
@@ -36,9 +31,8 @@ class TableJob:
 
 @dataclass(frozen=True)
 class TrainJob:
-    """A training of ``method`` on the table named ``table``, with these ``arguments`` of ``fersyn train``.
-
-    ``key`` names code and arguments together; the table's fingerprint joins it when the job runs.
+    """A training of ``method`` on the table named ``table``, with these ``arguments`` of ``fersyn train``, and its key
+    (`keys.training_key`).
     """
 
     method: str
@@ -77,49 +71,16 @@ class Plan:
 
 
 def notebooks(folder: Path) -> list[Path]:
-    """The numbered notebooks of the project, in order. Those that a person drives (widgets) carry the tag
-    ``interactive``.
-    """
-    found = []
-    for path in sorted((folder / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        if "interactive" not in json.loads(path.read_text(encoding="utf-8"))["metadata"].get("tags", []):
-            found.append(path)
-    return found
+    """The notebooks that a report runs, in order: the project's, without those that a person drives."""
+    return [path for path in project.notebooks(folder) if not project.is_driven(path)]
 
 
 def table_job(arguments: list[str]) -> TableJob:
     """The job for one line of a profile's ``tables``."""
-    code = sources.table_digest(arguments[0])
-    installed = provenance.versions(TABLE_PACKAGES)
-    packages = [installed.get(name) for name in TABLE_PACKAGES]
-    key = hashlib.sha256(json.dumps([code, packages, arguments]).encode()).hexdigest()[:16]
     # A path in a profile may begin with ~, which no shell expands inside quotes.
     words = [str(Path(word).expanduser()) if word.startswith("~") else word for word in arguments]
     paths = [Path(word) for word in words[1:] if Path(word).exists()]
-    return TableJob(
-        command=" ".join(map(shlex.quote, words)),
-        key=key,
-        sources=" ".join(sources.tree_digest(path) for path in paths),
-    )
-
-
-def train_job(request: Request, table: str) -> TrainJob:
-    """The job of one training."""
-    made_of: list[Any] = [sources.training_digest(request.method), request.method, request.arguments]
-    if _takes_vgg19(request):
-        made_of.append("vgg19")
-    key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
-    return TrainJob(request.method, table, " ".join(map(shlex.quote, request.arguments)), key)
-
-
-def _takes_vgg19(request: Request) -> bool:
-    """Whether the perceptual loss takes VGG-19 because it is there: when it arrives, the training is another one, and
-    notebook 04, which takes `full` for its variant `vgg19` then, must not be given a run made with VGG-16.
-    """
-    given = [setting.partition("=") for setting in request.settings]
-    settled = any("perceptual" in name and (value.startswith("vgg") or value == "0") for name, _, value in given)
-    uses = any(file.name == "perceptual.py" for file in sources.training_files(request.method))
-    return uses and not settled and weights.find("vgg19") is not None
+    return TableJob(shlex.join(words), keys.table_key(arguments), " ".join(map(keys.tree_digest, paths)))
 
 
 def requests_of(values: dict[str, Any]) -> dict[Any, Request]:
@@ -135,12 +96,12 @@ def requests_of(values: dict[str, Any]) -> dict[Any, Request]:
     return requests(**{name: values[name] for name in inspect.signature(requests).parameters if name in values})
 
 
-def _training(book: Path, own: dict[str, Any], chosen: profiles.Profile) -> tuple[dict[str, Any], dict[str, TrainJob]]:
+def _training(book: Path, own: dict[str, Any], chosen: Profile) -> tuple[dict[str, Any], dict[str, TrainJob]]:
     """Parameters and trainings of a notebook that declares ``runs``: where the trained methods lie."""
     from fersyn.methods.base import PROFILES
 
     where = f"profiles/{chosen.name}.yaml"
-    values = {**profiles.declared(book), "profile": chosen.name, **own}
+    values = {**declared(book), "profile": chosen.name, **own}
     if values["profile"] not in PROFILES:
         raise FersynError(f"{where}: add `profile:` with the settings that methods start from: {', '.join(PROFILES)}")
     folders = {f"data/{chosen.name}/{table}": table for table in chosen.tables}
@@ -156,7 +117,8 @@ def _training(book: Path, own: dict[str, Any], chosen: profiles.Profile) -> tupl
     except FersynError as error:
         raise FersynError(f"{where} or --set: {error}") from None
     for request in asked.values():
-        jobs[request.name] = train_job(request, folders[faces])
+        command = shlex.join(request.arguments)
+        jobs[request.name] = TrainJob(request.method, folders[faces], command, keys.training_key(request))
     own = {**own, "profile": values["profile"], "faces": faces, "runs": own.get("runs") or f"runs/{chosen.name}"}
     return own, jobs
 
@@ -167,7 +129,38 @@ def _outside(own: dict[str, Any], made: list[str], folder: Path) -> list[str]:
     if own.get("verifier_run"):
         files.append(Path(own["verifier_run"], "run.json"))
     files = [folder / file.expanduser() for file in files]
-    return [sources.digest([file]) for file in files if file.is_file()]
+    return [project.digest([file]) for file in files if file.is_file()]
+
+
+def _jobs(chosen: Profile, books: Sequence[Path], folder: Path) -> Plan:
+    """Everything that a profile makes of these notebooks."""
+    runs: dict[str, NotebookJob] = {}
+    trainings: dict[str, TrainJob] = {}
+    training_folder = ""
+    for book in books:
+        own, code = taken(book, chosen.parameters), project.notebook_digest(book)
+        relative = book.relative_to(folder).as_posix()
+        if "table" in declared(book):
+            for name in chosen.tables:
+                parameters = {**own, "table": f"data/{chosen.name}/{name}"}
+                runs[f"{book.stem}-{name}"] = NotebookJob(relative, parameters, [name], code)
+        elif "runs" in declared(book):
+            own, jobs = _training(book, own, chosen)
+            trainings |= jobs
+            training_folder = own["runs"]
+            read = [name for name in chosen.tables if f"data/{chosen.name}/{name}" in map(own.get, TABLE_PARAMETERS)]
+            outside = _outside(own, [f"data/{chosen.name}/{name}" for name in chosen.tables], folder)
+            code = " ".join([code, *(job.key for job in jobs.values()), *outside])
+            reads_weights = "fersyn.weights" in project.notebook_imports(book)
+            runs[book.stem] = NotebookJob(relative, own, read, code, list(jobs), reads_weights)
+        else:
+            runs[book.stem] = NotebookJob(relative, own, list(chosen.tables), code)
+    if not runs:
+        raise FersynError(
+            f"profiles/{chosen.name}.yaml names no tables, and every notebook needs one; add lines such as "
+            "`tables:` and below it `  mine: folder photos`"
+        )
+    return Plan(chosen.name, {}, runs, list(runs), trainings, training_folder)
 
 
 def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), folder: Path | None = None) -> Plan:
@@ -184,44 +177,17 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
     """
     folder = folder or project.root()
     books = notebooks(folder)
-    chosen = profiles.load(profile, profiles.parse_settings(list(settings), books), folder)
-    profiles.check(chosen, books)
-    runs: dict[str, NotebookJob] = {}
-    trainings: dict[str, TrainJob] = {}
-    training_folder = ""
-    for book in books:
-        own, code = profiles.taken(book, chosen.parameters), sources.notebook_digest(book)
-        relative = book.relative_to(folder).as_posix()
-        if "table" in profiles.declared(book):
-            for name in chosen.tables:
-                parameters = {**own, "table": f"data/{profile}/{name}"}
-                runs[f"{book.stem}-{name}"] = NotebookJob(relative, parameters, [name], code)
-        elif "runs" in profiles.declared(book):
-            own, jobs = _training(book, own, chosen)
-            trainings |= jobs
-            training_folder = own["runs"]
-            read = [name for name in chosen.tables if f"data/{profile}/{name}" in map(own.get, TABLE_PARAMETERS)]
-            outside = _outside(own, [f"data/{chosen.name}/{name}" for name in chosen.tables], folder)
-            code = " ".join([code, *(job.key for job in jobs.values()), *outside])
-            reads_weights = "fersyn.weights" in sources.notebook_imports(book)
-            runs[book.stem] = NotebookJob(relative, own, read, code, list(jobs), reads_weights)
-        else:
-            runs[book.stem] = NotebookJob(relative, own, list(chosen.tables), code)
-    if not runs:
-        raise FersynError(
-            f"profiles/{profile}.yaml names no tables, and every notebook needs one; add lines such as "
-            "`tables:` and below it `  mine: folder photos`"
-        )
-    wanted = {name: run for name, run in runs.items() if not only or any(part in name for part in only)}
+    chosen = load_profile(profile, parse_settings(settings, books), folder)
+    check_profile(chosen, books)
+    whole = _jobs(chosen, books, folder)
+    wanted = {name: run for name, run in whole.runs.items() if not only or any(part in name for part in only)}
     if not wanted:
-        raise FersynError(f"--only {' '.join(only)}: no such notebook run; there are: {', '.join(runs)}")
+        raise FersynError(f"--only {' '.join(only)}: no such notebook run; there are: {', '.join(whole.runs)}")
     needed = {table for run in wanted.values() for table in run.tables}
     asked = {name for run in wanted.values() for name in run.trainings}
-    return Plan(
-        profile=profile,
+    return replace(
+        whole,
         tables={name: table_job(line) for name, line in chosen.tables.items() if name in needed},
         runs=wanted,
-        all_runs=list(runs),
-        trainings={name: job for name, job in trainings.items() if name in asked},
-        training_folder=training_folder,
+        trainings={name: job for name, job in whole.trainings.items() if name in asked},
     )

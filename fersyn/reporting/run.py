@@ -61,16 +61,12 @@ def report(
     asked = plan(profile, settings, only, folder)  # wrong names end here, with a plain message
     # The long trainings first, those of single notebooks (in folders of their own) fill the gaps.
     first = [f"{asked.training_folder}/{name}.json" for name in asked.trainings if "/" not in name]
-    config = [f"profile={profile}"]
-    if settings:
-        config.append(f"set={';'.join(settings)}")
-    if only:
-        config.append(f"only={';'.join(only)}")
+    config = [f"{name}={';'.join(words)}" for name, words in (("set", settings), ("only", only)) if words]
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(folder / "Snakefile"), "--directory", str(folder),
         "--cores", str(cores or "all"), "--nolock", "--rerun-incomplete", "--keep-going",
         *(["--dry-run"] if dry_run else ["--quiet", "all"]),  # our jobs say what they do
-        *(["--prioritize", *first] if first else []), *extra, "--config", *config,
+        *(["--prioritize", *first] if first else []), *extra, "--config", f"profile={profile}", *config,
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.getenv("PYTHONPATH")]))}
     index = folder / privacy.folder_of(profile, (job.parameters for job in asked.runs.values())) / "index.html"
@@ -78,16 +74,18 @@ def report(
     stale = _failures(index.parent)
     with _alone(folder):
         code = subprocess.run(command, env=environment).returncode
-    if dry_run:
-        return code
-    if code:
-        failed = [file for file, time in _failures(index.parent).items() if stale.get(file) != time]
-        for file in failed:
-            name = file.name.removesuffix(".failed.html")
-            print(f"fersyn: notebook {name} failed; traceback: {file.relative_to(folder)}", file=sys.stderr)
-        if not failed:
-            print("fersyn: the report is not complete; see the messages above", file=sys.stderr)
-    if index.is_file():
+    if code and not dry_run:
+        _tell([file for file, time in _failures(index.parent).items() if stale.get(file) != time], folder)
+    if index.is_file() and not dry_run:
         same = " (nothing to do)" if not code and index.stat().st_mtime_ns == before else ""
         print(f"report: {index.relative_to(folder)}{same}", flush=True)
     return code
+
+
+def _tell(failed: list[Path], folder: Path) -> None:
+    """Says why the report is not complete."""
+    for file in failed:
+        name = file.name.removesuffix(".failed.html")
+        print(f"fersyn: notebook {name} failed; traceback: {file.relative_to(folder)}", file=sys.stderr)
+    if not failed:
+        print("fersyn: the report is not complete; see the messages above", file=sys.stderr)

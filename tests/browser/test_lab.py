@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fersyn.reporting import profiles
+from fersyn.reporting import parameters
 
 pytestmark = pytest.mark.browser
 
@@ -65,7 +65,10 @@ def copy(tmp_path):
         (folder / name).symlink_to(ROOT / name)
     source = ROOT / "notebooks" / NOTEBOOK
     book = json.loads(source.read_text(encoding="utf-8"))
-    chosen = {"runs": f"runs/{PROFILE}", **profiles.taken(source, profiles.load(PROFILE, folder=ROOT).parameters)}
+    chosen = {
+        "runs": f"runs/{PROFILE}",
+        **parameters.taken(source, parameters.load_profile(PROFILE, folder=ROOT).parameters),
+    }
     for cell in book["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
             lines = [f"{name} = {value!r}" for name, value in chosen.items()]

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import fersyn.methods as methods
 from fersyn.errors import FersynError
-from fersyn.reporting import sources
+from fersyn.reporting import keys, project
 
 PLAIN = 'class Mine(Method):\n    """Mine."""\n\n    name, Config = "mine", MethodConfig\n\n\nMETHOD = Mine()\n'
 
@@ -90,15 +90,15 @@ def test_the_command_lists_them_and_needs_no_torch():
 
 
 def test_a_training_depends_on_the_file_of_its_method_and_on_no_other_s():
-    files = {file.name for file in sources.training_files("copy")}
+    files = {file.name for file in keys.training_files("copy")}
     assert "copy_source.py" in files and not {"warp.py", "c_gan.py"} & files
     with pytest.raises(FersynError, match="there is no method 'nothing'"):
-        sources.training_files("nothing")
+        keys.training_files("nothing")
 
 
 def test_no_other_file_lists_the_methods():
     """Else a new method would have to be entered there."""
-    for file in sources.PACKAGE.rglob("*.py"):
+    for file in project.PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set)):
                 parts = node.keys if isinstance(node, ast.Dict) else node.elts

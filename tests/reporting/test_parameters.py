@@ -1,4 +1,4 @@
-"""What a notebook is given by papermill: misspelt names and values of the wrong kind end at its first cell."""
+"""What a notebook is given, by papermill and by profiles: misspelt names and values of the wrong kind are refused at once."""
 
 import os
 import subprocess
@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from fersyn.errors import FersynError
-from fersyn.reporting import parameters, profiles, project
+from fersyn.reporting import parameters, project
+from fersyn.reporting.plan import notebooks
 
 ROOT = project.root(Path(__file__))
 OWN = "# Parameters: profiles/*.yaml and papermill's -p replace these values.\n"
@@ -101,15 +102,15 @@ def test_every_profile_fits_the_notebooks():
     names = [file.stem for file in sorted((ROOT / "profiles").glob("*.yaml"))]
     assert {"smoke", "laptop", "paper"} <= set(names)
     for name in names:
-        profiles.check(profiles.load(name, folder=ROOT), books)
+        parameters.check_profile(parameters.load_profile(name, folder=ROOT), books)
 
 
 def test_by_set_of_the_report(make_notebook):
     book = make_notebook('methods = ["copy"]\nseed = 0')
     with pytest.raises(FersynError, match=r"or --set: methods = 'warp': .* give it as   --set 'methods=\[warp\]'"):
-        profiles.check(profiles.Profile("tiny", {"methods": "warp"}), [book])
+        parameters.check_profile(parameters.Profile("tiny", {"methods": "warp"}), [book])
     with pytest.raises(FersynError, match="seed = 'x': a whole number is needed; such as   --set seed=0"):
-        profiles.check(profiles.Profile("tiny", {"seed": "x"}), [book])
+        parameters.check_profile(parameters.Profile("tiny", {"seed": "x"}), [book])
 
 
 PROBE = """
@@ -144,3 +145,75 @@ def test_papermill_itself(small):
     done = run(".", "-p", "metod", "warp")
     assert done.returncode != 0
     assert "FersynError: there is no parameter 'metod'; did you mean 'method'?" in done.stderr
+
+
+# Profiles
+
+
+def write(tmp_path, text):
+    (tmp_path / "profiles").mkdir(exist_ok=True)
+    (tmp_path / "profiles" / "mine.yaml").write_text(text)
+    return tmp_path
+
+
+def test_load(tmp_path):
+    folder = write(tmp_path, "seed: 3\nfolds: 2\ntables:\n  a: folder 'my photos' --publishable\n")
+    profile = parameters.load_profile("mine", {"folds": 5}, folder)
+    assert profile.parameters == {"seed": 3, "folds": 5}
+    assert profile.tables == {"a": ["folder", "my photos", "--publishable"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a\n- b\n", "parameter: value"),
+        ("a: {b: 1}\n", "`a` is a mapping"),
+        ("tables: rendered\n", "maps names to arguments"),
+        ("tables: {a: 3}\n", "maps names to arguments"),
+        ("a: [1\n", "no YAML"),
+    ],
+)
+def test_wrong_profiles_are_refused(tmp_path, text, message):
+    with pytest.raises(FersynError, match=message):
+        parameters.load_profile("mine", folder=write(tmp_path, text))
+
+
+def test_unknown_profile_names_those_there_are(tmp_path):
+    with pytest.raises(FersynError, match="there are: mine"):
+        parameters.load_profile("yours", folder=write(tmp_path, "a: 1\n"))
+
+
+def test_declared_and_taken(make_notebook):
+    book = make_notebook("# comment\nseed = 0\nrate: float = 1e-3\nmethods = ['a', 'b']\n", "x = 1")
+    assert parameters.declared(book) == {"seed": 0, "rate": 1e-3, "methods": ["a", "b"]}
+    assert parameters.taken(book, {"seed": 4, "unknown": 1}) == {"seed": 4}
+
+
+def test_parameters_must_be_plain(make_notebook):
+    with pytest.raises(FersynError, match="`path` is not a plain value"):
+        parameters.declared(make_notebook("path = open('x')"))
+    with pytest.raises(FersynError, match="more than"):
+        parameters.declared(make_notebook("import os\nseed = 0"))
+
+
+def test_settings(make_notebook):
+    book = make_notebook("folds = 3\nprivate = False\nmethods = []")
+    found = parameters.parse_settings(["folds=5", "private=true", "methods=[a, b]"], [book])
+    assert found == {"folds": 5, "private": True, "methods": ["a", "b"]}
+    with pytest.raises(FersynError, match="no notebook has a parameter `fold`; there are: folds"):
+        parameters.parse_settings(["fold=5"], [book])
+    with pytest.raises(FersynError, match="expected name=value"):
+        parameters.parse_settings(["folds"], [book])
+
+
+def test_the_projects_profiles_are_flat_and_fit_the_notebooks():
+    folder = project.root()
+    known = {name for book in notebooks(folder) for name in parameters.declared(book)}
+    assert parameters.profile_names(folder) == ["laptop", "paper", "smoke"]
+    for name in parameters.profile_names(folder):
+        profile = parameters.load_profile(name, folder=folder)
+        assert set(profile.parameters) <= known, "a parameter that no notebook declares"
+        assert profile.tables
+        content = yaml.safe_load((folder / "profiles" / f"{name}.yaml").read_text())
+        content.pop("tables")
+        assert all(isinstance(value, (int, float, str, bool, list)) for value in content.values())

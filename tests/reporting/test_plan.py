@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fersyn.errors import FersynError
-from fersyn.reporting import project, sources
+from fersyn.reporting import keys, project
 from fersyn.reporting.plan import plan
 from fersyn.training.requests import chosen, editor_note, editor_of, of_methods, settings_of
 
@@ -70,9 +70,9 @@ def test_a_setting_of_one_method_retrains_that_one(training_project):
 
 def test_code_of_one_method_retrains_that_one(training_project, monkeypatch):
     before = plan("smoke", folder=training_project)
-    digest = sources.digest
+    digest = project.digest
     mark = "c_gan.py"
-    monkeypatch.setattr(sources, "digest", lambda files: digest(files) + "x" * any(file.name == mark for file in files))
+    monkeypatch.setattr(keys, "digest", lambda files: digest(files) + "x" * any(file.name == mark for file in files))
     after = plan("smoke", folder=training_project)
     assert after.trainings["c-gan"].key != before.trainings["c-gan"].key
     assert after.trainings["landmark-flow"].key == before.trainings["landmark-flow"].key
@@ -107,12 +107,6 @@ def test_a_table_made_by_hand_reruns_the_notebook_that_reads_it(training_project
     after = plan("smoke", settings, folder=training_project).runs
     assert after["02_train"].code != before["02_train"].code
     assert after["01_look-people"] == before["01_look-people"]
-
-
-def test_the_loop_and_the_methods_own_networks_count():
-    files = {file.name for file in sources.module_files(["fersyn.methods.landmark_flow", "fersyn.training.loop"])}
-    assert {"landmark_flow.py", "flow_unet.py", "loop.py", "pairs.py", "perceptual.py"} <= files
-    assert not {"c_gan.py", "rendered.py", "cli.py"} & files
 
 
 @pytest.mark.parametrize(
@@ -166,59 +160,6 @@ def test_every_seed_is_a_training_of_its_own():
     assert list(found) == ["c-gan.seed2", "copy.seed2", "c-gan.seed3", "copy.seed3"]
     assert list(of_methods(["copy"], [], "smoke", seeds=2)) == ["copy", "copy.seed1"]
     assert found["c-gan.seed3"].arguments == ["--profile", "smoke", "--seed", "3", "--set", "steps=9"]
-
-
-@pytest.fixture
-def fake_train(tmp_path, monkeypatch):
-    """Calls trained.build with `fersyn train` replaced; returns the steps that the run folder held before."""
-    import json
-
-    from fersyn.reporting import trained
-
-    (tmp_path / "table").mkdir()
-    run = tmp_path / "runs" / "c-gan"
-
-    def build(key, fingerprint="f", code=0, expected=None):
-        (tmp_path / "table" / "table.json").write_text(json.dumps({"fingerprint": fingerprint}))
-        seen = []
-
-        def train(command, **options):
-            seen.append(int((run / "steps").read_text()) if (run / "steps").is_file() else 0)
-            assert command[4:6] == ["c-gan", "--data"] and "--resume" in command
-            assert command[command.index("--set") + 1] == "steps=2"
-            run.mkdir(parents=True, exist_ok=True)
-            (run / "steps").write_text(str(seen[-1] + 1))
-            return subprocess.CompletedProcess(command, code)
-
-        monkeypatch.setattr(trained.subprocess, "run", train)
-        stamp = run.with_name("c-gan.json")
-        given = ("c-gan", run, stamp, key, tmp_path / "table", ["--profile", "smoke", "--set", "steps=2"])
-        assert trained.build(*given) == (code if expected is None else expected)
-        return seen
-
-    build.run = run
-    return build
-
-
-def test_a_training_goes_on_unless_it_is_made_of_something_else(fake_train):
-    assert [fake_train("one", code=1), fake_train("one"), fake_train("one")] == [[0], [1], [2]]
-    assert fake_train("two") == [0], "other settings or code: from the beginning"
-    assert fake_train("two", "another table") == [0]
-    assert fake_train("two", "another table") == [1]
-
-
-def test_a_run_that_is_being_trained_is_not_deleted(fake_train):
-    from fersyn.files import locked
-
-    fake_train("one")
-    with locked(fake_train.run / ".lock"):
-        assert fake_train("two", expected=2) == []
-    assert (fake_train.run / "steps").is_file()
-
-
-def test_the_failed_training_leaves_no_stamp(fake_train):
-    fake_train("one", code=1)
-    assert not fake_train.run.with_name("c-gan.json").exists()
 
 
 def test_one_method_alone(training_project):
@@ -281,3 +222,27 @@ def test_which_method_is_looked_at_closely():
         chosen(["c-gan", "e-gan"])
     assert editor_note("", "c-gan") == editor_note("c-gan", "c-gan") == ""
     assert "landmark-flow" in editor_note("landmark-flow", "c-gan")
+
+
+def test_tables_runs_and_parameters():
+    whole = plan("laptop")
+    assert {"01_preprocessing-rendered", "01_preprocessing-openpeople"} <= set(whole.runs)
+    run = whole.runs["01_preprocessing-rendered"]
+    assert run.parameters["table"] == "data/laptop/rendered" and run.tables == ["rendered"]
+    assert whole.tables["rendered"].command.startswith("rendered --subjects")
+    part = plan("laptop", settings=["folds=7"], only=["openpeople"])
+    assert list(part.runs) == ["01_preprocessing-openpeople"] and list(part.tables) == ["openpeople"]
+    assert part.runs["01_preprocessing-openpeople"].parameters["folds"] == 7
+    assert part.all_runs == whole.all_runs
+    with pytest.raises(FersynError, match="no such notebook run"):
+        plan("laptop", only=["99"])
+
+
+def test_a_profile_without_tables_is_told_so(tmp_path, make_notebook):
+    make_notebook("table = ''\nseed = 0", folder=tmp_path / "notebooks")
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "mine.yaml").write_text("seed: 1\n")
+    with pytest.raises(
+        FersynError, match="profiles/mine.yaml names no tables, and every notebook needs one; add lines"
+    ):
+        plan("mine", folder=tmp_path)

@@ -1,6 +1,5 @@
 """The Snakefile itself, on a small project made here: its rules, what reruns, and what a failure leaves."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -112,54 +111,6 @@ def test_the_real_snakefile_plans_every_profile():
         assert done.returncode == 0, done.stderr
         for rule in ("rule table", "rule train", "rule notebook"):
             assert rule in done.stdout + done.stderr
-
-
-@pytest.fixture
-def fake_build(tmp_path, monkeypatch):
-    """Calls tables.build with `fersyn data` replaced; returns whether the run found an older table in its folder."""
-    from fersyn.reporting import tables
-
-    found, commands = [], []
-
-    def build(key, code=0):
-        def run(command, **options):
-            out = Path(command[command.index("--out") + 1])
-            found.append((out / "table.json").is_file())
-            commands.append(command)
-            (out / ".fersyn").mkdir(parents=True, exist_ok=True)
-            (out / ".fersyn" / "request.json").write_text("{}")
-            if code == 0:
-                (out / "table.json").write_text(json.dumps({"fingerprint": key}))
-            return subprocess.CompletedProcess(command, code)
-
-        monkeypatch.setattr(tables.subprocess, "run", run)
-        assert tables.build(tmp_path / "t", tmp_path / "t.fingerprint.json", key, ["folder", "x"], 3) == code
-        assert commands[-1][-2:] == ["--workers", "3"]
-        return found[-1]
-
-    return build
-
-
-def test_tables_are_built_anew_only_when_code_or_request_changed(fake_build, tmp_path):
-    assert [fake_build(key) for key in ("one", "one", "two", "two")] == [False, True, False, True]
-    assert json.loads((tmp_path / "t.fingerprint.json").read_text()) == {"fingerprint": "two"}
-
-
-def test_a_failed_run_leaves_no_table_of_older_code_under_the_new_key(fake_build):
-    fake_build("one")
-    assert fake_build("two", code=1) is False  # the old table went before the run began
-    assert fake_build("two") is False
-    assert fake_build("two") is True
-
-
-def test_a_table_that_is_being_built_is_not_deleted(fake_build, tmp_path):
-    from fersyn.files import locked
-    from fersyn.reporting import tables
-
-    fake_build("one")
-    with locked(tmp_path / "t" / ".fersyn" / "lock"):
-        assert tables.build(tmp_path / "t", tmp_path / "t.fingerprint.json", "two", ["folder", "x"], 1) == 2
-    assert (tmp_path / "t" / "table.json").is_file()
 
 
 def test_without_cores_the_snakefile_plans_all_the_same(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from fersyn.reporting import sources
+from fersyn.reporting import project
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def package(tmp_path):
 
 
 def files(package, *modules):
-    return {path.relative_to(package).as_posix() for path in sources.module_files(modules, package)}
+    return {path.relative_to(package).as_posix() for path in project.module_files(modules, package)}
 
 
 def test_follows_imports_and_no_others(package):
@@ -34,20 +34,20 @@ def test_a_module_counts_with_its_package(package):
 
 
 def test_digest_changes_with_contents_alone(package):
-    before = sources.digest(sources.module_files(["fersyn.table"], package), package)
+    before = project.digest(project.module_files(["fersyn.table"], package), package)
     (package / "other.py").write_text("x = 1\n")
-    assert sources.digest(sources.module_files(["fersyn.table"], package), package) == before
+    assert project.digest(project.module_files(["fersyn.table"], package), package) == before
     (package / "errors.py").write_text("x = 1\n")
-    assert sources.digest(sources.module_files(["fersyn.table"], package), package) != before
+    assert project.digest(project.module_files(["fersyn.table"], package), package) != before
 
 
 def test_notebook_imports(make_notebook):
     book = make_notebook("x = 1", "%matplotlib inline\nfrom fersyn.table import FaceTable\nimport torch\n!ls")
-    assert sources.notebook_imports(book) == {"fersyn.table", "fersyn.table.FaceTable"}
+    assert project.notebook_imports(book) == {"fersyn.table", "fersyn.table.FaceTable"}
 
 
 def test_notebook_digest_covers_the_real_package(make_notebook):
-    light = sources.module_files(sources.notebook_imports(make_notebook("x = 1", "from fersyn.splits import kfold")))
+    light = project.module_files(project.notebook_imports(make_notebook("x = 1", "from fersyn.splits import kfold")))
     assert {path.name for path in light} >= {"splits.py", "errors.py"}
     assert "cli.py" not in {path.name for path in light}
 
@@ -55,22 +55,5 @@ def test_notebook_digest_covers_the_real_package(make_notebook):
 @pytest.mark.parametrize("module", ["fersyn.reporting.execute", "fersyn.reporting.index", "fersyn.reporting"])
 def test_what_every_notebook_needs_knows_no_other_notebook(module):
     """Else a change in a training would rerun notebook 01."""
-    found = {path.relative_to(sources.PACKAGE).parts[0] for path in sources.module_files([module])}
+    found = {path.relative_to(project.PACKAGE).parts[0] for path in project.module_files([module])}
     assert "reporting" in found and not {"training", "evaluation", "methods", "weights", "table.py"} & found
-
-
-def test_tree_digest_sees_new_and_changed_files(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "x.jpg").write_bytes(b"1")
-    first = sources.tree_digest(tmp_path)
-    assert sources.tree_digest(tmp_path) == first
-    (tmp_path / "a" / "y.jpg").write_bytes(b"2")
-    second = sources.tree_digest(tmp_path)
-    assert second != first
-    (tmp_path / "a" / "y.jpg").write_bytes(b"23")
-    assert sources.tree_digest(tmp_path) != second
-
-
-@pytest.mark.parametrize("dataset", ["rendered", "openpeople", "ckplus", "oulu-casia", "folder", "nonsense"])
-def test_every_table_has_a_digest(dataset):
-    assert len(sources.table_digest(dataset)) == 16

@@ -1,0 +1,208 @@
+"""The Snakefile's jobs besides the notebooks: a face table, a training, other people's weights.
+
+``python -m fersyn.reporting.jobs table FOLDER STAMP KEY WORKERS ARGUMENT...`` runs ``fersyn data ARGUMENT...``,
+``... training FOLDER STAMP KEY METHOD TABLE ARGUMENT...`` runs ``fersyn train METHOD ...``, and both write the file STAMP when
+they are through. Snakemake watches STAMP, never the folder: it deletes the outputs of a job that failed, and what was begun
+goes on where it stopped. ``... weights FILE [NEWS...]`` fetches weights.
+
+What another key made is never deleted before there is something in its place: it is set aside as ``FOLDER.old`` until the new
+one is done, and comes back if its key does. `fersyn.reporting.keys` says what a key is.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fersyn import weights
+from fersyn.building.folder import discard
+from fersyn.errors import FersynError
+from fersyn.files import locked, write_atomic
+from fersyn.progress import say
+from fersyn.reporting.record import write_json
+
+
+def table(folder: Path, stamp: Path, key: str, workers: int, arguments: Sequence[str]) -> int:
+    """Builds a face table by ``fersyn data`` with so many ``workers``; returns its exit code."""
+    busy = f"table {folder.name} FAILED: {folder} is being built by another process; wait for it, or stop it"
+    if not _give(folder, key, folder / ".fersyn" / "lock", busy):
+        return 2
+    words = ["data", *arguments]
+    print(f"table {folder.name}: fersyn {' '.join(words)}", flush=True)
+    code = _run([*words, "--out", str(folder), "--workers", str(workers)])
+    if code:
+        return _failed(f"table {folder.name} FAILED (fersyn {' '.join(words)})", code)
+    _forget(folder, _delete_table)
+    write_json(stamp, {"fingerprint": _fingerprint(folder)})
+    return 0
+
+
+def training(folder: Path, stamp: Path, key: str, method: str, table: Path, arguments: Sequence[str] = ()) -> int:
+    """Trains ``method`` on the face table ``table`` by ``fersyn train``; returns its exit code.
+
+    The table's fingerprint joins the ``key``.
+    """
+    whole = hashlib.sha256(f"{key} {_fingerprint(table)}".encode()).hexdigest()[:16]
+    if not _give(folder, whole, folder / ".lock", f"{folder} is being trained by another process; wait for it"):
+        return 2
+    print(f"training {folder.name}: {method} {' '.join(arguments)}".rstrip(), flush=True)
+    # Threads that wait by spinning slow each other down many times over where another process wants the cores too.
+    code = _run(
+        ["train", method, "--data", str(table), "--out", str(folder), "--resume", *arguments], OMP_WAIT_POLICY="PASSIVE"
+    )
+    if code:
+        return _failed(f"training {folder.name} FAILED; see the messages above", code)
+    _forget(folder, shutil.rmtree)
+    write_json(stamp, {"method": method, "arguments": list(arguments), "made_of": whole})
+    return 0
+
+
+def _fingerprint(table: Path) -> str:
+    return json.loads((table / "table.json").read_text(encoding="utf-8"))["fingerprint"]
+
+
+def _run(words: list[str], **environment: str) -> int:
+    return subprocess.run([sys.executable, "-m", "fersyn.cli", *words], env={**environment, **os.environ}).returncode
+
+
+def _failed(text: str, code: int) -> int:
+    print(f"\nfersyn: {text}\n", file=sys.stderr, flush=True)
+    return code
+
+
+def _give(folder: Path, key: str, lock: Path, busy: str) -> bool:
+    """Gives the folder to a key: what another one made goes aside, and what this one made before comes back.
+
+    The folder's key stands beside it, in ``.FOLDER.key``; one without (made by hand) is taken over. The order of the steps
+    makes key and folder fit each other whenever this is stopped: each key is written before the folder that it names.
+
+    Returns:
+        False, after printing ``busy``, where another process holds the ``lock`` in the folder: it is left alone.
+    """
+    before = _key_of(folder)
+    if before not in (None, key) and lock.parent.is_dir():
+        try:
+            with locked(lock):
+                kept = _free(folder)
+                _write_key(kept, before)
+                os.replace(folder, kept)
+        except BlockingIOError:
+            _failed(busy, 2)
+            return False
+        print(
+            f"{folder.name}: made of something else before; that is kept as {kept} until the new one is done",
+            flush=True,
+        )
+    _write_key(folder, key)
+    own = next((kept for kept in _set_aside(folder) if _key_of(kept) == key), None)
+    if own is not None and not folder.exists():
+        os.replace(own, folder)
+    return True
+
+
+def _key_file(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.key")
+
+
+def _key_of(folder: Path) -> str | None:
+    file = _key_file(folder)
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
+
+
+def _write_key(folder: Path, key: str) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(_key_file(folder), lambda path: path.write_text(key + "\n", encoding="utf-8"))
+
+
+def _set_aside(folder: Path) -> list[Path]:
+    """What other keys made: ``FOLDER.old``, and ``FOLDER.old2`` ... where the one after it was not done either."""
+    if not folder.parent.is_dir():
+        return []
+    name = re.compile(re.escape(folder.name) + r"\.old\d*")
+    return sorted(path for path in folder.parent.iterdir() if name.fullmatch(path.name) and path.is_dir())
+
+
+def _free(folder: Path) -> Path:
+    names = (folder.with_name(f"{folder.name}.old{number if number > 1 else ''}") for number in range(1, 1000))
+    return next(name for name in names if not name.exists())
+
+
+def _forget(folder: Path, delete: Callable[[Path], object]) -> None:
+    """The folder is done: deletes what was set aside, where that can be deleted."""
+    for kept in _set_aside(folder):
+        _key_file(kept).unlink(missing_ok=True)
+        with contextlib.suppress(OSError, FersynError):
+            delete(kept)
+
+
+def _delete_table(folder: Path) -> None:
+    """Deletes a face table, but nothing that somebody else put into its folder."""
+    discard(folder)
+    shutil.rmtree(folder / ".fersyn")
+    for each in (folder / "images", folder):
+        each.rmdir()
+
+
+# Weights
+
+
+def news(file: Path) -> str:
+    """Names of the weights that came by themselves since the first report; no network.
+
+    They are those that ``file`` knows as news, and those that are there now and were missing when it was written. So
+    the answer changes when weights arrive, and not once more when ``file`` has been written again: for Snakemake that
+    would be another change.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        before = {entry["name"] for entry in content["weights"] if entry.get("file")}
+        known = {str(name) for name in content["news"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return " ".join(
+        name for name in weights.ENTRIES if name in known or (name not in before and weights.find(name) is not None)
+    )
+
+
+def fetch(file: Path, news: Sequence[str] = (), names: Sequence[str] = weights.DEFAULT) -> int:
+    """Fetches what is missing of ``names`` where it can be had, and writes what is there, and the ``news``, into ``file``, so
+    that a number is made anew when the weights behind it arrive. Never fails (0): what cannot be had is said, and the pages
+    say it again.
+    """
+    for name in names:
+        try:
+            weights.fetch(name)
+        except FersynError as error:
+            say(f"{error}\nThe report goes on without {name} and says so; fetch it later, and the next one has it")
+    write_json(file, {"news": list(news), "weights": weights.about(weights.ENTRIES)})
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m fersyn.reporting.jobs", description="One job of the report.")
+    jobs = parser.add_subparsers(required=True)
+
+    def job(name: str, work: Callable[..., int], last: str, nargs: str, **positional: type) -> None:
+        own = jobs.add_parser(name)
+        for argument, kind in positional.items():
+            own.add_argument(argument, type=kind)
+        own.add_argument(last, nargs=nargs)
+        own.set_defaults(work=work)
+
+    job("table", table, "arguments", argparse.REMAINDER, folder=Path, stamp=Path, key=str, workers=int)
+    job("training", training, "arguments", argparse.REMAINDER, folder=Path, stamp=Path, key=str, method=str, table=Path)
+    job("weights", fetch, "news", "*", file=Path)
+    options = vars(parser.parse_args(arguments))
+    return options.pop("work")(**options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""Keys: when a face table or a training is another one, and has to be made anew.
+
+A key names what the *result* depends on, and nothing else: an added line in the register of weights, or in a figure, is no
+reason to train for hours again.
+
+- Of a **training**: the method's file and what it imports out of ``ROOMS``, so far as it is used while it learns (its networks
+  and losses, pairs, augmentation, landmarks, the loop); its arguments (preset, settings, seed, fold, people); the table's
+  fingerprint, which joins when the job runs; and whether VGG-19 has arrived, where the perceptual loss takes it by itself.
+- Of a **table**: the reader of the set and what it imports out of ``ROOMS`` (renderer, alignment, what writes rows); its
+  arguments; the versions of the packages that find and draw faces.
+
+What does not count only stores, shows or tells (``files``, ``progress``, ``errors``, the version, sample grids, logs), finds
+things (registers of methods and of weights; a file of weights is known by its hash), or comes later (evaluation, figures,
+reports). A notebook's hash has it all, see `fersyn.reporting.project.notebook_digest`.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from fersyn import methods, weights
+from fersyn.reporting.project import PACKAGE, digest, module_files
+from fersyn.system import versions
+from fersyn.training.requests import Request
+
+# Whose files can change what a table or a training comes to.
+ROOMS = (
+    "expressions.py", "ibug.py", "pixels.py", "table.py", "rows.py", "splits.py", "pairs.py", "augment.py",
+    "datasets", "building", "rendering", "faces", "losses", "nets", "methods", "training",
+)  # fmt: skip
+# Files in these rooms that cannot.
+APART = (
+    "methods/__init__.py", "training/samples.py", "training/record.py", "training/runlog.py", "training/stop.py",
+)  # fmt: skip
+# Packages whose update may change a face table.
+TABLE_PACKAGES = ("dlib-bin", "opencv-python-headless", "anny", "openpeople")
+
+
+def counts(file: str) -> bool:
+    """Whether a file of the package (``nets/unet.py``) is one of those that keys are made of."""
+    return file.split("/")[0] in ROOMS and file not in APART
+
+
+def training_files(method: str, package: Path = PACKAGE) -> list[Path]:
+    """The files that the key of a training of ``method`` is made of; raises FersynError if there is no such method."""
+    return module_files([methods.module(method), "fersyn.training.loop"], package, counts)
+
+
+def table_files(dataset: str, package: Path = PACKAGE) -> list[Path]:
+    """The files that the key of a table of ``dataset`` is made of (``rendered``, ``ckplus`` ...); of an unknown one, all
+    readers.
+    """
+    module = dataset.replace("-", "_")
+    own = (package / "datasets" / f"{module}.py").is_file()
+    readers = [module] if own else [file.stem for file in sorted((package / "datasets").glob("*.py"))]
+    modules = ["fersyn.building.preprocess", *(f"fersyn.datasets.{reader}" for reader in readers)]
+    return module_files(modules, package, counts)
+
+
+def training_key(request: Request) -> str:
+    """The key of a training, but for the table's fingerprint."""
+    files = training_files(request.method)
+    made_of = [digest(files), request.method, request.arguments]
+    return _hash([*made_of, *(["vgg19"] if _takes_vgg19(request, files) else [])])
+
+
+def table_key(arguments: Sequence[str]) -> str:
+    """The key of a table that ``fersyn data`` makes with these arguments."""
+    installed = versions(TABLE_PACKAGES)
+    return _hash([digest(table_files(arguments[0])), [installed.get(name) for name in TABLE_PACKAGES], list(arguments)])
+
+
+def _takes_vgg19(request: Request, files: Iterable[Path]) -> bool:
+    """Whether the perceptual loss takes VGG-19 because it is there: when it arrives, the training is another one, and
+    notebook 04, which takes `full` for its variant `vgg19` then, must not be given a run made with VGG-16.
+    """
+    given = [setting.partition("=") for setting in request.settings]
+    settled = any("perceptual" in name and (value.startswith("vgg") or value == "0") for name, _, value in given)
+    uses = any(file.name == "perceptual.py" for file in files)
+    return uses and not settled and weights.find("vgg19") is not None
+
+
+def tree_digest(path: Path) -> str:
+    """Hash of names, sizes and times of all files below ``path`` (or of that one file): new photographs are noticed."""
+    total = hashlib.sha256()
+    if path.is_file():
+        stat = path.stat()
+        return hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:16]
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(files):
+            try:
+                stat = os.stat(os.path.join(folder, name))
+            except OSError:
+                continue
+            total.update(f"{os.path.relpath(folder, path)}/{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return total.hexdigest()[:16]
+
+
+def _hash(made_of: list) -> str:
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
