@@ -3,11 +3,12 @@
 A key names what the *result* depends on, and nothing else: an added line in the register of weights, or in a figure, is no
 reason to train for hours again.
 
-- Of a **training**: the method's file and what it imports out of ``ROOMS``, so far as it is used while it learns (its networks
-  and losses, pairs, augmentation, landmarks, the loop); its arguments (preset, settings, seed, fold, people); the table's
-  fingerprint, which joins when the job runs; and whether VGG-19 has arrived, where the perceptual loss takes it by itself.
-- Of a **table**: the reader of the set and what it imports out of ``ROOMS`` (renderer, alignment, what writes rows); its
-  arguments; the versions of the packages that find and draw faces.
+- Of a **training**: the method's file and what it imports out of the rooms of ``TRAINING``, so far as it is used while it
+  learns (networks, losses, pairs, augmentation, landmarks, the loop); its arguments (preset, settings, seed, fold, people);
+  the table's fingerprint, which joins when the job runs; and whether VGG-19 has arrived, where the perceptual loss takes it
+  by itself.
+- Of a **table**: the reader of the set and what it imports out of the rooms of ``TABLE`` (renderer, alignment, what writes
+  rows); its arguments; the versions of the packages that find and draw faces.
 
 What does not count only stores, shows or tells (``files``, ``progress``, ``errors``, the version, sample grids, logs), finds
 things (registers of methods and of weights; a file of weights is known by its hash), or comes later (evaluation, figures,
@@ -17,7 +18,7 @@ reports). A notebook's hash has it all, see `fersyn.reporting.project.notebook_d
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from fersyn import methods, weights
@@ -25,27 +26,21 @@ from fersyn.reporting.project import PACKAGE, digest, module_files
 from fersyn.system import versions
 from fersyn.training.requests import Request
 
-# Whose files can change what a table or a training comes to.
-ROOMS = (
-    "expressions.py", "ibug.py", "pixels.py", "table.py", "rows.py", "splits.py", "pairs.py", "augment.py",
-    "datasets", "building", "rendering", "faces", "losses", "nets", "methods", "training",
-)  # fmt: skip
+# Whose files can change what comes of it: of both, of a table, of a training.
+BOTH = ("expressions.py", "ibug.py", "pixels.py", "faces", "table.py", "rows.py", "splits.py")
+TABLE = (*BOTH, "rendering", "datasets", "building")
+TRAINING = (*BOTH, "pairs.py", "augment.py", "losses", "nets", "methods", "training")
 # Files in these rooms that cannot.
 APART = (
-    "methods/__init__.py", "training/samples.py", "training/record.py", "training/runlog.py", "training/stop.py",
+    "methods/__init__.py", "training/samples.py", "training/runs.py", "training/runlog.py", "training/stop.py",
 )  # fmt: skip
 # Packages whose update may change a face table.
 TABLE_PACKAGES = ("dlib-bin", "opencv-python-headless", "anny", "openpeople")
 
 
-def counts(file: str) -> bool:
-    """Whether a file of the package (``nets/unet.py``) is one of those that keys are made of."""
-    return file.split("/")[0] in ROOMS and file not in APART
-
-
 def training_files(method: str, package: Path = PACKAGE) -> list[Path]:
     """The files that the key of a training of ``method`` is made of; raises FersynError if there is no such method."""
-    return module_files([methods.module(method), "fersyn.training.loop"], package, counts)
+    return _files([methods.module(method), "fersyn.training.loop"], TRAINING, package)
 
 
 def table_files(dataset: str, package: Path = PACKAGE) -> list[Path]:
@@ -56,7 +51,11 @@ def table_files(dataset: str, package: Path = PACKAGE) -> list[Path]:
     own = (package / "datasets" / f"{module}.py").is_file()
     readers = [module] if own else [file.stem for file in sorted((package / "datasets").glob("*.py"))]
     modules = ["fersyn.building.preprocess", *(f"fersyn.datasets.{reader}" for reader in readers)]
-    return module_files(modules, package, counts)
+    return _files(modules, TABLE, package)
+
+
+def _files(modules: Iterable[str], rooms: Collection[str], package: Path) -> list[Path]:
+    return module_files(modules, package, lambda file: file.split("/")[0] in rooms and file not in APART)
 
 
 def training_key(request: Request) -> str:
