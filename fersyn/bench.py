@@ -214,7 +214,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         bench(options.repeats, batch=options.batch)
     if options.only in (None, "explore"):
-        from fersyn.explore import bench as explore
+        from fersyn.explore import __main__ as explore
 
         print(explore.table(explore.measure()), flush=True)
     return 0

@@ -21,10 +21,12 @@ from fersyn.faces.align import Alignment, fit
 from fersyn.faces.detect import SMALLEST, find_all_faces
 from fersyn.faces.landmarks import find_landmarks
 from fersyn.methods.base import Synthesiser
+from fersyn.pixels import to_bytes, to_floats, to_images, to_tensor
 
 LARGEST = 512  # px of a crop's side: more is wasted on networks that see 128
 BLURRED = 1.5  # a face enlarged more than this is told to the user
 TILE = 192  # px of a face in a sheet
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")  # of what is written
 _ORIENTATION, _PLACE = 0x0112, 0x8825  # EXIF: which way is up; where on earth it was taken
 
 
@@ -68,20 +70,19 @@ def find(photo: np.ndarray, name: str, size: int) -> list[FoundFace]:
 def edit_face(face: FoundFace, synthesiser: Synthesiser, expression: str, intensity: float = 1.0) -> np.ndarray:
     """The face with another expression, uint8 (S, S, 3)."""
     pixels, points = tensors(face.crop, face.landmarks)
-    return as_bytes(synthesiser.edit(pixels, expression, intensity, source_landmarks=points))[0]
+    return as_images(synthesiser.edit(pixels, expression, intensity, source_landmarks=points))[0]
 
 
 def tensors(crop: np.ndarray, landmarks: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """A crop uint8 RGB (S, S, 3) and its landmarks (68, 2) px as a synthesiser takes them: (1, 3, S, S) in [-1, 1] and
     (1, 68, 2).
     """
-    pixels = torch.from_numpy(np.ascontiguousarray(crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
-    return pixels, torch.from_numpy(landmarks.astype(np.float32))[None]
+    return to_floats(to_tensor(crop[None])), torch.from_numpy(landmarks.astype(np.float32))[None]
 
 
-def as_bytes(faces: torch.Tensor) -> np.ndarray:
+def as_images(faces: torch.Tensor) -> np.ndarray:
     """Faces (N, 3, H, W) in [-1, 1] as uint8 RGB (N, H, W, 3)."""
-    return ((faces.detach().cpu().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    return to_images(to_bytes(faces))
 
 
 def edit_photo(
@@ -177,7 +178,7 @@ def edit_file(
         raise FersynError(f"--intensity {intensity:g}: it must lie between 0 and 1")
     if expression is None and not all_expressions:
         raise FersynError(f"name an --expression ({', '.join(EXPRESSIONS)}), or ask for all with --sheet")
-    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"):
+    if out.suffix.lower() not in SUFFIXES:
         raise FersynError(f"--out {out.name}: use a name that ends in .png, .jpg, .webp or .tif")
     if out.exists() and path.exists() and out.samefile(path):
         raise FersynError(f"--out {out.name} is the photograph itself; give another name, so that it is not lost")

@@ -6,8 +6,8 @@ Example:
     >>> make("runs/laptop/landmark-flow", "photo.jpg", "happiness", 0.6).save("happy.png")  # doctest: +SKIP
 """
 
-from fersyn.explore.again import make
 from fersyn.explore.explorer import Explorer
+from fersyn.explore.keep import make
 from fersyn.explore.shaped import Shaped
 
 __all__ = ["Explorer", "Shaped", "make"]

@@ -1,4 +1,4 @@
-"""The panel's controls and pictures, as widgets; what they do is in `fersyn.explore.explorer`."""
+"""The panel as one sees it: controls, pictures and their places. What they do is in `fersyn.explore.explorer`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import threading
 import ipywidgets as widgets
 import traitlets
 
-from fersyn.explore import view
-from fersyn.explore.again import Wish
-from fersyn.explore.handles import HANDLES
+from fersyn.explore import browser, view
+from fersyn.explore.shaped import HANDLES, Wish
 from fersyn.expressions import EXPRESSIONS
 
 _STYLE = {"description_width": "104px"}
@@ -31,6 +30,13 @@ def slider(title: str, help: str, value: float, least: float, most: float, form:
 def button(title: str, help: str) -> widgets.Button:
     """A button as wide as its text."""
     return widgets.Button(description=title, tooltip=help, layout=widgets.Layout(width="auto"))
+
+
+def box(name: str, children: list, layout: widgets.Layout | None = None, kind=widgets.VBox) -> widgets.Box:
+    """A box of the class `name`."""
+    made = kind(children, layout=layout or widgets.Layout())
+    made.add_class(name)
+    return made
 
 
 class WishControls:
@@ -133,14 +139,10 @@ class Card:
         self.difference = picture(113, "How far each pixel changed: dark, not at all")
         self.landmarks = picture(113, "Landmarks of the source in blue, those asked for in orange")
         self.measures = widgets.HTML()
-        small = widgets.VBox([self.difference, self.landmarks])
-        small.add_class("fersyn-small")
-        row = widgets.HBox([self.result, small])
-        row.add_class("fersyn-small")
-        self.box = widgets.VBox(
-            [self.title, row, self.measures], layout=widgets.Layout(width="355px", max_width="100%")
-        )
-        self.box.add_class("fersyn-card")
+        small = box("fersyn-small", [self.difference, self.landmarks])
+        row = box("fersyn-small", [self.result, small], kind=widgets.HBox)
+        wide = widgets.Layout(width="355px", max_width="100%")
+        self.box = box("fersyn-card", [self.title, row, self.measures], wide)
 
     def show(self, shown: bool, narrow: bool) -> None:
         """Show or hide the card; `narrow`: with the small pictures below the large one, so that two fit side by side."""
@@ -161,3 +163,61 @@ def keep_buttons() -> dict[str, widgets.Button]:
 def group(title: str) -> widgets.HTML:
     """Heading of some controls."""
     return widgets.HTML(view.group(title))
+
+
+class Panel(widgets.VBox):
+    """All that one sees, without what it does.
+
+    Args:
+        picker: buttons for a photograph.
+        notice: what to say as long as no run is trained.
+    """
+
+    def __init__(self, picker: browser.Picker, notice: str):
+        self.picker = picker
+        self.set_ = dropdown("From", "A face table, or a photograph of yours")
+        self.person = dropdown("Person", "People of the hold-out come first: no method has seen them")
+        self.picture = dropdown("Picture", "Which of the person's pictures")
+        self.number = dropdown("Face", "Which face of the photograph, from the left")
+        self.run = dropdown("Method", "A trained run")
+        self.beside = dropdown("Beside it", "A second run, shown next to the first")
+        self.again = button("Look for new runs", "Look again which runs are trained")
+        self.wish = WishControls()
+        self.source = picture(232, "The face as it is")
+        self.title, self.about = widgets.HTML(view.titled("As it is", " ")), widgets.HTML()
+        self.cards = [Card(True), Card(False)]
+        self.keep = keep_buttons()
+        self.status = Status()
+        self.code = browser.CodeLine(label="This picture again, in Python")
+        self.shell = browser.CodeLine(label="In a shell, in the project's folder")
+        self.train = [
+            browser.CodeLine(label=label)
+            for label in ("The whole report, in a shell, in the project's folder", "Or one method alone")
+        ]
+        narrow = widgets.Layout(max_width="760px")
+        self.notice = box("fersyn-notice", [widgets.HTML(notice), *self.train], narrow)
+        wrapped = widgets.Layout(flex_flow="row wrap")
+        columns = box("fersyn-columns", [self._left(), self._right()], wrapped, widgets.HBox)
+        super().__init__([widgets.HTML(view.STYLE), self.notice, columns])
+        self.add_class("fersyn-explorer")
+
+    def _left(self) -> widgets.VBox:
+        """What is chosen."""
+        wish = self.wish
+        chosen = [
+            group("Face"), self.set_, self.person, self.picture, self.number, self.picker,
+            group("Method"), self.run, self.beside, self.again,
+            group("Expression"), wish.expression, wish.intensity, wish.second, wish.share,
+            group("Handles"), *wish.handles.values(), wish.reset,
+        ]  # fmt: skip
+        return box("fersyn-controls", chosen, widgets.Layout(flex="1 1 280px", min_width="250px", max_width="340px"))
+
+    def _right(self) -> widgets.VBox:
+        """What comes of it."""
+        source = box("fersyn-card", [self.title, self.source, self.about], widgets.Layout(width="236px"))
+        fitting = widgets.Layout(flex_flow="row wrap", max_width="100%")
+        made = box("fersyn-pictures", [card.box for card in self.cards], fitting, widgets.HBox)
+        shown = box("fersyn-pictures", [source, made], widgets.Layout(flex_flow="row wrap"), widgets.HBox)
+        buttons = box("fersyn-keep", list(self.keep.values()), kind=widgets.HBox)
+        parts = [self.status, shown, group("Keep it"), buttons, self.code, self.shell]
+        return widgets.VBox(parts, layout=widgets.Layout(flex="3 1 240px", min_width="0"))

@@ -1,7 +1,12 @@
-"""Saving what is shown: the picture, or a sweep of the expression as GIF or MP4. Nothing is written unasked."""
+"""Keeping what is shown: as a file (the picture, or a sweep of the expression as GIF or MP4), and as a line of code that makes
+it again: `make` does in one call what the sliders did. No file is written unasked.
+"""
 
 from __future__ import annotations
 
+import json
+import shlex
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +15,40 @@ import numpy as np
 from PIL import Image
 
 from fersyn import editing
+from fersyn.datasets.photo import read_photo
 from fersyn.errors import FersynError
-from fersyn.explore.again import Wish
-from fersyn.explore.face import Face
-from fersyn.explore.pictures import enlarged
+from fersyn.explore.choices import FIRST, Face, of_photo, of_table
+from fersyn.explore.shaped import Shaped, Wish
+from fersyn.explore.view import enlarged
+from fersyn.expressions import parse
 from fersyn.files import write_atomic
 from fersyn.methods.base import Synthesiser
+from fersyn.reporting.project import locate, root
+from fersyn.table import FaceTable
+from fersyn.training.runs import load
 
 STEPS, HELD, RATE = 20, 6, 20  # frames up, frames at either end, frames a second
 SIDE = 256  # px of a sweep
+
+
+def save(kind: str, folder: Path, face: Face, wish: Wish, synthesiser: Synthesiser) -> Path:
+    """Write the face as wished into `folder`, under a name that is not taken; return the path.
+
+    Args:
+        kind: "picture", "gif" or "mp4".
+        folder: made where it is missing.
+        face, wish, synthesiser: what is shown.
+    """
+    person = Path(face.title.split(",")[0])
+    stem = "-".join([_plain(person.stem), wish.expression, f"{wish.intensity:.0%}".rstrip("%")])
+    if kind == "picture":
+        crop = editing.edit_face(face, wish.shape(synthesiser), wish.expression, wish.intensity)
+        own = person.suffix.lower()  # a photograph's format, where it is written here
+        suffix = ".png" if face.row is not None else own if own in editing.SUFFIXES else ".jpg"
+        return save_picture(free(folder, stem, suffix), face, crop)
+    frames = sweep(face, synthesiser, wish)
+    path = free(folder, stem, f".{kind}")
+    return save_gif(path, frames) if kind == "gif" else save_mp4(path, frames)
 
 
 def free(folder: Path, stem: str, suffix: str) -> Path:
@@ -29,6 +59,11 @@ def free(folder: Path, stem: str, suffix: str) -> Path:
         raise FersynError(f"{folder} cannot be made ({error.strerror}); give another folder: saved=...") from None
     names = (f"{stem}{'' if k == 1 else f'-{k}'}{suffix}" for k in range(1, 100_000))
     return next(folder / name for name in names if not (folder / name).exists())
+
+
+def _plain(text: str) -> str:
+    """A name for a file."""
+    return "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in text).strip("-") or "face"
 
 
 def save_picture(path: Path, face: Face, crop: np.ndarray) -> Path:
@@ -69,7 +104,7 @@ def sweep(face: Face, synthesiser: Synthesiser, wish: Wish) -> list[np.ndarray]:
     for done in np.linspace(0, 1, STEPS):
         part = wish.part(float(done))
         made = part.shape(synthesiser).edit(pixels, part.expression, part.intensity, source_landmarks=points)
-        up.append(enlarged(editing.as_bytes(made)[0], SIDE))
+        up.append(enlarged(editing.as_images(made)[0], SIDE))
     return [*[up[0]] * HELD, *up, *[up[-1]] * HELD, *up[::-1]]
 
 
@@ -108,3 +143,99 @@ def save_mp4(path: Path, frames: list[np.ndarray]) -> Path:
 
     write_atomic(path, write)
     return path
+
+
+def make(
+    run: str | Path,
+    face: str | Path,
+    expression: str,
+    intensity: float = 1.0,
+    *,
+    row: int | None = None,
+    number: int = 1,
+    second: str = "",
+    share: float = 0.0,
+    **amounts: float,
+) -> Image.Image:
+    """Edit one face as the panel of notebook 07 does.
+
+    Args:
+        run: run folder of a method; like `face`, looked for below the project's root where it is not here.
+        face: a photograph, or with `row` a face table.
+        expression: what the face is to show.
+        intensity: 0..1.
+        row: position of the face in the table.
+        number: which face of a photograph, counted from the left.
+        second: expression that is mixed in; empty: none.
+        share: 0..1 of the second.
+        **amounts: handles, in eye distances: mouth_open, mouth_corners, brow_height, eye_opening.
+
+    Returns:
+        the whole photograph with that face edited, or the table's face, as a PIL image (RGB).
+
+    Raises:
+        FersynError: the message names what is wrong and the cure.
+    """
+    synthesiser = load(locate(run))
+    shaped = Shaped(synthesiser, second, share, **amounts)
+    path = locate(face)
+    if row is not None:
+        chosen = of_table(FaceTable.open(path), row)
+    elif path.is_dir():
+        raise FersynError(f"{face} is a folder: name one of its faces, row=0 or another number")
+    else:
+        found = of_photo(read_photo(path), path.name, synthesiser.size)
+        if not 1 <= number <= len(found):
+            raise FersynError(f"number={number}: {path.name} shows {len(found)} face{'s' * (len(found) != 1)}")
+        chosen = found[number - 1]
+    return Image.fromarray(chosen.finished(editing.edit_face(chosen, shaped, parse(expression), intensity)))
+
+
+def python_line(run: str, face: Face, wish: Wish, file: str) -> str:
+    """The line of Python that makes the picture again and saves it as `file`."""
+    which = f"row={face.row}" if face.row is not None else f"number={face.number}" if face.number > 1 else ""
+    words = ", ".join(filter(None, [_quoted(run), _quoted(face.origin), wish.arguments(), which]))
+    return f"from fersyn.explore import make; make({words}).save({_quoted(file)})"
+
+
+def shell_line(run: str, face: Face, wish: Wish, file: str) -> str:
+    """The same as a `fersyn edit` command for a shell in the project's folder; empty where there is none: for a table's
+    face, a blend or a pulled handle.
+    """
+    if face.row is not None or not wish.plain:
+        return ""
+    words = [*command(), "edit", face.origin, "--run", run, "--expression", wish.expression]
+    words += ["--intensity", f"{wish.intensity:.4g}", "--face", str(face.number), "--out", file]
+    return shlex.join(words)
+
+
+def command() -> list[str]:
+    """The words that start this Python's `fersyn` from a shell in the project's folder: `.venv/bin/fersyn`, or a whole
+    path.
+
+    Its name alone would not do: JupyterLab's terminals do not look into `.venv/bin`.
+    """
+    program = Path(sys.executable).with_name("fersyn")
+    return [shown(program)] if program.exists() else [sys.executable, "-m", "fersyn.cli"]
+
+
+def shown(path: str | Path) -> str:
+    """A path as it stands in a line of code: below the project's root, where it lies there."""
+    path = Path(path)
+    try:
+        return path.resolve().relative_to(root().resolve()).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def how_to_train(table: str, runs: str, profile: str) -> tuple[str, str]:
+    """Two commands that make a run, for a shell in the project's folder: the whole report, and one method alone.
+
+    Both with the settings of `profile`: a report refuses a run that was made with others.
+    """
+    words = [*command(), "train", FIRST, "--data", table, "--out", f"{runs}/{FIRST}", "--profile", profile]
+    return f"make report PROFILE={profile}", shlex.join(words)

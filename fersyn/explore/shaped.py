@@ -2,21 +2,150 @@
 
 It knows the other by its `edit` alone, and is itself what the rest of the kit expects of a method, so that photographs,
 sheets and sweeps work with it as with any other.
+
+A handle pulls a few landmarks, in units of the distance between the eyes' centres: the iBUG points that its muscles move, and
+no others; what it does is linear in the amount, up to a limit at which lids, lips or brows would pass through each other.
+[ours: the shares were set by eye on open and closed mouths]
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from fersyn.errors import FersynError
-from fersyn.explore import handles
 from fersyn.expressions import parse
 from fersyn.faces.landmarks import find_source_landmarks
+from fersyn.ibug import EYES
 from fersyn.methods.base import Synthesiser
 from fersyn.methods.target import intensities_of, labels_of
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A handle.
+
+    Attributes:
+        title: as on its slider.
+        least, most: range of the amount, eye distances.
+        moves: point -> (outwards, down), how far it goes at amount 1; outwards is away from the middle of the face.
+        help: what it does.
+    """
+
+    title: str
+    least: float
+    most: float
+    moves: Mapping[int, tuple[float, float]]
+    help: str
+
+
+def _both(points: Mapping[tuple[int, int], tuple[float, float]]) -> dict[int, tuple[float, float]]:
+    return {point: move for pair, move in points.items() for point in pair}
+
+
+HANDLES: dict[str, Handle] = {
+    "mouth_open": Handle(
+        "Mouth open", -0.15, 0.5,
+        {57: (0, 1.0), 66: (0, 1.0), 8: (0, 0.75), 51: (0, -0.1), 62: (0, -0.12)}
+        | _both({
+            (56, 58): (0, 0.92), (55, 59): (0, 0.6), (65, 67): (0, 0.92), (61, 63): (0, -0.1), (50, 52): (0, -0.08),
+            (48, 54): (-0.08, 0.22), (60, 64): (-0.06, 0.22),
+            (7, 9): (0, 0.7), (6, 10): (0, 0.55), (5, 11): (0, 0.36), (4, 12): (0, 0.18),
+        }),
+        "Lower lip, chin and jaw go down; below 0 an open mouth closes, until the lips meet",
+    ),
+    "mouth_corners": Handle(
+        "Mouth corners", -0.2, 0.2,
+        _both({
+            (48, 54): (0.4, -1.0), (60, 64): (0.4, -1.0), (49, 53): (0.2, -0.45), (55, 59): (0.2, -0.45),
+            (61, 63): (0.1, -0.3), (65, 67): (0.1, -0.3),
+        }),
+        "Up and outwards as in a smile; below 0 down and inwards",
+    ),
+    "brow_height": Handle(
+        "Brow height", -0.15, 0.2,
+        _both({(17, 26): (0, -0.7), (18, 25): (0, -0.9), (19, 24): (0, -1.0), (20, 23): (0, -1.0), (21, 22): (0, -1.0)}),
+        "Up; below 0 down, until the brows come near the lids",
+    ),
+    "eye_opening": Handle(
+        "Eye opening", -0.15, 0.15,
+        _both({(37, 44): (0, -0.75), (38, 43): (0, -0.75), (40, 47): (0, 0.25), (41, 46): (0, 0.25)}),
+        "Upper lids up, lower lids a little down; below 0 the eyes close",
+    ),
+}  # fmt: skip
+
+# What must not pass through each other: (upper points, lower points, least distance left), in eye distances.
+_LIMITS = {
+    "mouth_open": (((61, 62, 63), (67, 66, 65), 0.0),),
+    "brow_height": (((18, 19, 20), (36, 37, 38), 0.08), ((23, 24, 25), (43, 44, 45), 0.08)),
+    "eye_opening": (((37, 38), (41, 40), 0.03), ((43, 44), (47, 46), 0.03)),
+}
+
+
+def _check(amounts: Mapping[str, float]) -> dict[str, float]:
+    """The amounts that are not 0, as floats; raises FersynError for a handle that there is not, or one out of range."""
+    found = {}
+    for name, amount in amounts.items():
+        if name not in HANDLES:
+            raise FersynError(f"there is no handle '{name}'; use one of: {', '.join(HANDLES)}")
+        handle = HANDLES[name]
+        if not handle.least <= float(amount) <= handle.most:
+            raise FersynError(f"{name} = {amount:g}: it must lie between {handle.least:g} and {handle.most:g}")
+        if amount:
+            found[name] = float(amount)
+    return found
+
+
+def pull(landmarks: Tensor, amounts: Mapping[str, float]) -> Tensor:
+    """Landmarks (N, 68, 2) px with some handles pulled.
+
+    Args:
+        landmarks: (N, 68, 2) px.
+        amounts: handle -> amount, in distances of the eyes' centres.
+
+    Returns:
+        (N, 68, 2) px; the same tensor where nothing is pulled.
+
+    Raises:
+        FersynError: a handle that there is not, or an amount out of range.
+    """
+    amounts = _check(amounts)
+    if not amounts:
+        return landmarks
+    right, left = (landmarks[:, eye].mean(1) for eye in EYES)
+    across = left - right
+    unit = across.norm(dim=-1, keepdim=True).clamp(min=1e-6)  # (N, 1) px
+    across = across / unit
+    down = torch.stack([-across[:, 1], across[:, 0]], -1)
+    moved = landmarks.clone()
+    for name, amount in amounts.items():
+        # Each pulls at the face as the others left it, so that a limit is one of what is seen.
+        strength = _limited(name, moved, amount, unit, down)  # (N, 1) px
+        for point, (out, fall) in HANDLES[name].moves.items():
+            side = -1.0 if _is_right(point) else 1.0  # the person's right stands left in the picture
+            moved[:, point] += strength * (out * side * across + fall * down)
+    return moved
+
+
+def _limited(name: str, landmarks: Tensor, amount: float, unit: Tensor, down: Tensor) -> Tensor:
+    """The amount in px (N, 1), less where points would pass through each other."""
+    wanted = amount * unit
+    if amount > 0:
+        return wanted
+    for upper, lower, least in _LIMITS.get(name, ()):
+        moves = HANDLES[name].moves
+        for above, below in zip(upper, lower, strict=True):
+            gap = ((landmarks[:, below] - landmarks[:, above]) * down).sum(-1, keepdim=True)
+            closing = moves.get(below, (0, 0))[1] - moves.get(above, (0, 0))[1]
+            wanted = torch.maximum(wanted, -(gap - least * unit).clamp(min=0) / closing)
+    return wanted
+
+
+def _is_right(point: int) -> bool:
+    return point in (*range(0, 8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50, 58, 59, 60, 61, 67)
 
 
 class Shaped:
@@ -32,7 +161,7 @@ class Shaped:
         inner: the method.
         second: expression that is mixed in; empty: none.
         share: 0..1 of the second.
-        **amounts: of `fersyn.explore.handles.HANDLES`, in eye distances.
+        **amounts: of `HANDLES`, in eye distances.
 
     Raises:
         FersynError: an unknown expression or handle, or a value out of range.
@@ -42,7 +171,7 @@ class Shaped:
         if not 0 <= share <= 1:
             raise FersynError(f"share = {share:g}: it must lie between 0 and 1")
         self.inner, self.second, self.share = inner, parse(second) if second else "", float(share)
-        self.amounts: Mapping[str, float] = handles.check(amounts)
+        self.amounts: Mapping[str, float] = _check(amounts)
         self.name, self.needs_landmarks, self.size = inner.name, inner.needs_landmarks, inner.size
         self.motion = getattr(inner, "motion", None)
 
@@ -58,7 +187,7 @@ class Shaped:
         if self.second and self.share:
             other = self.motion.predict(source, labels_of(self.second, count), degree, size=side)
             points = (1 - self.share) * points + self.share * other
-        return handles.pull(points, self.amounts)
+        return pull(points, self.amounts)
 
     def edit(
         self,
@@ -87,3 +216,56 @@ class Shaped:
             twice(landmarks), twice(source_landmarks),
         )  # fmt: skip
         return (1 - share) * made[:count] + share * made[count:]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a face is to become: all that the panel's sliders say.
+
+    Attributes:
+        expression, intensity: as `Synthesiser.edit` takes them.
+        second, share: expression that is mixed in, and its share 0..1; empty: none.
+        amounts: handle -> amount, in eye distances.
+    """
+
+    expression: str
+    intensity: float = 1.0
+    second: str = ""
+    share: float = 0.0
+    amounts: dict[str, float] = field(default_factory=dict)
+
+    def shape(self, synthesiser: Synthesiser) -> Shaped:
+        """The synthesiser that does it."""
+        return Shaped(synthesiser, self.second, self.share, **self.amounts)
+
+    def part(self, done: float) -> Wish:
+        """The wish fulfilled to a part 0..1: intensity and handles from 0 to what they are."""
+        amounts = {name: amount * done for name, amount in self.amounts.items()}
+        return Wish(self.expression, self.intensity * done, self.second, self.share, amounts)
+
+    @property
+    def graded(self) -> bool:
+        """Whether the intensity has an effect: neutral alone knows no degrees."""
+        return self.expression != "neutral" or bool(self.second and self.share)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is one expression and an intensity, and nothing else."""
+        return not (self.second and self.share) and not any(self.amounts.values())
+
+    @property
+    def words(self) -> str:
+        """In words: `happiness at 60 %`, `happiness and surprise (30 %) at 60 %, mouth open 0.2`."""
+        text = self.expression
+        if self.second and self.share:
+            text += f" and {self.second} ({self.share:.0%})"
+        text += f" at {self.intensity:.0%}" if self.graded else ""
+        pulled = [f"{name.replace('_', ' ')} {amount:+.2f}" for name, amount in self.amounts.items() if amount]
+        return ", ".join([text, *pulled])
+
+    def arguments(self) -> str:
+        """As arguments of `make`, without what has its default value."""
+        parts = [repr(self.expression).replace("'", '"'), f"{self.intensity:.4g}"]
+        if self.second and self.share:
+            parts += [f'second="{self.second}"', f"share={self.share:.4g}"]
+        return ", ".join([*parts, *(f"{name}={amount:.4g}" for name, amount in self.amounts.items() if amount)])

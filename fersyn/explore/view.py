@@ -1,4 +1,4 @@
-"""How the panel looks: its style, and the pieces of HTML in it. Colours are the theme's, light or dark."""
+"""How the panel looks: its style, the pieces of HTML in it, and its pictures. Colours are the theme's, light or dark."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from fersyn.explore.measures import DLIB_SAME, SFACE_SAME, Measured
+from fersyn.figures.faces import overlay
+
+SIDE = 320  # px of a picture as it is sent: sharp on a dense screen at the width at which it is shown
+FULL = 64  # a difference of so many grey levels is drawn as the strongest
 
 STYLE = """<style>
 .fersyn-explorer { --ink: var(--jp-content-font-color1, #222); --soft: var(--jp-content-font-color2, #666);
@@ -124,3 +131,35 @@ def _bar(
         f'<td style="width:55%"><div class="track"><div class="fill" style="width:{width:.1f}%"></div>{line}</div></td>'
         f'<td class="number">{text}</td></tr>'
     )
+
+
+def enlarged(image: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """A square picture uint8 (S, S, 3) at another side."""
+    how = cv2.INTER_CUBIC if side > len(image) else cv2.INTER_AREA
+    return cv2.resize(np.ascontiguousarray(image), (side, side), interpolation=how)
+
+
+def difference(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """How far each pixel changed, uint8 RGB (S, S, 3): dark where nothing did, light from `FULL` grey levels on."""
+    far = np.abs(after.astype(np.int16) - before).max(-1)
+    grey = np.clip(far * (255 / FULL), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[..., ::-1])
+
+
+def with_landmarks(image: np.ndarray, source: np.ndarray, target: np.ndarray | None, side: int = SIDE) -> np.ndarray:
+    """The picture with the source's landmarks (68, 2) px in blue and those asked for, if any, in orange."""
+    scale = side / len(image)
+    small = image if scale >= 1 else enlarged(image, side)
+    factor = len(small) / len(image)
+
+    def moved(points):
+        return (np.asarray(points, float) + 0.5) * factor - 0.5
+
+    return overlay(small, moved(source), side / len(small), None if target is None else moved(target))
+
+
+def jpeg(image: np.ndarray, quality: int = 90) -> bytes:
+    """uint8 RGB (H, W, 3) as a JPEG file."""
+    done, data = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done
+    return data.tobytes()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fersyn import methods
-from fersyn.explore.bench import still_motion
+from fersyn.explore.__main__ import still_motion
 from fersyn.training import checkpoint
 from fersyn.training.runs import write_config, write_people
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from fersyn.explore import Explorer, again
-from fersyn.explore.again import Wish
-from fersyn.explore.pictures import jpeg
+from fersyn.explore import Explorer, keep
+from fersyn.explore.shaped import Wish
+from fersyn.explore.view import jpeg
+from fersyn.reporting import project
 from fersyn.training.runs import write_config
 
 
@@ -43,7 +44,7 @@ def test_opens_with_a_result_and_offers_what_is_there(panel):
     assert panel.run.options == ("landmark-flow", "c-gan") and panel.run.value == "landmark-flow"
     assert Image.open(io.BytesIO(result(panel))).size == (320, 320)
     assert "surprise" in panel.wish.expression.options and not error(panel)
-    assert "never seen" in panel._about.value
+    assert "never seen" in panel.about.value
 
 
 @pytest.mark.parametrize("value", [0.0, 0.31, 1.0])
@@ -66,11 +67,11 @@ def test_every_control_changes_the_picture(panel):
 
 
 def test_a_fast_slider_ends_at_its_last_place(panel):
-    asked = panel._worker.done
+    asked = panel.painter.worker.done
     for value in np.linspace(0, 0.8, 60):
         panel.wish.intensity.value = float(value)
     assert panel.wait() and "80%" in panel.cards[0].title.value
-    assert panel._worker.dropped > 0 and panel._worker.done - asked < 60
+    assert panel.painter.worker.dropped > 0 and panel.painter.worker.done - asked < 60
 
 
 def test_two_methods_side_by_side(panel):
@@ -123,13 +124,13 @@ def test_recogniser_is_trained_once_and_kept(small_table, runs, tmp_path):
 def test_a_recogniser_is_never_trained_on_another_table_than_the_first(small_table, runs, tmp_path):
     import shutil
 
-    from fersyn.explore import judge
+    from fersyn.explore import measures
 
     table = shutil.copytree(small_table.path, tmp_path / "table")
     panel = Explorer([tmp_path / "none", table], runs, judge_epochs=1)
     assert (
         "There is no recogniser: it would learn from" in panel.status.value
-        and not judge.path_of(panel._tables["table"]).exists()
+        and not measures.path_of(panel._tables["table"]).exists()
     )
     assert panel.wait() and result(panel) and "What a recogniser sees" not in panel.cards[0].measures.value
     assert "There is no recogniser" in Explorer([], runs, judge_epochs=1).status.value
@@ -153,17 +154,17 @@ def test_a_recogniser_that_cannot_be_kept_is_used_all_the_same(small_table, runs
 @pytest.mark.parametrize("module", ["recogniser", "fidelity"])
 def test_a_kept_recogniser_is_of_the_code_that_would_train_it(small_table, tmp_path, monkeypatch, module):
     from fersyn.evaluation import fidelity, recogniser
-    from fersyn.explore import judge
+    from fersyn.explore import measures
 
-    before = judge._stamp(small_table, 1, 0)
+    before = measures._stamp(small_table, 1, 0)
     (tmp_path / "changed.py").write_text("LEARNING_RATE = 2")
     monkeypatch.setattr({"recogniser": recogniser, "fidelity": fidelity}[module], "__file__", tmp_path / "changed.py")
-    assert judge._stamp(small_table, 1, 0) != before
+    assert measures._stamp(small_table, 1, 0) != before
 
 
 def test_no_run_says_which_command_makes_one(small_table, tmp_path):
     panel = Explorer([small_table.path], tmp_path / "none", judge_epochs=0)
-    assert panel.wait() and panel._notice.layout.display is None
+    assert panel.wait() and panel.notice.layout.display is None
     report, alone = (line.text for line in panel.train)
     assert report == "make report PROFILE=laptop" and "train landmark-flow --data" in alone
     assert str(tmp_path / "none" / "landmark-flow") in alone
@@ -172,7 +173,7 @@ def test_no_run_says_which_command_makes_one(small_table, tmp_path):
 
 
 def test_commands_are_those_of_the_profile_for_the_project_s_folder(monkeypatch):
-    monkeypatch.chdir(again.root() / "notebooks")  # where JupyterLab's kernels work
+    monkeypatch.chdir(project.root() / "notebooks")  # where JupyterLab's kernels work
     panel = Explorer(["data/other/rendered"], judge_epochs=0, profile="other")
     report, alone = (line.text for line in panel.train)
     assert report == "make report PROFILE=other" and alone.endswith(
@@ -182,7 +183,7 @@ def test_commands_are_those_of_the_profile_for_the_project_s_folder(monkeypatch)
 
 
 def test_the_command_starts_from_the_project_s_folder(tmp_path, monkeypatch):
-    done = subprocess.run([*again.command(), "edit", "--help"], cwd=again.root(), capture_output=True, text=True)
+    done = subprocess.run([*keep.command(), "edit", "--help"], cwd=project.root(), capture_output=True, text=True)
     assert done.returncode == 0 and "--expression" in done.stdout
     for folder in ("notebooks", "profiles", ".venv/bin"):
         (tmp_path / folder).mkdir(parents=True)
@@ -190,7 +191,7 @@ def test_the_command_starts_from_the_project_s_folder(tmp_path, monkeypatch):
         (tmp_path / file).touch()
     monkeypatch.chdir(tmp_path / "notebooks")
     monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/bin/python"))
-    assert again.command() == [".venv/bin/fersyn"]
+    assert keep.command() == [".venv/bin/fersyn"]
 
 
 def test_a_run_trained_meanwhile_is_found(small_table, runs, tmp_path):
@@ -201,7 +202,7 @@ def test_a_run_trained_meanwhile_is_found(small_table, runs, tmp_path):
     shutil.copytree(runs / "c-gan", folder / "mine" / "c-gan")
     panel.again.click()
     assert panel.wait() and panel.run.options == ("mine/c-gan",) and result(panel)
-    assert panel._notice.layout.display == "none"
+    assert panel.notice.layout.display == "none"
 
 
 def test_no_table_says_so_and_takes_photographs(runs, portrait, tmp_path):
@@ -240,31 +241,36 @@ def test_a_damaged_first_run_is_told_once_beside_the_notes_and_the_next_one_take
 def test_the_worker_wipes_nothing_but_its_own_errors(panel, monkeypatch):
     request = panel._request()
     panel._complain("a bad upload")
-    panel._work(request)  # asked for before
+    panel.painter.work(request)  # asked for before
     assert "a bad upload" in error(panel)
     with monkeypatch.context() as patch:
-        patch.setattr(panel, "_write_code", lambda _: 1 / 0)
-        panel._work(request)
+        patch.setattr(panel.painter, "_write_code", lambda _: 1 / 0)
+        panel.painter.work(request)
     assert "a bad upload" in error(panel) and "ZeroDivisionError" in error(panel)
-    panel._work(request)
+    panel.painter.work(request)
     assert "a bad upload" in error(panel) and "ZeroDivisionError" not in error(panel)
 
 
 def test_the_worker_needs_nothing_that_the_panel_changes_meanwhile(panel):
     request = panel._request()
     panel._using, panel._runs, panel.code.text = (), {}, ""
-    panel._work(request)
+    panel.painter.work(request)
     assert not error(panel) and "landmark-flow" in panel.code.text and "landmark-flow" in panel.cards[0].title.value
 
 
 def test_other_folders_are_no_runs(small_table, runs, tmp_path):
+    import shutil
+
     from fersyn import methods
-    from fersyn.explore.runs import find_runs
+    from fersyn.explore.choices import find_runs
 
     write_config(tmp_path, methods.get("copy"), methods.get("copy").preset("smoke"), 0)  # begun, without a checkpoint
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text(json.dumps({"theme": "dark"}))
     assert find_runs(tmp_path) == {} and list(find_runs(runs)) == ["landmark-flow", "c-gan"]
+    for name in ("c-gan", "c-gan.old", "c-gan.old2"):  # the last two were set aside by a report
+        shutil.copytree(runs / "c-gan", tmp_path / "more" / name)
+    assert list(find_runs(tmp_path / "more")) == ["c-gan"]
     names = [f"{runs.name}/landmark-flow", f"{runs.name}/c-gan"]
     assert [name for name in find_runs(runs.parent) if name in names] == names
 
@@ -341,7 +347,7 @@ def test_photograph_is_saved_whole_and_both_lines_make_it_again(panel, portrait,
     from fersyn.cli import app
 
     words = shlex.split(panel.shell.text.replace("happiness.png", "by-command.png"))
-    start = again.command()
+    start = keep.command()
     assert words[: len(start)] == start and CliRunner().invoke(app, words[len(start) :]).exit_code == 0
     assert np.array_equal(np.asarray(Image.open("by-command.png")), saved)
 
@@ -411,8 +417,6 @@ def test_a_film_of_neutral_is_refused(panel, run, tmp_path):
     ],
 )
 def test_saving_that_fails_says_so(panel, monkeypatch, fault, told):
-    from fersyn.explore import keep
-
     def fail(*_):
         raise fault
 
@@ -437,7 +441,7 @@ def test_nobody_is_shown_unasked_who_did_not_agree(small_table, runs, tmp_path, 
     monkeypatch.setattr(FaceTable, "open", classmethod(lambda cls, path: closed))
     panel = Explorer([small_table.path], runs, judge_epochs=0)
     assert panel.wait() and not result(panel) and not panel.source.value
-    assert "may be shown in public" in panel._about.value
+    assert "may be shown in public" in panel.about.value
     panel.person.value = panel.person.options[1][1]
     assert panel.wait() and result(panel) and "not to be shown" in panel.person.options[1][0]
 

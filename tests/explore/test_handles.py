@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fersyn.errors import FersynError
-from fersyn.explore.handles import HANDLES, pull
+from fersyn.explore.shaped import HANDLES, pull
 from fersyn.ibug import MIRROR
 
 

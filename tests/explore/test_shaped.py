@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from fersyn.errors import FersynError
-from fersyn.explore.bench import still_motion
-from fersyn.explore.handles import pull
-from fersyn.explore.shaped import Shaped
+from fersyn.explore.__main__ import still_motion
+from fersyn.explore.shaped import Shaped, pull
 
 
 class Spy:

@@ -2,7 +2,7 @@
 
 import threading
 
-from fersyn.explore.latest import Latest
+from fersyn.explore.painter import Latest
 
 
 def test_stale_requests_are_dropped_and_the_last_one_is_done():

@@ -1,0 +1,181 @@
+"""What can be chosen in the panel: a face of a table, or one of the faces of a photograph; and a trained run."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pandas import DataFrame
+from torch import Tensor
+
+from fersyn import editing, methods, splits
+from fersyn.datasets.photo import read_photo
+from fersyn.errors import FersynError
+from fersyn.expressions import EXPRESSIONS
+from fersyn.reporting.project import locate
+from fersyn.table import FaceTable
+from fersyn.training import checkpoint, runs
+
+FIRST = "landmark-flow"  # what the panel opens with, where it is trained
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face, ready to be edited.
+
+    Attributes:
+        crop: uint8 RGB (S, S, 3), aligned.
+        landmarks: (68, 2) px of the crop.
+        title: who it is, for people.
+        origin: the path that names it in a line of code: of the table, or of the photograph.
+        row: position in the table; None: a photograph.
+        number: which face of the photograph, from the left, 1...
+        photo: the whole photograph, uint8 RGB (H, W, 3); None: a table's face.
+        found: how the crop was cut from the photograph.
+        data: the photograph's file, whose EXIF data a saved picture keeps.
+    """
+
+    crop: np.ndarray
+    landmarks: np.ndarray
+    title: str
+    origin: str
+    row: int | None = None
+    number: int = 1
+    photo: np.ndarray | None = None
+    found: editing.FoundFace | None = None
+    data: bytes = b""
+
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """The crop (1, 3, S, S) in [-1, 1] and its landmarks (1, 68, 2) px, exactly as `fersyn edit` makes them."""
+        return editing.tensors(self.crop, self.landmarks)
+
+    def finished(self, crop: np.ndarray) -> np.ndarray:
+        """What is saved of an edited crop: the whole photograph with the face put back, or the crop of a table's face."""
+        if self.found is None:
+            return crop
+        return self.found.alignment.paste(crop, self.photo, editing.face_mask(self.found))
+
+
+def of_table(table: FaceTable, row: int, origin: str = "") -> Face:
+    """A row of a face table; raises FersynError where there is no such row."""
+    if not 0 <= row < len(table):
+        raise FersynError(f"row {row}: {table.path} has the rows 0 to {len(table) - 1}")
+    values = table.rows.iloc[row]
+    title = f"{values['dataset']}/{values['subject']}, {values['expression'] or 'no label'}"
+    return Face(table.images([row])[0], table.landmarks([row])[0], title, origin or str(table.path), row=row)
+
+
+def of_photo(photo: np.ndarray, name: str, size: int, data: bytes = b"", origin: str = "") -> list[Face]:
+    """The faces of a photograph uint8 RGB (H, W, 3), from left to right; crops of at least `size` px.
+
+    Raises:
+        NoFace: there is none; the message says what may help.
+    """
+    found = editing.find(photo, name, size)
+    return [
+        Face(each.crop, each.landmarks, name if len(found) == 1 else f"{name}, face {number} of {len(found)}",
+             origin or name, number=number, photo=photo, found=each, data=data)
+        for number, each in enumerate(found, 1)
+    ]  # fmt: skip
+
+
+def read_bytes(name: str, data: bytes) -> np.ndarray:
+    """Decode a file that came from the browser: uint8 RGB (H, W, 3), upright.
+
+    Raises:
+        UnreadablePhoto: no picture, damaged, or too large.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / (Path(name).name or "photo")
+        path.write_bytes(data)
+        return read_photo(path)
+
+
+def open_tables(tables: Sequence[str | Path], profile: str) -> tuple[dict[str, FaceTable], list[str]]:
+    """The tables that are there, by folder name, and a sentence for each that is not."""
+    found, notes = {}, []
+    for path in tables:
+        if not str(path):
+            continue
+        try:
+            table = FaceTable.open(locate(path))
+        except FersynError as error:
+            notes.append(
+                f"{error}; or all of them, in a shell, in the project's folder: make report PROFILE={profile}."
+            )
+        else:
+            found[table.path.name if table.path.name not in found else str(path)] = table
+    return found, notes
+
+
+def people_of(table: FaceTable) -> list[tuple[str, str]]:
+    """(label, 'dataset/subject') of all people: the hold-out first, for no method has seen them."""
+    rows = table.rows
+    frame = DataFrame(
+        {
+            "person": splits.people(rows),
+            "subject": rows["subject"].astype(str).to_numpy(),
+            "test": (rows["split"] == "test").to_numpy(),
+            "closed": ~rows["publishable"].to_numpy(bool),
+        }
+    )
+    found = []
+    for person, own in frame.groupby("person", sort=True):
+        notes = ["hold-out"] if own["test"].any() else []
+        notes += ["not to be shown in public"] if own["closed"].any() else []
+        found.append((not own["test"].any(), " · ".join([own["subject"].iloc[0], *notes]), person))
+    return [(label, person) for _, label, person in sorted(found)]
+
+
+def pictures_of(table: FaceTable, person: str) -> list[tuple[str, int]]:
+    """(label, row) of a person's pictures: neutral ones first, then by expression and rising intensity."""
+    rows = table.rows
+    index = np.flatnonzero(splits.people(rows) == person)
+    keyed = []
+    for row in index:
+        values = rows.iloc[row]
+        name = values["expression"] if isinstance(values["expression"], str) else "no label"
+        degree = float(values["intensity"]) if values["intensity"] == values["intensity"] else 1.0
+        label = name if name == "neutral" or values["intensity"] != values["intensity"] else f"{name} {degree:.0%}"
+        order = EXPRESSIONS.index(name) if name in EXPRESSIONS else len(EXPRESSIONS)
+        keyed.append((order, degree, str(values["sequence"]), int(values["frame"]), label, int(row)))
+    keyed.sort()
+    labels = [each[4] for each in keyed]
+    return [
+        (label if labels.count(label) == 1 else f"{label} ({sequence or 'picture'}, {frame})", row)
+        for _, _, sequence, frame, label, row in keyed
+    ]
+
+
+def first_person(table: FaceTable) -> str | None:
+    """Whom the panel opens with: the first of the hold-out who may be shown in public; None: nobody may.
+
+    A notebook that is run in batch keeps what its widgets showed: nobody else is shown before a person asks for it.
+    """
+    rows = table.rows
+    closed = set(splits.people(rows)[~rows["publishable"].to_numpy(bool)])
+    return next((person for _, person in people_of(table) if person not in closed), None)
+
+
+def find_runs(folder: str | Path) -> dict[str, Path]:
+    """Run folders below `folder` that can edit a face, by name (`landmark-flow`, `ablations/full.seed0`).
+
+    Those directly in it come first, `landmark-flow` before its neighbours; folders that are no run of a method, or have no
+    checkpoint yet, are left out, and so are those that a report has set aside (`landmark-flow.old`).
+    """
+    folder, found = Path(folder), {}
+    for config in folder.rglob("config.json") if folder.is_dir() else ():
+        run = config.parent
+        if any(re.search(r"\.old\d*$", part) for part in run.relative_to(folder).parts):
+            continue
+        try:
+            method, _ = runs.read_config(run)
+        except FersynError:
+            continue
+        if method in methods.names() and checkpoint.find(run) is not None:
+            found[run.relative_to(folder).as_posix() if run != folder else run.name] = run
+    return dict(sorted(found.items(), key=lambda item: (item[0].count("/"), item[0].split("/")[-1] != FIRST, item[0])))

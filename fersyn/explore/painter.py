@@ -1,0 +1,176 @@
+"""What the panel shows is made in a thread of its own, always from the newest position of the sliders."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fersyn.editing import as_images
+from fersyn.errors import FersynError
+from fersyn.explore import keep, view
+from fersyn.explore.choices import Face
+from fersyn.explore.controls import Card, Panel
+from fersyn.explore.measures import Measures
+from fersyn.explore.shaped import Wish
+from fersyn.methods.base import Synthesiser
+
+MEASURED = 0.25  # s: while a slider moves, identity and recogniser follow at least so often
+
+
+@dataclass(frozen=True)
+class Method:
+    """A trained run in use: its name in the panel, its folder, and what edits."""
+
+    name: str
+    run: Path
+    synthesiser: Synthesiser
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that is needed to show a face: what the panel holds may be another's by then."""
+
+    face: Face
+    wish: Wish
+    methods: Sequence[Method]
+
+
+class Painter:
+    """Fills the panel's cards, status line and lines of code.
+
+    Args:
+        panel: where it is shown.
+        measures: what is measured of the result.
+    """
+
+    def __init__(self, panel: Panel, measures: Measures):
+        self._panel, self._measures, self._measured_at = panel, measures, 0.0
+        self.worker = Latest(self.work)
+
+    def work(self, request: Request) -> None:
+        """Make the pictures, then measure them unless something newer waits; runs in the worker's thread."""
+        panel = self._panel
+        try:
+            made = [self._show(card, request, each) for card, each in zip(panel.cards, request.methods, strict=False)]
+            panel.status.put("work", "")
+            self._write_code(request)
+            now = time.monotonic()
+            if not self.worker.waiting or now - self._measured_at > MEASURED:
+                for card, (crop, points) in zip(panel.cards, made, strict=False):
+                    source = request.face.landmarks
+                    found = self._measures.of(request.face.crop, source, crop, source if points is None else points)
+                    card.measures.value = view.measures(found, (request.wish.expression, request.wish.second))
+                self._measured_at = time.monotonic()
+        except FersynError as error:
+            panel.status.put("work", view.failed(str(error)))
+        except Exception as error:  # a fault of ours must not end the thread
+            panel.status.put("work", view.failed(fault(error)))
+
+    def _show(self, card: Card, request: Request, method: Method) -> tuple[np.ndarray, np.ndarray | None]:
+        """The edited crop, uint8 RGB (S, S, 3), and the landmarks (68, 2) px that were asked for."""
+        wish, source, name = request.wish, request.face, method.name
+        crop, target = changed(source, wish, method.synthesiser)
+        for shown, data in zip(
+            (card.result, card.difference, card.landmarks), drawn(source, crop, target), strict=True
+        ):
+            shown.value = data
+        deaf = target is None and wish.amounts
+        told = f"{wish.words} (it looks at no landmarks: handles do nothing)" if deaf else wish.words
+        card.title.value = view.titled(name, told)
+        card.result.tooltip = f"{name}: {source.title}, {wish.words}"
+        return crop, target
+
+    def _write_code(self, request: Request) -> None:
+        run, file = keep.shown(request.methods[0].run), f"{request.wish.expression}.png"  # no pixel is lost in a PNG
+        self._panel.code.text = keep.python_line(run, request.face, request.wish, file)
+        self._panel.shell.text = keep.shell_line(run, request.face, request.wish, file)
+
+
+def changed(face: Face, wish: Wish, synthesiser: Synthesiser) -> tuple[np.ndarray, np.ndarray | None]:
+    """The face as wished, uint8 RGB (S, S, 3), and the landmarks (68, 2) px that were asked for; None: of none."""
+    shaped = wish.shape(synthesiser)
+    pixels, points = face.tensors()
+    target = shaped.target(points, wish.expression, wish.intensity, len(face.crop))
+    made = shaped.edit(pixels, wish.expression, wish.intensity, target, points)
+    return as_images(made)[0], None if target is None else target[0].numpy()
+
+
+def drawn(face: Face, crop: np.ndarray, target: np.ndarray | None) -> tuple[bytes, bytes, bytes]:
+    """A card's pictures as JPEG: the result, what changed, and the landmarks."""
+    return (
+        view.jpeg(view.enlarged(crop)),
+        view.jpeg(view.enlarged(view.difference(face.crop, crop), 160)),
+        view.jpeg(view.with_landmarks(crop, face.landmarks, target, 176)),
+    )
+
+
+def fault(error: Exception) -> str:
+    """A fault of ours as a sentence; its traceback goes to the log."""
+    traceback.print_exc(file=sys.__stderr__)
+    return f"{type(error).__name__}: {error} (a fault of fersyn; the traceback is in Jupyter's log)"
+
+
+class Latest:
+    """One thread, one place to wait: a slider that moves faster than the work never makes it lag behind.
+
+    Args:
+        work: called in the thread with the newest request; it must not raise.
+
+    Attributes:
+        done, dropped: how many requests were worked on, and how many a newer one took the place of.
+    """
+
+    def __init__(self, work: Callable[[object], None]):
+        self._work, self._ready = work, threading.Condition()
+        self._waiting: list[object] = []
+        self._busy, self._closed = False, False
+        self._thread: threading.Thread | None = None
+        self.done = self.dropped = 0
+
+    def ask(self, request: object) -> None:
+        """Put a request in place of the one that waits, and return at once."""
+        with self._ready:
+            self.dropped += len(self._waiting)
+            self._waiting = [request]
+            if self._thread is None:  # not before it is needed; and a daemon, for a kernel must be able to end
+                self._thread = threading.Thread(target=self._loop, name="fersyn-explore", daemon=True)
+                self._thread.start()
+            self._ready.notify_all()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something newer than what is worked on."""
+        return bool(self._waiting)
+
+    def wait(self, seconds: float = 60) -> bool:
+        """Wait until nothing is left to do; False after so many seconds."""
+        with self._ready:
+            return self._ready.wait_for(lambda: not self._waiting and not self._busy, seconds)
+
+    def close(self) -> None:
+        """End the thread after what it is doing."""
+        with self._ready:
+            self._closed, self._waiting = True, []
+            self._ready.notify_all()
+
+    def _loop(self) -> None:
+        while True:
+            with self._ready:
+                self._ready.wait_for(lambda: self._waiting or self._closed)
+                if self._closed:
+                    return
+                request, self._waiting, self._busy = self._waiting.pop(), [], True
+            try:
+                self._work(request)
+            finally:
+                with self._ready:
+                    self._busy = False
+                    self.done += 1
+                    self._ready.notify_all()
