@@ -1,11 +1,12 @@
 """Extended Cohn-Kanade (CK+): 593 sequences neutral -> peak of 123 people (Lucey et al., CVPRW 2010)."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from fersyn.datasets.frames import FrameSet, PhotoFrame
-from fersyn.datasets.layout import ends, existing_folder, find_folder, folders, pictures
+from fersyn.datasets.frames import Frame, FrameSet
+from fersyn.datasets.layout import existing_folder, find_folder, first_and_last, one_frame_note, sequences
 from fersyn.errors import FersynError, LayoutError
 from fersyn.expressions import EXPRESSIONS
 
@@ -38,42 +39,45 @@ def read_ckplus(root: str | Path, consent: Iterable[str] = (), unlabelled: bool 
     emotions = find_folder(base, ("Emotion", "Emotion_labels", "Emotion_labels/Emotion"), "ckplus", LAYOUT)
     if (emotions / "Emotion").is_dir():  # Emotion_labels.zip unpacks to Emotion_labels/Emotion
         emotions = emotions / "Emotion"
-    consenting = set(consent)
-    frames: list[PhotoFrame] = []
-    seen: set[str] = set()
-    left_out = labelled = single = 0
-    for subject in folders(images):
-        for sequence in folders(subject):
-            files = pictures(sequence)
-            if not files:
-                continue
-            seen.add(subject.name)
-            expression = _label(emotions / subject.name / sequence.name)
-            if expression is None and not unlabelled:
-                left_out += 1
-                continue
-            if len(files) == 1:
-                single += 1
-                continue
-            labelled += expression is not None
-            first, last = ends(len(files))
-            chosen = [(file, "neutral", 0.0) for file in files[:first]] + [
-                (file, expression, 1.0) for file in files[len(files) - last :]
-            ]
-            for file, shown, intensity in chosen:
-                frames.append(
-                    PhotoFrame(
-                        dataset="ckplus",
-                        source=file.relative_to(base).as_posix(),
-                        subject=subject.name,
-                        sequence=sequence.name,
-                        frame=_number(file),
-                        expression=shown,
-                        intensity=0.0 if shown == "neutral" else intensity,
-                        publishable=subject.name in consenting,
-                        path=file,
-                    )
-                )
+    consenting, seen = set(consent), set()
+    frames: list[Frame] = []
+    count: Counter = Counter()
+    for person, sequence, files in sequences(images):
+        if not files:
+            continue
+        seen.add(person.name)
+        expression = _label(emotions / person.name / sequence.name)
+        if expression is None and not unlabelled:
+            count["left out"] += 1
+        elif len(files) == 1:
+            count["single"] += 1
+        else:
+            count["labelled"] += expression is not None
+            agreed = person.name in consenting
+            frames += first_and_last(files, base, "ckplus", person.name, sequence.name, expression, agreed)
+    _check(frames, seen, consenting, count, images, emotions)
+    left_out = count["left out"]
+    notes = [
+        f"{count['labelled']} labelled sequences; pictures of {len(consenting)} of {len(seen)} people may be published "
+        "(option --consent)."
+    ]
+    notes += [f"{left_out} sequences without an emotion file were left out."] if left_out else []
+    return FrameSet(
+        dataset="ckplus",
+        frames=frames,
+        licence="CK+ agreement: research only, pictures of consenting subjects only may be published",
+        attribution="Extended Cohn-Kanade (CK+), Lucey et al., CVPR Workshops 2010; Kanade, Cohn & Tian, FG 2000",
+        notes=notes + one_frame_note(count["single"]),
+        request={"reader": "ckplus", "consent": sorted(consenting), "unlabelled": unlabelled},
+        root=str(base.resolve()),
+    )
+
+
+def _check(
+    frames: list[Frame], seen: set[str], consenting: set[str], count: Counter, images: Path, emotions: Path
+) -> None:
+    """Refuse a set that gave nothing, saying why, and consent of people who are not in it."""
+    left_out, single = count["left out"], count["single"]
     if not seen:
         raise LayoutError(f"{images}: no pictures in it; expected is {LAYOUT}")
     if not frames and single:
@@ -84,27 +88,12 @@ def read_ckplus(root: str | Path, consent: Iterable[str] = (), unlabelled: bool 
         )
     if not frames:
         raise LayoutError(
-            f"{base}: none of the {left_out} sequences has an emotion file in {emotions.name}; leave out "
+            f"{images.parent}: none of the {left_out} sequences has an emotion file in {emotions.name}; leave out "
             "--labelled-only, or unpack Emotion"
         )
     unknown = sorted(consenting - seen)
     if unknown:
         raise FersynError(f"consent names {', '.join(unknown[:5])}, who are not in {images}; give ids as S052")
-    notes = [
-        f"{labelled} labelled sequences; pictures of {len(consenting)} of {len(seen)} people may be published (option "
-        "--consent)."
-    ]
-    notes += [f"{left_out} sequences without an emotion file were left out."] if left_out else []
-    notes += [f"{single} sequences of one frame were left out: it may be neutral or not."] if single else []
-    return FrameSet(
-        dataset="ckplus",
-        frames=list(frames),
-        licence="CK+ agreement: research only, pictures of consenting subjects only may be published",
-        attribution="Extended Cohn-Kanade (CK+), Lucey et al., CVPR Workshops 2010; Kanade, Cohn & Tian, FG 2000",
-        notes=notes,
-        request={"reader": "ckplus", "consent": sorted(consenting), "unlabelled": unlabelled},
-        root=str(base.resolve()),
-    )
 
 
 def read_consent(values: Iterable[str]) -> list[str]:
@@ -145,8 +134,3 @@ def _label(folder: Path) -> str | None:
             "delete it to leave the sequence unlabelled"
         ) from None
     return EXPRESSIONS[int(code)]
-
-
-def _number(file: Path) -> int:
-    digits = re.search(r"(\d+)$", file.stem)
-    return int(digits[1]) if digits else 0

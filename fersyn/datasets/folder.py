@@ -1,9 +1,10 @@
 """A folder of one's own photographs: `expression/...`, `subject/expression/...`, or a CSV that says what is what."""
 
+import csv
 import re
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
-from fersyn.datasets.folder_csv import Listed, read_list
 from fersyn.datasets.frames import FrameSet, PhotoFrame
 from fersyn.datasets.layout import existing_folder, is_picture, natural
 from fersyn.errors import FersynError, LayoutError
@@ -15,6 +16,24 @@ LAYOUT = (
 )
 _UNLABELLED = {"unlabelled", "unlabeled", "unknown", "none"}
 _SHORT_WORDS = {"sad", "joy"}
+COLUMNS = ("file", "expression", "subject", "intensity", "publishable")
+_YES, _NO = {"yes", "true", "1", "y"}, {"no", "false", "0", "n"}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One picture of one's own; what is None nobody said.
+
+    Attributes:
+        file: '/'-separated, relative to the folder.
+        expression, subject, intensity (0..1), publishable: as in a frame.
+    """
+
+    file: str
+    expression: str | None
+    subject: str | None = None
+    intensity: float | None = None
+    publishable: bool | None = None
 
 
 def read_folder(
@@ -27,7 +46,7 @@ def read_folder(
 
     Args:
         root: the folder; files of the CSV are relative to it.
-        csv: see `fersyn.datasets.folder_csv.read_list`.
+        csv: see `read_list`.
         subject_from: regular expression, searched in each picture's path relative to `root`; its one group is the
             person.
         publishable: whether the pictures may be shown in public, where the CSV does not say.
@@ -39,32 +58,9 @@ def read_folder(
     base = existing_folder(root, "folder", LAYOUT)
     notes: list[str] = []
     listed = read_list(Path(csv), base) if csv is not None else _from_folders(base, notes)
-    pattern = _pattern(subject_from)
-    frames, alone = [], 0
-    for item in listed:
-        subject = item.subject
-        if pattern is not None:
-            match = pattern.search(item.file)
-            if match is None:
-                raise FersynError(
-                    f"{item.file}: --subject-from '{subject_from}' does not match; mend the expression, or list the "
-                    "pictures in a --csv"
-                )
-            subject = match[1]
-        alone += subject is None
-        frames.append(
-            PhotoFrame(
-                dataset="folder",
-                source=item.file,
-                subject=item.file if subject is None else subject,
-                sequence="",
-                frame=0,
-                expression=item.expression,
-                intensity=0.0 if item.expression == "neutral" and item.intensity is None else _or_nan(item.intensity),
-                publishable=publishable if item.publishable is None else item.publishable,
-                path=base / item.file,
-            )
-        )
+    if subject_from is not None:
+        listed = _with_people(listed, subject_from)
+    alone = sum(item.subject is None for item in listed)
     if alone:
         notes.append(
             f"{alone} pictures name no person: each counts as its own, so one person may stand in training and test. "
@@ -72,7 +68,7 @@ def read_folder(
         )
     return FrameSet(
         dataset="folder",
-        frames=frames,
+        frames=[_frame(item, base, publishable) for item in listed],
         licence="the user's own photographs",
         attribution="",
         notes=notes,
@@ -83,6 +79,21 @@ def read_folder(
             "publishable": publishable,
         },
         root=str(base.resolve()),
+    )
+
+
+def _frame(item: Listed, base: Path, publishable: bool) -> PhotoFrame:
+    unknown = 0.0 if item.expression == "neutral" else float("nan")
+    return PhotoFrame(
+        dataset="folder",
+        source=item.file,
+        subject=item.file if item.subject is None else item.subject,
+        sequence="",
+        frame=0,
+        expression=item.expression,
+        intensity=unknown if item.intensity is None else item.intensity,
+        publishable=publishable if item.publishable is None else item.publishable,
+        path=base / item.file,
     )
 
 
@@ -139,19 +150,99 @@ def _expression(name: str) -> str | None:
     return parse(name)
 
 
-def _pattern(text: str | None) -> re.Pattern | None:
-    if text is None:
-        return None
+def _with_people(listed: list[Listed], subject_from: str) -> list[Listed]:
+    """The same pictures, each of the person whom the one group of a regular expression finds in its path."""
     try:
-        pattern = re.compile(text)
+        pattern = re.compile(subject_from)
     except re.error as error:
-        raise FersynError(f"--subject-from '{text}' is no regular expression: {error}") from None
+        raise FersynError(f"--subject-from '{subject_from}' is no regular expression: {error}") from None
     if pattern.groups != 1:
         raise FersynError(
-            f"--subject-from '{text}' must have one group, as in '([^/]+)_\\d+', but has {pattern.groups}"
+            f"--subject-from '{subject_from}' must have one group, as in '([^/]+)_\\d+', but has {pattern.groups}"
         )
-    return pattern
+    found = []
+    for item in listed:
+        match = pattern.search(item.file)
+        if match is None:
+            raise FersynError(
+                f"{item.file}: --subject-from '{subject_from}' does not match; mend the expression, or list the "
+                "pictures in a --csv"
+            )
+        found.append(replace(item, subject=match[1]))
+    return found
 
 
-def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else value
+def read_list(path: Path, root: Path) -> list[Listed]:
+    """Read a CSV with columns file, expression (may be empty: no label), and optionally subject, intensity (0..1),
+    publishable (yes/no).
+
+    Separators ',', ';' and tab are recognised, so is a byte order mark. Files are named relative to `root`; one that is
+    missing is skipped later on.
+
+    Raises:
+        FersynError: with file and line: no such file, missing or unknown columns, a value out of range, a picture
+            outside `root` or listed twice.
+    """
+    if not path.is_file():
+        raise FersynError(
+            f"{path}: no such CSV; it needs the columns file, expression, and optionally subject, intensity, "
+            "publishable"
+        )
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise FersynError(f"{path}: is not UTF-8 text; save the CSV as UTF-8") from None
+    header = text.splitlines()[0] if text.strip() else ""
+    separator = max(",;\t", key=header.count)
+    reader = csv.DictReader(text.splitlines(), delimiter=separator, skipinitialspace=True)
+    names = [(name or "").strip().lower() for name in reader.fieldnames or []]
+    wrong = [name for name in names if name not in COLUMNS]
+    if "file" not in names or "expression" not in names or wrong:
+        found = ", ".join(names) or "nothing"
+        raise FersynError(
+            f"{path}: columns must be file, expression, and optionally subject, intensity, publishable; found {found}"
+        )
+    reader.fieldnames = names
+    listed, seen = [], set()
+    for row in reader:
+        try:
+            item = _item({key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}, root)
+            if item.file in seen:
+                raise FersynError(f"{item.file} is listed twice")
+        except FersynError as error:
+            raise FersynError(f"{path}, line {reader.line_num}: {error}") from None
+        seen.add(item.file)
+        listed.append(item)
+    if not listed:
+        raise FersynError(f"{path}: lists no pictures")
+    return listed
+
+
+def _item(row: dict[str, str], root: Path) -> Listed:
+    file = PurePosixPath(row["file"].replace("\\", "/"))
+    if not row["file"]:
+        raise FersynError("no file is named")
+    if file.is_absolute() or ".." in file.parts:
+        raise FersynError(f"{row['file']}: name the file relative to {root}")
+    word = row.get("publishable", "").lower()
+    if word and word not in _YES | _NO:
+        raise FersynError(f"publishable must be yes or no, not '{word}'")
+    return Listed(
+        file=file.as_posix(),
+        expression=parse(row["expression"]) if row["expression"] else None,
+        subject=row.get("subject") or None,
+        intensity=_intensity(row.get("intensity", "")),
+        publishable=word in _YES if word else None,
+    )
+
+
+def _intensity(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise FersynError(f"intensity must lie between 0 and 1, not '{text}'")
+    return value

@@ -1,28 +1,17 @@
-"""Looking for a data set's files, with errors that say what was expected where."""
+"""Looking for a data set's files, with errors that say what was expected where; and the two ways in which sets are laid
+out: a folder a sequence (`sequences`, `first_and_last`), or everything in the file's name (`named`).
+"""
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from fersyn.datasets.frames import PhotoFrame
 from fersyn.errors import LayoutError
 
 # Formats that Pillow reads, and those of telephones that it does not: these are then skipped with the reason rather
 # than overlooked.
-PICTURES = {
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".webp",
-    ".gif",
-    ".ppm",
-    ".pgm",
-    ".jp2",
-    ".avif",
-    ".heic",
-    ".heif",
-}
+PICTURES = set(".jpg .jpeg .png .bmp .tif .tiff .webp .gif .ppm .pgm .jp2 .avif .heic .heif".split())
 
 
 def existing_folder(root: str | Path, dataset: str, layout: str) -> Path:
@@ -74,3 +63,88 @@ def ends(count: int, each: int = 3) -> tuple[int, int]:
     """
     first = min(each, count // 2)
     return first, min(each, count - first)
+
+
+def sequences(path: Path) -> Iterator[tuple[Path, Path, list[Path]]]:
+    """Yield (folder of the person, folder of the sequence, its pictures in order) of `path`/person/sequence/picture."""
+    for person in folders(path):
+        for sequence in folders(person):
+            yield person, sequence, pictures(sequence)
+
+
+def first_and_last(
+    files: list[Path], root: Path, dataset: str, person: str, sequence: str, expression: str | None, publishable: bool
+) -> list[PhotoFrame]:
+    """Frames of a sequence that rises from neutral to an expression: its first three as neutral (intensity 0), its last
+    three as the expression (intensity 1). The choice of Li, Qi & Sun (IEEE Access 9, 2021).
+
+    Of fewer than six pictures it takes fewer, none twice. A picture's number is the one that its name ends in, else its
+    place in the sequence.
+    """
+    first, last = ends(len(files))
+    chosen = [(place, "neutral") for place in range(first)]
+    chosen += [(place, expression) for place in range(len(files) - last, len(files))]
+    frames = []
+    for place, shown in chosen:
+        digits = re.search(r"(\d+)$", files[place].stem)
+        frames.append(
+            PhotoFrame(
+                dataset=dataset,
+                source=files[place].relative_to(root).as_posix(),
+                subject=person,
+                sequence=sequence,
+                frame=int(digits[1]) if digits else place,
+                expression=shown,
+                intensity=0.0 if shown == "neutral" else 1.0,
+                publishable=publishable,
+                path=files[place],
+            )
+        )
+    return frames
+
+
+def one_frame_note(count: int) -> list[str]:
+    """What is said of sequences of a single picture, if there are any."""
+    return [f"{count} sequences of one frame were left out: it may be neutral or not."] if count else []
+
+
+def named(
+    files: Iterable[Path], root: Path, dataset: str, pattern: str, codes: Mapping[str, str | None], publishable: bool
+) -> tuple[list[PhotoFrame], list[str]]:
+    """Frames of pictures whose names (without suffix) say what they are.
+
+    Args:
+        files: the pictures.
+        root: what sources are relative to.
+        dataset: short name of the set.
+        pattern: regular expression of a whole name, with the groups `subject` and `code`, and `frame` where pictures of
+            one person and code are numbered; without it a code that is a number is the frame's.
+        codes: what the codes mean: one of EXPRESSIONS, or None for no label. Others are strange.
+        publishable: whether they may be shown in public.
+
+    Returns:
+        frames, of which nobody knows how strong they are (intensity NaN, 0 for neutral), and the sources of pictures
+        that are not named like that.
+    """
+    frames, strange = [], []
+    for file in files:
+        source, match = file.relative_to(root).as_posix(), re.fullmatch(pattern, file.stem)
+        if match is None or match["code"] not in codes:
+            strange.append(source)
+            continue
+        number = match.groupdict().get("frame") or match["code"]
+        expression = codes[match["code"]]
+        frames.append(
+            PhotoFrame(
+                dataset=dataset,
+                source=source,
+                subject=match["subject"],
+                sequence="",
+                frame=int(number) if number.isdigit() else 0,
+                expression=expression,
+                intensity=0.0 if expression == "neutral" else float("nan"),
+                publishable=publishable,
+                path=file,
+            )
+        )
+    return frames, strange

@@ -1,10 +1,9 @@
 """Face Research Lab London Set: 102 people, neutral and smiling (DeBruine & Jones 2017, CC BY 4.0)."""
 
-import re
 from pathlib import Path
 
-from fersyn.datasets.frames import FrameSet, PhotoFrame
-from fersyn.datasets.layout import existing_folder, find_folder, pictures
+from fersyn.datasets.frames import FrameSet
+from fersyn.datasets.layout import existing_folder, find_folder, named, pictures
 from fersyn.errors import LayoutError
 
 LAYOUT = "neutral_front/001_03.jpg ... and smiling_front/001_08.jpg ... (number = person)"
@@ -23,39 +22,20 @@ def read_london(root: str | Path) -> FrameSet:
     frames, strange = [], []
     for folder, code, expression in _FOLDERS:
         path = find_folder(base, (folder,), "london", LAYOUT)
-        before = len(frames)
-        for file in pictures(path):
-            match = re.fullmatch(rf"(\d+)_{code}", file.stem)
-            if match is None:
-                strange.append(f"{folder}/{file.name}")
-                continue
-            frames.append(
-                PhotoFrame(
-                    dataset="london",
-                    source=f"{folder}/{file.name}",
-                    subject=match[1],
-                    sequence="",
-                    frame=int(code),
-                    expression=expression,
-                    intensity=0.0 if expression == "neutral" else float("nan"),
-                    publishable=True,
-                    path=file,
-                )
-            )
-        if len(frames) == before:
+        name = r"(?P<subject>\d+)_(?P<code>\d+)"
+        found, others = named(pictures(path), base, "london", name, {code: expression}, publishable=True)
+        if not found:
             raise LayoutError(f"{path}: no picture named NNN_{code}.jpg in it; expected is {LAYOUT}")
+        frames += found
+        strange += others
     frames.sort(key=lambda frame: (frame.subject, frame.frame))
-    notes = (
-        [f"{len(strange)} pictures are not named as in the set and were left out: {', '.join(strange[:5])}"]
-        if strange
-        else []
-    )
+    notes = [f"{len(strange)} pictures are not named as in the set and were left out: {', '.join(strange[:5])}"]
     return FrameSet(
         dataset="london",
-        frames=list(frames),
+        frames=frames,
         licence="CC BY 4.0",
         attribution=ATTRIBUTION,
-        notes=notes,
+        notes=notes if strange else [],
         request={"reader": "london"},
         root=str(base.resolve()),
     )

