@@ -1,13 +1,22 @@
-"""One picture to one aligned face."""
+"""How a face is cut out of a picture: aligned as everything in the kit is, or as a verifier was trained to see it (a number
+means little if the crop is not that of the network's training).
+"""
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from fersyn.errors import NoFace
 from fersyn.faces.align import Alignment, fit
 from fersyn.faces.detect import SMALLEST, Box, find_faces
 from fersyn.faces.landmarks import find_landmarks
+
+# Where eyes, nose tip and corners of the mouth stand in the 112 x 112 crop of ArcFace (Deng et al., CVPR 2019) and
+# SFace, px.
+FIVE_112 = np.array(
+    [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
+)
 
 
 @dataclass(frozen=True)
@@ -43,3 +52,47 @@ def crop_face(image: np.ndarray, size: int = 128) -> Face:
     points = find_landmarks(image, boxes[0])
     alignment = fit(points, size)
     return Face(alignment.warp(image), alignment.apply(points), alignment, boxes[0])
+
+
+def five_points(landmarks: np.ndarray) -> np.ndarray:
+    """Both eyes' centres (first the one left in the picture), nose tip, corners of the mouth (..., 5, 2) of 68
+    landmarks (..., 68, 2).
+    """
+    points = np.asarray(landmarks, np.float64)
+    eyes = [points[..., part, :].mean(-2) for part in (slice(36, 42), slice(42, 48))]
+    return np.stack([*eyes, points[..., 30, :], points[..., 48, :], points[..., 54, :]], -2)
+
+
+def arcface_crop(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """uint8 RGB (112, 112, 3): the similarity that brings the five points nearest to `FIVE_112`; NoFace if none does."""
+    from skimage.transform import SimilarityTransform
+
+    source = five_points(landmarks)
+    if hasattr(SimilarityTransform, "from_estimate"):  # scikit-image 0.26 and later
+        found = SimilarityTransform.from_estimate(source, FIVE_112)
+    else:
+        found = SimilarityTransform()
+        found = found if found.estimate(source, FIVE_112) else None
+    if not found or not np.isfinite(found.params).all():
+        raise NoFace("the landmarks do not form a face: no crop can be cut for the verifier")
+    return Alignment(found.params[:2], 112).warp(image)
+
+
+def light_cnn_crop(image: np.ndarray, landmarks: np.ndarray, size: int = 128, eye_height: float = 40) -> np.ndarray:
+    """The crop of LightCNN's authors, grey uint8 (size, size).
+
+    The eyes are level, the middle between them stands at (size / 2, eye_height), and the middle of the mouth 48 px
+    below (`ec_mc_y` of their README). Their test faces are 128 px with the eyes at 40, their training faces 144 px with
+    the eyes at 48, of which 128 px are cut at random. NoFace where the mouth does not lie below the eyes.
+    """
+    eyes, mouth = five_points(landmarks)[:2], five_points(landmarks)[3:].mean(0)
+    middle, across = eyes.mean(0), eyes[1] - eyes[0]
+    across = across / max(float(np.hypot(*across)), 1e-9)
+    down = np.array([-across[1], across[0]])
+    fall = float((mouth - middle) @ down)
+    if not np.isfinite(fall) or fall < 1:
+        raise NoFace("the landmarks do not form a face: no crop can be cut for the verifier")
+    linear = np.stack([across, down]) * (48 / fall)
+    shift = np.array([size / 2, eye_height]) - linear @ middle
+    crop = Alignment(np.hstack([linear, shift[:, None]]), size).warp(image)
+    return cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)

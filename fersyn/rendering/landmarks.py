@@ -47,46 +47,25 @@ def weights() -> tuple[np.ndarray, np.ndarray]:
     def put(point: int, found: tuple[np.ndarray, np.ndarray]) -> None:
         vertices[point], share[point] = found
 
-    surface = {}
-    for k, place in enumerate(_JAW):
-        surface[8 + k] = place
-    for k, place in enumerate(_BROW):
-        surface[22 + k] = place
-    for k, place in enumerate(_NOSE):
-        surface[27 + k] = place
-    for k, place in enumerate(_NOSTRILS):
-        surface[33 + k] = place
-    for k, place in enumerate(_LIPS_UPPER):
-        surface[51 + k] = place
-    for k, place in enumerate(_LIPS_LOWER):
-        surface[57 - k] = place
-    for point, (x, z) in surface.items():
-        put(point, _on_surface(x, z))
-        if x:
-            put(int(MIRROR[point]), _on_surface(-x, z))
-    left, right = rims()["lid_upper_left"], rims()["lid_upper_right"]
-    for upper, lower, first in ((right, rims()["lid_lower_right"], 36), (left, rims()["lid_lower_left"], 42)):
+    for first, step, places in (
+        (8, 1, _JAW), (22, 1, _BROW), (27, 1, _NOSE), (33, 1, _NOSTRILS), (51, 1, _LIPS_UPPER), (57, -1, _LIPS_LOWER),
+    ):  # fmt: skip
+        for k, (x, z) in enumerate(places):
+            point = first + step * k
+            put(point, _on_surface(x, z))
+            if x:
+                put(int(MIRROR[point]), _on_surface(-x, z))
+    for side, first in (("right", 36), ("left", 42)):
+        upper, lower = rims()[f"lid_upper_{side}"], rims()[f"lid_lower_{side}"]
         a, b = load_rig().template[upper[[0, -1]], 0]
-        put(first, _on_rim(upper, a))
-        put(first + 1, _on_rim(upper, a + (b - a) * 0.33))
-        put(first + 2, _on_rim(upper, a + (b - a) * 0.67))
-        put(first + 3, _on_rim(upper, b))
-        put(first + 4, _on_rim(lower, a + (b - a) * 0.67))
-        put(first + 5, _on_rim(lower, a + (b - a) * 0.33))
+        for k, (rim, part) in enumerate(zip([upper] * 4 + [lower] * 2, (0, 0.33, 0.67, 1, 0.67, 0.33), strict=True)):
+            put(first + k, _on_rim(rim, b if part == 1 else a + (b - a) * part))
     upper, lower = rims()["lip_upper"], rims()["lip_lower"]
     put(48, _on_rim(upper, -99.0))
     put(54, _on_rim(upper, 99.0))
-    for point, rim, x in (
-        (60, upper, -_INNER_CORNER),
-        (61, upper, -_INNER_SIDE),
-        (62, upper, 0),
-        (63, upper, _INNER_SIDE),
-        (64, upper, _INNER_CORNER),
-        (65, lower, _INNER_SIDE),
-        (66, lower, 0),
-        (67, lower, -_INNER_SIDE),
-    ):
-        put(point, _on_rim(rim, x))
+    inner = (-_INNER_CORNER, -_INNER_SIDE, 0, _INNER_SIDE, _INNER_CORNER, _INNER_SIDE, 0, -_INNER_SIDE)
+    for k, x in enumerate(inner):
+        put(60 + k, _on_rim(upper if k < 5 else lower, x))
     return vertices, share
 
 

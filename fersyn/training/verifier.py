@@ -192,7 +192,7 @@ def _faces(table, rows: np.ndarray) -> torch.Tensor:
     import numpy as np
     import torch
 
-    from fersyn.faces.crops import light_cnn_crop
+    from fersyn.faces.crop import light_cnn_crop
 
     faces = np.empty((len(rows), 1, LARGE, LARGE), np.uint8)
     for start in range(0, len(rows), 256):

@@ -4,6 +4,7 @@ Two processes must not fetch the same file at once; `fetch` sees to it.
 """
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import requests
@@ -84,42 +85,18 @@ def _once(session: requests.Session, url: str, part: Path, size: int, progress: 
         if reply.status_code != 206:
             have = 0  # the server sends all of it
         length = size or have + int(reply.headers.get("Content-Length", 0))
-        with part.open("ab" if have else "wb") as file, _Meter(part, length, have, progress) as meter:
+        title, whole = part.name.lstrip(".").removesuffix(".part"), -(-length // _MEGABYTE)
+        meter = Progress(whole, title, have // _MEGABYTE, unit="MB") if progress else None
+        with part.open("ab" if have else "wb") as file, meter or nullcontext():
             for block in reply.iter_content(_BLOCK):
                 file.write(block)
                 have += len(block)
                 if size and have > size:
                     raise OSError(f"more than the expected {size} bytes came")
-                meter(have)
+                if meter and (more := (whole if have == length else have // _MEGABYTE) - meter.done):
+                    meter.advance(more)
         if have < length:
             raise requests.ConnectionError("the line was closed too early")
-
-
-class _Meter:
-    """Progress in whole megabytes."""
-
-    def __init__(self, part: Path, size: int, have: int, shown: bool):
-        self.done = have // _MEGABYTE
-        title = part.name.lstrip(".").removesuffix(".part")
-        self.total = -(-size // _MEGABYTE)
-        self.progress = Progress(self.total, title, self.done, unit="MB") if shown else None
-
-    def __enter__(self):
-        if self.progress:
-            self.progress.__enter__()
-        return self
-
-    def __exit__(self, *exception):
-        if self.progress:
-            if exception[0] is None and self.total > self.done:  # the last one is rarely a whole megabyte
-                self.progress.advance(self.total - self.done)
-            self.progress.__exit__(*exception)
-
-    def __call__(self, have: int) -> None:
-        whole = have // _MEGABYTE
-        if self.progress and whole > self.done:
-            self.progress.advance(whole - self.done)
-        self.done = whole
 
 
 def _length(path: Path) -> int:

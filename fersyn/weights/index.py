@@ -11,12 +11,12 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
 import requests
+from bs4 import BeautifulSoup
 
 from fersyn.errors import FersynError
 from fersyn.files import write_atomic
@@ -153,23 +153,22 @@ def _link(page: str, archive: str, cert: str) -> str | None:
     """The address of `archive` that the index's page (or folder) of a package names."""
     local = _local(page)
     if local is not None:
-        direct, html = local / archive, local / "index.html"
+        direct, listing = local / archive, local / "index.html"
         if direct.is_file():
             return direct.resolve().as_uri()
-        if not html.is_file():
+        if not listing.is_file():
             return None
-        page, text = html.resolve().as_uri(), html.read_text(errors="replace")
+        page, text = listing.resolve().as_uri(), listing.read_text(errors="replace")
     else:
         with requests.get(page, headers={"Accept": "text/html"}, timeout=TIMEOUT, verify=cert or True) as reply:
             if reply.status_code == 404:
                 return None
             reply.raise_for_status()
             page, text = _with_user(reply.url, page), reply.text
-    links = _Links()
-    links.feed(text)
-    base = urljoin(page, links.base) if links.base else page
-    for href in links.found:
-        address = urldefrag(urljoin(base, href)).url
+    html = BeautifulSoup(text, "html.parser")
+    base = urljoin(page, html.base.get("href", "")) if html.base else page
+    for link in html.find_all("a", href=True):
+        address = urldefrag(urljoin(base, link["href"])).url
         if unquote(urlsplit(address).path).rsplit("/", 1)[-1] == archive:
             return _with_user(address, page)
     return None
@@ -194,22 +193,6 @@ def _local(address: str) -> Path | None:
         return Path(address).expanduser()
     parts = urlsplit(address)
     return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
-
-
-class _Links(HTMLParser):
-    """Addresses of a page's links, and the base that they are relative to."""
-
-    def __init__(self):
-        super().__init__()
-        self.found: list[str] = []
-        self.base = ""
-
-    def handle_starttag(self, tag, attrs):
-        href = dict(attrs).get("href") or ""
-        if tag == "a":
-            self.found.append(href)
-        elif tag == "base":
-            self.base = self.base or href
 
 
 def unpack(archive: Path, member: str, form: Form, target: Path) -> Path:

@@ -263,7 +263,7 @@ def test_a_probe_without_a_face_is_not_recognised_and_stops_nothing(sequences):
 def test_the_papers_verifiers_cannot_cut_out_every_face(small_table):
     """What `trials` has to live with: VGG-Face's alignment and LightCNN's crop name the fault alike."""
     from fersyn.faces import align
-    from fersyn.faces.crops import arcface_crop, light_cnn_crop
+    from fersyn.faces.crop import arcface_crop, light_cnn_crop
 
     image, nowhere = small_table.images([0])[0], np.full((68, 2), 40.0, np.float32)
     for cut in (arcface_crop, light_cnn_crop):

@@ -11,7 +11,7 @@ import numpy as np
 from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.evaluation.verifiers.base import check_input, cure, present
-from fersyn.faces.crops import arcface_crop, five_points
+from fersyn.faces.crop import arcface_crop, five_points
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from torch import nn
 from fersyn import weights
 from fersyn.evaluation.verifiers.base import check_input, cure, load, present
 from fersyn.faces import align
-from fersyn.faces.crops import light_cnn_crop
+from fersyn.faces.crop import light_cnn_crop
 from fersyn.nets import light_cnn, vgg_face
 
 
