@@ -2,6 +2,8 @@
 once.
 """
 
+import functools
+import inspect
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -38,16 +40,20 @@ data = typer.Typer(help="Read a data set, detect and align its faces, and write 
 app.add_typer(data, name="data")
 app.add_typer(weights, name="weights")
 
-Out = Annotated[Path, typer.Option("--out", help="Folder of the face table.")]
-Size = Annotated[int, typer.Option("--size", help="Side of the faces, px.")]
-Workers = Annotated[
-    int | None, typer.Option("--workers", help="Processes (default: one a core; 0: none besides this one).")
-]
-Holdout = Annotated[float, typer.Option("--holdout", help="Part of the people that nothing is trained on, 0..1.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete the table that stands there first.")]
 
-
-def _build(frame_set, out: Path, size: int, workers: int | None, overwrite: bool, holdout: float) -> None:
+def _build(
+    frame_set,
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the face table.")],
+    size: Annotated[int, typer.Option("--size", help="Side of the faces, px.")] = 128,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes (default: one a core; 0: none besides this one).")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete the table that stands there first.")] = False,
+    holdout: Annotated[
+        float, typer.Option("--holdout", help="Part of the people that nothing is trained on, 0..1.")
+    ] = 0.1,
+) -> None:
     from fersyn.building.pool import start_server
 
     if workers != 0:
@@ -61,9 +67,31 @@ def _build(frame_set, out: Path, size: int, workers: int | None, overwrite: bool
     typer.echo(f"{table.path}\t{len(table)} faces\t{table.fingerprint}")
 
 
-@data.command()
+def _reader(name: str | None = None):
+    """Makes a command of `fersyn data` of a function that returns a frame set: its own options, those that every table has,
+    and the table built.
+    """
+    shared = list(inspect.signature(_build).parameters.values())[1:]
+
+    def command(read):
+        own = [each.replace(kind=each.KEYWORD_ONLY) for each in inspect.signature(read).parameters.values()]
+        asked = [each for each in own if each.default is each.empty]
+        options = [*asked, shared[0], *(each for each in own if each not in asked), *shared[1:]]
+
+        @functools.wraps(read)
+        def run(**given) -> None:
+            table = {each.name: given.pop(each.name) for each in shared}
+            _build(read(**given), **table)
+
+        run.__signature__ = inspect.Signature(options)
+        run.__annotations__ = {each.name: each.annotation for each in options}
+        return data.command(name)(run)
+
+    return command
+
+
+@_reader()
 def rendered(
-    out: Out,
     subjects: Annotated[int, typer.Option(help="Number of people.")] = 24,
     seed: Annotated[int, typer.Option(help="Who the people are.")] = 0,
     frames: Annotated[
@@ -72,24 +100,18 @@ def rendered(
     sequence_length: Annotated[int, typer.Option(help="Frames from neutral to peak.")] = 12,
     grey: Annotated[bool, typer.Option("--grey", help="Grey pictures, as in CK+.")] = False,
     glasses: Annotated[float, typer.Option(help="Part of the people who wear glasses, 0..1.")] = 0.15,
-    size: Size = 128,
-    workers: Workers = None,
-    overwrite: Overwrite = False,
-    holdout: Holdout = 0.1,
-) -> None:
+):
     """Faces that the kit renders itself: no one's photograph, with known pose, light and landmarks."""
     from fersyn.datasets.rendered import read_rendered
 
-    frame_set = read_rendered(
+    return read_rendered(
         subjects=subjects, seed=seed, frames=frames, sequence_length=sequence_length, grey=grey, glasses=glasses
     )
-    _build(frame_set, out, size, workers, overwrite, holdout)
 
 
-@data.command()
+@_reader()
 def ckplus(
     root: Annotated[Path, typer.Argument(help="Folder that holds cohn-kanade-images and Emotion.")],
-    out: Out,
     consent: Annotated[
         list[str] | None,
         typer.Option(help="Subjects who agreed to be shown in public: a file, or ids (S052,S055). None by default."),
@@ -97,72 +119,51 @@ def ckplus(
     labelled_only: Annotated[
         bool, typer.Option("--labelled-only", help="Leave out sequences without an emotion file.")
     ] = False,
-    size: Size = 128,
-    workers: Workers = None,
-    overwrite: Overwrite = False,
-    holdout: Holdout = 0.1,
-) -> None:
+):
     """Extended Cohn-Kanade: first and last three frames of each sequence."""
     from fersyn.datasets.ckplus import read_ckplus, read_consent
 
-    frame_set = read_ckplus(root, consent=read_consent(consent or []), unlabelled=not labelled_only)
-    _build(frame_set, out, size, workers, overwrite, holdout)
+    return read_ckplus(root, consent=read_consent(consent or []), unlabelled=not labelled_only)
 
 
-@data.command("oulu-casia")
+@_reader("oulu-casia")
 def oulu_casia(
     root: Annotated[Path, typer.Argument(help="Folder that holds B_OriginalImg/VL/Strong.")],
-    out: Out,
-    size: Size = 128,
-    workers: Workers = None,
-    overwrite: Overwrite = False,
-    holdout: Holdout = 0.1,
-) -> None:
+):
     """Oulu-CASIA NIR&VIS: visible light, strong illumination, first and last three frames of each sequence."""
     from fersyn.datasets.oulu_casia import read_oulu_casia
 
-    _build(read_oulu_casia(root), out, size, workers, overwrite, holdout)
+    return read_oulu_casia(root)
 
 
-@data.command()
+@_reader()
 def london(
     root: Annotated[Path, typer.Argument(help="Folder that holds neutral_front and smiling_front.")],
-    out: Out,
-    size: Size = 128,
-    workers: Workers = None,
-    overwrite: Overwrite = False,
-    holdout: Holdout = 0.1,
-) -> None:
+):
     """Face Research Lab London Set: 102 people, neutral and smiling."""
     from fersyn.datasets.london import read_london
 
-    _build(read_london(root), out, size, workers, overwrite, holdout)
+    return read_london(root)
 
 
-@data.command()
+@_reader()
 def openpeople(
-    out: Out,
     root: Annotated[
         Path | None, typer.Option(help="Folder data/curated of openpeople (default: the installed package).")
     ] = None,
-    size: Size = 128,
-    workers: Workers = None,
-    overwrite: Overwrite = False,
-    holdout: Holdout = 0.1,
-) -> None:
+):
     """Ten photo-like people who do not exist, seven expressions each."""
     from fersyn.datasets.openpeople import read_openpeople
 
-    _build(read_openpeople(root), out, size, workers, overwrite, holdout)
+    return read_openpeople(root)
 
 
-@data.command()
+@_reader()
 def folder(
     root: Annotated[
         Path,
         typer.Argument(help="Folder with expression/... or subject/expression/..., or the one that --csv speaks of."),
     ],
-    out: Out,
     csv: Annotated[
         Path | None,
         typer.Option("--csv", help="Columns file, expression, and optionally subject, intensity, publishable."),
@@ -173,16 +174,11 @@ def folder(
     publishable: Annotated[
         bool, typer.Option("--publishable", help="Everybody pictured agreed to be shown in public.")
     ] = False,
-    size: Size = 128,
-    workers: Workers = None,
-    overwrite: Overwrite = False,
-    holdout: Holdout = 0.1,
-) -> None:
+):
     """Your own photographs."""
     from fersyn.datasets.folder import read_folder
 
-    frame_set = read_folder(root, csv=csv, subject_from=subject_from, publishable=publishable)
-    _build(frame_set, out, size, workers, overwrite, holdout)
+    return read_folder(root, csv=csv, subject_from=subject_from, publishable=publishable)
 
 
 @app.command()
