@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -69,15 +70,13 @@ def find(photo: np.ndarray, name: str, size: int) -> list[FoundFace]:
 
 def edit_face(face: FoundFace, synthesiser: Synthesiser, expression: str, intensity: float = 1.0) -> np.ndarray:
     """The face with another expression, uint8 (S, S, 3)."""
-    pixels, points = tensors(face.crop, face.landmarks)
+    pixels, points = tensors(face)
     return as_images(synthesiser.edit(pixels, expression, intensity, source_landmarks=points))[0]
 
 
-def tensors(crop: np.ndarray, landmarks: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """A crop uint8 RGB (S, S, 3) and its landmarks (68, 2) px as a synthesiser takes them: (1, 3, S, S) in [-1, 1] and
-    (1, 68, 2).
-    """
-    return to_floats(to_tensor(crop[None])), torch.from_numpy(landmarks.astype(np.float32))[None]
+def tensors(face: FoundFace) -> tuple[torch.Tensor, torch.Tensor]:
+    """A face as a synthesiser takes it: crop (1, 3, S, S) in [-1, 1], landmarks (1, 68, 2) px."""
+    return to_floats(to_tensor(face.crop[None])), torch.from_numpy(face.landmarks.astype(np.float32))[None]
 
 
 def as_images(faces: torch.Tensor) -> np.ndarray:
@@ -204,7 +203,7 @@ def edit_file(
     return [*notes, f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} now {what}, by {synthesiser.name}"]
 
 
-def save(image: np.ndarray, original: Path, out: Path) -> None:
+def save(image: np.ndarray, original: Path | BinaryIO, out: Path) -> None:
     """Write a picture, uint8 (H, W, 3 or 4), with the EXIF data and the colour profile of the file it was made of.
 
     The place where it was taken (GPS) is left out.

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from pandas import DataFrame
-from torch import Tensor
 
 from fersyn import editing, methods, splits
 from fersyn.datasets.photo import read_photo
@@ -48,10 +47,6 @@ class Face:
     photo: np.ndarray | None = None
     found: editing.FoundFace | None = None
     data: bytes = b""
-
-    def tensors(self) -> tuple[Tensor, Tensor]:
-        """The crop (1, 3, S, S) in [-1, 1] and its landmarks (1, 68, 2) px, exactly as `fersyn edit` makes them."""
-        return editing.tensors(self.crop, self.landmarks)
 
     def finished(self, crop: np.ndarray) -> np.ndarray:
         """What is saved of an edited crop: the whole photograph with the face put back, or the crop of a table's face."""

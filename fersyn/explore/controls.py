@@ -1,16 +1,25 @@
-"""The panel as one sees it: controls, pictures and their places. What they do is in `fersyn.explore.explorer`."""
+"""The panel as one sees it: controls, pictures and their places. What they do is in `fersyn.explore.explorer`.
+
+Two parts are small anywidget modules, for ipywidgets has not what they do; their JavaScript lies beside (picker.js, copy.js)
+and asks nothing of any network.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
+import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from fersyn.explore import browser, view
+from fersyn.explore import view
 from fersyn.explore.shaped import HANDLES, Wish
 from fersyn.expressions import EXPRESSIONS
 
+LARGEST = 200_000_000  # bytes of a file
+HERE = Path(__file__).parent
 _STYLE = {"description_width": "104px"}
 
 
@@ -151,6 +160,49 @@ class Card:
         (self.box.add_class if narrow else self.box.remove_class)("fersyn-narrow")
 
 
+class PhotoPicker(anywidget.AnyWidget):
+    """Buttons for a file and for the camera. Where the browser has no camera, or lends it not, it says so.
+
+    Files come in pieces, for a Jupyter server drops the connection at a message of more than 10 MB, and a camera's photograph
+    easily has that.
+
+    Args:
+        arrived: called with (name, bytes, whether it is a snapshot) when a picture is here.
+        refused: called with a sentence when what came cannot be a picture.
+    """
+
+    _esm = (HERE / "picker.js").read_text(encoding="utf-8")
+
+    def __init__(self, arrived: Callable[[str, bytes, bool], None], refused: Callable[[str], None]):
+        super().__init__()
+        self._arrived, self._refused = arrived, refused
+        self._key, self._pieces = "", []
+        self.on_msg(self._take)
+
+    def _take(self, _, content: dict, buffers: list) -> None:
+        if content.get("kind") != "piece" or len(buffers) != 1:
+            return
+        if content["part"] == 0:  # a new file; one that was under way is given up
+            self._key, self._pieces = content["key"], []
+        if content["key"] != self._key or content["part"] != len(self._pieces):
+            return
+        self._pieces.append(bytes(buffers[0]))
+        if sum(map(len, self._pieces)) > LARGEST:
+            self._key, self._pieces = "", []
+            self._refused(f"{content['name']}: more than {LARGEST // 1_000_000} MB; save a smaller copy")
+        elif len(self._pieces) == content["total"]:
+            data, self._key, self._pieces = b"".join(self._pieces), "", []
+            self._arrived(str(content["name"]), data, bool(content.get("camera")))
+
+
+class CodeLine(anywidget.AnyWidget):
+    """A line of text with a button that copies it; nothing is shown while it is empty."""
+
+    _esm = (HERE / "copy.js").read_text(encoding="utf-8")
+    label = traitlets.Unicode("").tag(sync=True)
+    text = traitlets.Unicode("").tag(sync=True)
+
+
 def keep_buttons() -> dict[str, widgets.Button]:
     """The buttons that write files."""
     return {
@@ -173,7 +225,7 @@ class Panel(widgets.VBox):
         notice: what to say as long as no run is trained.
     """
 
-    def __init__(self, picker: browser.Picker, notice: str):
+    def __init__(self, picker: PhotoPicker, notice: str):
         self.picker = picker
         self.set_ = dropdown("From", "A face table, or a photograph of yours")
         self.person = dropdown("Person", "People of the hold-out come first: no method has seen them")
@@ -188,10 +240,10 @@ class Panel(widgets.VBox):
         self.cards = [Card(True), Card(False)]
         self.keep = keep_buttons()
         self.status = Status()
-        self.code = browser.CodeLine(label="This picture again, in Python")
-        self.shell = browser.CodeLine(label="In a shell, in the project's folder")
+        self.code = CodeLine(label="This picture again, in Python")
+        self.shell = CodeLine(label="In a shell, in the project's folder")
         self.train = [
-            browser.CodeLine(label=label)
+            CodeLine(label=label)
             for label in ("The whole report, in a shell, in the project's folder", "Or one method alone")
         ]
         narrow = widgets.Layout(max_width="760px")

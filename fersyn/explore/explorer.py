@@ -11,9 +11,9 @@ import numpy as np
 
 from fersyn.editing import BLURRED, expressions_of
 from fersyn.errors import FersynError
-from fersyn.explore import browser, choices, keep, view
+from fersyn.explore import choices, keep, view
 from fersyn.explore.choices import Face
-from fersyn.explore.controls import Panel
+from fersyn.explore.controls import Panel, PhotoPicker
 from fersyn.explore.measures import Measures, judge_of
 from fersyn.explore.painter import Method, Painter, Request, fault
 from fersyn.methods.base import Synthesiser
@@ -65,7 +65,7 @@ class Explorer(Panel):
         self._quiet = False
         below = keep.shown(locate(self._runs_folder))
         missing = f"No run is trained yet below {below}. One of these makes one; then press: Look for new runs."
-        super().__init__(browser.Picker(self.upload, self._complain), view.failed(missing))
+        super().__init__(PhotoPicker(self.upload, self._complain), view.failed(missing))
         measures, more = self._instruments(first, judge_epochs, seed)
         self.painter = Painter(self, measures)
         self._find_runs()

@@ -4,10 +4,10 @@ it again: `make` does in one call what the sliders did. No file is written unask
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,10 +76,7 @@ def save_picture(path: Path, face: Face, crop: np.ndarray) -> Path:
     """
     picture = face.finished(crop)
     if face.data:
-        with tempfile.TemporaryDirectory() as folder:
-            original = Path(folder) / "original"
-            original.write_bytes(face.data)
-            editing.save(picture, original, path)
+        editing.save(picture, io.BytesIO(face.data), path)
     else:
         Image.fromarray(picture).save(path, quality=95)
     return path
@@ -99,7 +96,7 @@ def sweep(face: Face, synthesiser: Synthesiser, wish: Wish) -> list[np.ndarray]:
         )
     if not wish.intensity and not pulled:  # the slider stands at 0: show all that there is
         wish = replace(wish, intensity=1.0)
-    pixels, points = face.tensors()
+    pixels, points = editing.tensors(face)
     up = []
     for done in np.linspace(0, 1, STEPS):
         part = wish.part(float(done))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fersyn.editing import as_images
+from fersyn.editing import as_images, tensors
 from fersyn.errors import FersynError
 from fersyn.explore import keep, view
 from fersyn.explore.choices import Face
@@ -96,7 +96,7 @@ class Painter:
 def changed(face: Face, wish: Wish, synthesiser: Synthesiser) -> tuple[np.ndarray, np.ndarray | None]:
     """The face as wished, uint8 RGB (S, S, 3), and the landmarks (68, 2) px that were asked for; None: of none."""
     shaped = wish.shape(synthesiser)
-    pixels, points = face.tensors()
+    pixels, points = tensors(face)
     target = shaped.target(points, wish.expression, wish.intensity, len(face.crop))
     made = shaped.edit(pixels, wish.expression, wish.intensity, target, points)
     return as_images(made)[0], None if target is None else target[0].numpy()

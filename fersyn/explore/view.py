@@ -16,55 +16,7 @@ from fersyn.figures.faces import overlay
 SIDE = 320  # px of a picture as it is sent: sharp on a dense screen at the width at which it is shown
 FULL = 64  # a difference of so many grey levels is drawn as the strongest
 
-STYLE = """<style>
-.fersyn-explorer { --ink: var(--jp-content-font-color1, #222); --soft: var(--jp-content-font-color2, #666);
-  --line: var(--jp-border-color2, #ddd); --bar: var(--jp-brand-color1, #1976d2); color: var(--ink);
-  font-family: var(--jp-ui-font-family, sans-serif); padding: 4px 2px 8px; }
-.fersyn-explorer .jupyter-widgets { color: inherit; }
-.fersyn-explorer .widget-label { color: var(--ink); }
-.fersyn-explorer, .fersyn-explorer .widget-box { overflow: visible; }
-.fersyn-explorer .widget-html, .fersyn-explorer .widget-html-content { height: auto; line-height: 1.4; width: 100%; }
-.fersyn-columns { gap: 20px 28px; align-items: flex-start; }
-.fersyn-controls { gap: 2px; }
-.fersyn-controls > *, .fersyn-explorer .widget-dropdown, .fersyn-explorer .widget-slider { max-width: 100%; box-sizing: border-box; }
-.fersyn-explorer .fersyn-group { font-size: 11px; font-weight: 600; letter-spacing: .06em; text-transform: uppercase;
-  color: var(--soft); border-bottom: 1px solid var(--line); padding: 8px 0 2px; margin-bottom: 3px; line-height: 1.4; }
-.fersyn-pictures { gap: 16px 20px; align-items: flex-start; }
-.fersyn-card { gap: 4px; }
-.fersyn-explorer img { border-radius: 4px; display: block; object-fit: contain; background: var(--jp-layout-color2, #eee); }
-.fersyn-title { font-size: 13px; font-weight: 600; overflow-wrap: anywhere; }
-.fersyn-caption { font-size: 12px; color: var(--soft); overflow-wrap: anywhere; }
-.fersyn-small { gap: 6px; flex-wrap: wrap; }
-.fersyn-small img { flex: none; }
-.fersyn-narrow .fersyn-small.widget-vbox { flex-flow: row wrap; }
-@media (max-width: 640px) { .fersyn-small.widget-vbox { flex-flow: row wrap; } }
-.fersyn-status { font-size: 13px; min-height: 1.5em; margin-bottom: 6px; }
-.fersyn-status .bad, .fersyn-notice .bad { font-size: 13px; color: var(--jp-error-color0, #b71c1c); border-left: 3px solid currentColor; padding-left: 8px; }
-.fersyn-status a { color: var(--jp-content-link-color, #1565c0); }
-.fersyn-table { border-collapse: collapse; width: 100%; font-size: 12px; font-variant-numeric: tabular-nums; }
-.fersyn-table td, .fersyn-table th { padding: 1px 6px 1px 0; text-align: left; font-weight: normal; line-height: 1.5; vertical-align: middle; }
-.fersyn-table th { color: var(--soft); padding-top: 6px; }
-.fersyn-table td:first-child { white-space: nowrap; }
-.fersyn-table td.asked { font-weight: 600; }
-.fersyn-table td.number { text-align: right; width: 3.2em; padding-right: 0; }
-.fersyn-table .track { position: relative; height: 8px; min-width: 70px; border-radius: 4px; background: var(--jp-layout-color2, #eee); }
-.fersyn-table .fill { height: 8px; border-radius: 4px; background: var(--bar); }
-.fersyn-table .mark { position: absolute; top: -2px; height: 12px; width: 2px; background: var(--ink); }
-.fersyn-picker { width: 100%; margin: 2px; }
-.fersyn-picker-row { display: flex; flex-wrap: wrap; gap: 6px; }
-.fersyn-picker-row button { flex: 1 1 auto; margin: 0; white-space: nowrap; }
-.fersyn-picker video { width: 100%; max-width: 320px; border-radius: 4px; transform: scaleX(-1); margin: 6px 0; display: block; }
-.fersyn-picker-note { font-size: 12px; color: var(--soft); margin-top: 2px; }
-.fersyn-keep { gap: 6px; flex-wrap: wrap; }
-.fersyn-keep .widget-button { margin: 0; }
-.fersyn-code { display: flex; gap: 8px; align-items: flex-end; width: 100%; margin-top: 4px; }
-.fersyn-code label { flex: 1 1 auto; min-width: 0; }
-.fersyn-code span { display: block; font-size: 12px; color: var(--soft); }
-.fersyn-code input { width: 100%; box-sizing: border-box; font: 12px var(--jp-code-font-family, monospace); padding: 5px 8px;
-  color: var(--ink); background: var(--jp-layout-color1, #fff); border: 1px solid var(--line); border-radius: 3px; }
-.fersyn-code button { flex: none; margin: 0; width: 72px; }
-.fersyn-explorer :focus-visible, .fersyn-explorer .noUi-handle:focus { outline: 2px solid var(--bar); outline-offset: 1px; }
-</style>"""
+STYLE = f"<style>\n{(Path(__file__).parent / 'style.css').read_text(encoding='utf-8')}</style>"
 
 
 def group(title: str) -> str:
