@@ -35,7 +35,8 @@ class Progress:
         kind = _kind()
         self._plain = kind == "plain"
         if kind == "bar":
-            tqdm = _tqdm()
+            from tqdm.auto import tqdm
+
             self._bar = tqdm(total=self.total, initial=self.done, desc=self.title, unit=self.unit, smoothing=0.1)
         return self
 
@@ -78,17 +79,3 @@ def _kind() -> str:
 def _in_notebook() -> bool:
     shell = sys.modules.get("IPython")
     return bool(shell) and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
-
-
-def _tqdm():
-    if _in_notebook():
-        try:
-            import ipywidgets  # noqa: F401  (tqdm.notebook needs it)
-            from tqdm.notebook import tqdm
-
-            return tqdm
-        except ImportError:
-            pass
-    from tqdm import tqdm
-
-    return tqdm

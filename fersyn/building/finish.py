@@ -11,7 +11,7 @@ import pandas as pd
 from fersyn import __version__, splits
 from fersyn.building.folder import Journal, file_name, pictures, source_key
 from fersyn.datasets.frames import FrameSet
-from fersyn.files import write_atomic
+from fersyn.files import write_atomic, write_json
 from fersyn.table import COLUMNS, FaceTable, fingerprint, write_metadata
 
 FOLDS = 10
@@ -79,8 +79,7 @@ def finish(frame_set: FrameSet, journal: Journal, out: Path, size: int, holdout:
         "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "fingerprint": fingerprint(rows),
     }
-    text = json.dumps(info, indent=1, ensure_ascii=False)
-    write_atomic(out / "table.json", lambda path: path.write_text(text, encoding="utf-8"))
+    write_json(out / "table.json", info)
     write_metadata(rows, out)
     return FaceTable.open(out)
 
@@ -133,6 +132,4 @@ def _write_previews(rows: pd.DataFrame, journal: Journal, out: Path) -> None:
         for name, source in zip(rows["file_name"], rows["source"], strict=True)
         if "preview" in journal.entries[source]
     ]
-    write_atomic(
-        out / ".fersyn" / "previews.json", lambda path: path.write_text(json.dumps(previews), encoding="utf-8")
-    )
+    write_json(out / ".fersyn" / "previews.json", previews)

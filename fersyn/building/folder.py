@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fersyn.errors import TableError
-from fersyn.files import locked, write_atomic
+from fersyn.files import locked, write_json
 
 _PICTURE = re.compile(r"^\d{6,}_.*_([0-9a-f]{12})\.png$")  # the names that `file_name` gives
 # Hugging Face datasets takes a file whose name holds one of these words for part of that split, and would leave the
@@ -87,7 +87,7 @@ def _settle(out: Path, request: dict[str, Any], overwrite: bool) -> None:
                 f"{out} holds the table of another request ({differences}); name another folder with --out, or "
                 "give --overwrite"
             )
-    write_atomic(asked, lambda path: path.write_text(json.dumps(request, indent=1), encoding="utf-8"))
+    write_json(asked, request)
     for folder in (out / "images", out / "splits", out / ".fersyn" / "previews"):
         folder.mkdir(exist_ok=True)
 

@@ -1,3 +1,1 @@
-"""From a picture to an aligned face: detection, 68 landmarks, one alignment for everything, heatmaps, and whole
-tables of faces.
-"""
+"""From a picture to an aligned face: detection, 68 landmarks, one alignment for everything, heatmaps."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
-from fersyn.files import write_atomic
+from fersyn.files import write_arrays
 
 COMPONENTS = 10  # principal components of the shape that the prediction looks at
 STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)  # of the ridge; the best in cross-validation over people is taken
@@ -95,12 +95,7 @@ class Motion:
 
     def save(self, path: Path) -> None:
         """Write motion.npz atomically."""
-
-        def write(temporary: Path) -> None:
-            with open(temporary, "wb") as file:  # given a name, numpy would add a suffix to it
-                np.savez(file, **self.__dict__)
-
-        write_atomic(Path(path), write)
+        write_arrays(Path(path), self.__dict__)
 
 
 def load(path: Path) -> Motion:

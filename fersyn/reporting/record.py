@@ -7,20 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fersyn.files import write_atomic
+from fersyn.files import write_json
 from fersyn.reporting import privacy, provenance
 
 SCHEMA = 1
 # What a run of a notebook leaves beside its name, and what it leaves instead when it fails.
 SUFFIXES = (".ipynb", ".html", "-code.html", ".json")
 FAILED_SUFFIXES = (".failed.ipynb", ".failed.html", ".failed.json")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes JSON atomically: a reader sees the old file or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomic(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def plain(value: Any) -> Any:
@@ -121,7 +114,7 @@ class Record:
         if not str(path):
             return
         self.content["seconds_in_cells"] = round(time.time() - self.started, 1)
-        write_json(Path(path), privacy.scrub_all(plain(self.content)))
+        write_json(Path(path), privacy.scrub_all(plain(self.content)), nan=False)
 
     def _repr_html_(self) -> str:
         content = privacy.scrub_all(plain(self.content))

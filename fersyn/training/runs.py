@@ -14,7 +14,7 @@ import torch
 
 from fersyn import methods
 from fersyn.errors import FersynError
-from fersyn.files import write_atomic
+from fersyn.files import write_json
 from fersyn.methods.base import Method, MethodConfig, Synthesiser
 from fersyn.training import checkpoint
 
@@ -67,12 +67,6 @@ def trained_people(run: Path) -> set[str]:
         raise FersynError(
             f"{path} is missing or damaged: nobody can tell whom {run} was trained on; train again"
         ) from None
-
-
-def write_json(path: Path, record: Any) -> None:
-    """Write a JSON file in one step."""
-    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def load(run: str | Path, device: str | torch.device = "cpu") -> Synthesiser:

