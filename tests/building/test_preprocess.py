@@ -346,7 +346,7 @@ def test_a_folder_of_a_run_that_was_killed_at_once_may_be_used(photos, tmp_path)
 def test_a_kill_while_overwriting_leaves_a_folder_that_is_still_a_tables(photos, tmp_path, monkeypatch):
     build_table(read_folder(photos), tmp_path / "t", workers=0)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(folder, "write_atomic", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(folder, "write_json", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
         build_table(read_folder(photos), tmp_path / "t", size=64, workers=0, overwrite=True)
     assert build_table(read_folder(photos), tmp_path / "t", size=64, workers=0, overwrite=True).size == 64
 
