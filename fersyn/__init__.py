@@ -1,10 +1,6 @@
 """fersyn: a Jupyter research kit for facial expression synthesis.
 
-Data flow down the rooms of the package, and an import only ever goes up::
-
-    datasets, rendering -> faces -> table, splits -> evaluation -> reporting -> cli
-
-See ``README.md`` for the two commands that run everything.
+``README.md`` has the two commands that run everything, ``docs/architecture.md`` the rooms of the package.
 """
 
 __version__ = "0.1.0"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ class Explorer(Panel):
         self._runs = choices.find_runs(locate(self._runs_folder))
         chosen, beside = self.run.value, self.beside.value
         names = list(self._runs)
-        with _Still(self):
+        with self._still():
             self.run.options = names
             self.run.value = chosen if chosen in names else next(iter(names), None)
             self.beside.options = [NONE, *names]
@@ -130,7 +131,7 @@ class Explorer(Panel):
             except FersynError as error:
                 wrong.append(view.failed(str(error)))
                 continue
-            with _Still(self):
+            with self._still():
                 self.run.value = name
             break
         self._using: tuple[Method, ...] = (using,) if using else ()
@@ -139,7 +140,7 @@ class Explorer(Panel):
                 self._using = (using, self._load(self.beside.value))
             except FersynError as error:
                 wrong.append(view.failed(str(error)))
-                with _Still(self):
+                with self._still():
                     self.beside.value = NONE
         self.status.put("runs", "".join(dict.fromkeys(wrong)))
         self._show_method()
@@ -170,7 +171,7 @@ class Explorer(Panel):
                 self._cut()
         except FersynError:
             self._using = before
-            with _Still(self):
+            with self._still():
                 self.run.value = before[0].name if before else None
                 self.beside.value = before[1].name if len(before) > 1 else NONE
             raise
@@ -182,7 +183,7 @@ class Explorer(Panel):
             card.show(number < len(self._using), narrow=len(self._using) > 1)
         if self._using:
             first, *others = (expressions_of(each.synthesiser) for each in self._using)
-            with _Still(self):
+            with self._still():
                 self.wish.offer(name for name in first if all(name in other for other in others))
         able = any(each.synthesiser.needs_landmarks for each in self._using)
         for each in (*self.wish.handles.values(), self.wish.reset):
@@ -192,7 +193,7 @@ class Explorer(Panel):
 
     def _offer_tables(self) -> None:
         options = [(name, name) for name in self._tables]
-        with _Still(self):
+        with self._still():
             before = self.set_.value
             self.set_.options = [*options, *([(PHOTO, PHOTO)] if self._photo is not None else [])]
             self.set_.value = before if before else next(iter(self._tables), None)
@@ -212,7 +213,7 @@ class Explorer(Panel):
         table = self._tables[self.set_.value]
         people = choices.people_of(table)
         first = choices.first_person(table)
-        with _Still(self):
+        with self._still():
             self.person.options = people if first is not None else [("choose a person", ""), *people]
             self.person.value = first or ""
         self._choose_person()
@@ -222,7 +223,7 @@ class Explorer(Panel):
             self._face = None
             self._show_face()
             return
-        with _Still(self):
+        with self._still():
             offered = choices.pictures_of(self._tables[self.set_.value], self.person.value)
             self.picture.options = offered
             self.picture.value = offered[0][1]
@@ -267,7 +268,7 @@ class Explorer(Panel):
             raise
         self._snapshot = snapshot
         self._offer_tables()
-        with _Still(self):
+        with self._still():
             self.number.options = [(str(k + 1), k) for k in range(len(self._faces))]
             self.set_.value = PHOTO
         self._choose_table()
@@ -285,7 +286,7 @@ class Explorer(Panel):
             self._face = self._faces[min(chosen, len(self._faces) - 1)]
 
     def _reset(self) -> None:
-        with _Still(self):
+        with self._still():
             for each in self.wish.handles.values():
                 each.value = 0
         self._ask()
@@ -349,6 +350,15 @@ class Explorer(Panel):
 
     # Telling
 
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """While it lasts, what the panel sets itself counts as no change by a person."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+
     def _guarded(self, react: Callable[[], Any]) -> Any:
         self.status.forget()
         try:
@@ -368,16 +378,3 @@ class Explorer(Panel):
         """Remove the panel and end its thread."""
         self.painter.worker.close()
         super().close()
-
-
-class _Still:
-    """While it lasts, what the panel sets itself counts as no change by a person."""
-
-    def __init__(self, explorer: Explorer):
-        self._explorer = explorer
-
-    def __enter__(self) -> None:
-        self._before, self._explorer._quiet = self._explorer._quiet, True
-
-    def __exit__(self, *_) -> None:
-        self._explorer._quiet = self._before
