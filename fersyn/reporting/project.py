@@ -7,6 +7,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 
 MARKS = ("Snakefile", "notebooks", "profiles")
@@ -66,7 +67,8 @@ def is_driven(notebook: Path) -> bool:
     return "interactive" in json.loads(notebook.read_text(encoding="utf-8"))["metadata"].get("tags", [])
 
 
-def imports_of(code: str, package: str = "") -> set[str]:
+@lru_cache(maxsize=512)  # a plan asks for the same files once a training
+def imports_of(code: str, package: str = "") -> frozenset[str]:
     """Names of fersyn's modules that ``code`` imports anywhere, inside functions too.
 
     ``package`` resolves relative imports. ``from fersyn import table`` names both ``fersyn`` and ``fersyn.table``.
@@ -82,7 +84,7 @@ def imports_of(code: str, package: str = "") -> set[str]:
                 base = ".".join([*above, *([node.module] if node.module else [])])
             names.add(base)
             names.update(f"{base}.{alias.name}" for alias in node.names)
-    return {name for name in names if name.split(".")[0] == "fersyn"}
+    return frozenset(name for name in names if name.split(".")[0] == "fersyn")
 
 
 def module_files(
