@@ -2,17 +2,25 @@
 
 import multiprocessing
 import os
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 
+import cv2
+from threadpoolctl import threadpool_limits
+
 from fersyn.building import worker
 from fersyn.datasets.frames import Frame
 from fersyn.errors import FersynError
 from fersyn.system import environment
 
+# For libraries that are loaded later on.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 Job = tuple[int, Frame, bool]
 _MOST = 48  # frames a chunk, what a killed run loses at most, a worker: a rendered person in one go
 
@@ -67,7 +75,7 @@ def start_server() -> None:
         from multiprocessing.forkserver import ensure_running
 
         multiprocessing.set_forkserver_preload(["fersyn.building.warm"])
-        with _environment_of_one_thread():
+        with environment(**_ONE_THREAD):
             ensure_running()
 
 
@@ -81,7 +89,7 @@ def _context():
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     start_server()
-    return ProcessPoolExecutor(workers, mp_context=_context(), initializer=worker.start_worker)
+    return ProcessPoolExecutor(workers, mp_context=_context(), initializer=start_worker)
 
 
 def _chunks(jobs: list[Job], workers: int) -> list[list[Job]]:
@@ -100,21 +108,34 @@ def _chunks(jobs: list[Job], workers: int) -> list[list[Job]]:
     return chunks
 
 
-def _environment_of_one_thread():
-    return environment(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+def start_worker() -> None:
+    """Prepare a fresh process: one thread, Ctrl-C left to the parent, and an end when the parent is gone (even by
+    SIGKILL).
+    """
+    _one_thread()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def _one_thread() -> None:
+    """One thread a process: the pictures are the parallel thing, and sums come out the same whatever the number of
+    workers.
+    """
+    threadpool_limits(1)  # of the BLAS and OpenMP that are loaded already
+    os.environ.update(_ONE_THREAD)
+    cv2.setNumThreads(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @contextmanager
 def _one_thread_here():
-    import sys
-
-    import cv2
-    from threadpoolctl import threadpool_limits
-
     torch = sys.modules.get("torch")
     before = cv2.getNumThreads(), torch.get_num_threads() if torch else None
-    with _environment_of_one_thread(), threadpool_limits(1):
-        worker.one_thread()
+    with environment(**_ONE_THREAD), threadpool_limits(1):
+        _one_thread()
         try:
             yield
         finally:

@@ -1,51 +1,18 @@
-"""What a worker process does: frames in, aligned pictures on disk and facts for the table out. Imports no torch by
-itself.
-"""
+"""What a worker process does: frames in, aligned pictures on disk and facts for the table out. Imports no torch."""
 
-import os
-import signal
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from fersyn.building.folder import file_name, source_key
 from fersyn.datasets.frames import TRUTH, Frame, Picture
 from fersyn.errors import FersynError, NoFace, UnreadablePhoto
-from fersyn.faces.align import Alignment
 from fersyn.faces.crop import Face, crop_face
 from fersyn.files import pixel_hash, write_atomic
 
 PREVIEW_PX = 320
-
-
-def start_worker() -> None:
-    """Prepare a fresh process: one thread, Ctrl-C left to the parent, and an end when the parent is gone (even by
-    SIGKILL).
-    """
-    import multiprocessing
-
-    one_thread()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-
-
-def one_thread() -> None:
-    """One thread a process: the pictures are the parallel thing, and sums come out the same whatever the number of
-    workers.
-    """
-    threadpool_limits(1)  # of the BLAS and OpenMP that are loaded already
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"  # for libraries that are loaded later on
-    cv2.setNumThreads(1)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
 
 
 def work(chunk: list[tuple[int, Frame, bool]], folder: str, size: int) -> list[dict[str, Any]]:
@@ -93,24 +60,20 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _facts(picture: Picture, face: Face) -> dict[str, Any]:
-    truth = picture.truth
+    truth, points = picture.truth, picture.truth.get("landmarks")
     facts: dict[str, Any] = {
         "landmarks": np.round(face.landmarks, 2).tolist(),
         "align": np.round(face.alignment.matrix, 6).ravel().tolist(),
         "width": picture.image.shape[1],
         "height": picture.image.shape[0],
         "sha256": pixel_hash(face.crop),
-        "truth_landmarks": _true_landmarks(truth.get("landmarks"), face.alignment),
+        "truth_landmarks": None if points is None else np.round(face.alignment.apply(points), 2).tolist(),
         "truth_glasses": None if truth.get("glasses") is None else bool(truth["glasses"]),
     }
     for name in TRUTH:
         value = truth.get(name)
         facts[f"truth_{name}"] = None if value is None else round(float(value), 6)
     return facts
-
-
-def _true_landmarks(points: np.ndarray | None, alignment: Alignment) -> list | None:
-    return None if points is None else np.round(alignment.apply(points), 2).tolist()
 
 
 def _preview(image: np.ndarray, face: Face, source: str, folder: Path) -> dict[str, Any]:

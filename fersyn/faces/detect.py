@@ -45,17 +45,10 @@ def find_faces(image: np.ndarray) -> list[Box]:
 
     First on a copy of at most 320 px, then, if nothing is found, at 1000 px, then enlarged twice (at most to 1600 px).
     """
-    height, width = image.shape[:2]
-    long_side = max(height, width)
-    if min(height, width) < SMALLEST:
+    if min(image.shape[:2]) < SMALLEST:
         return []
-    scales = [
-        min(1.0, FIRST_TRY / long_side),
-        min(1.0, SECOND_TRY / long_side),
-        min(2.0, LAST_TRY_UPSAMPLED / long_side),
-    ]
     tried = 0.0
-    for scale in scales:
+    for scale in _scales(image):
         if scale <= tried * 1.05:
             continue
         boxes = _at_scale(image, scale)
@@ -75,6 +68,11 @@ def resize(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
         return image, np.ones(2)
     copy = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     return copy, np.array([size[0] / width, size[1] / height])
+
+
+def _scales(image: np.ndarray) -> list[float]:
+    limits = ((1.0, FIRST_TRY), (1.0, SECOND_TRY), (2.0, LAST_TRY_UPSAMPLED))
+    return [min(most, side / max(image.shape[:2])) for most, side in limits]
 
 
 def _at_scale(image: np.ndarray, scale: float) -> list[Box]:
@@ -100,12 +98,9 @@ def find_all_faces(image: np.ndarray) -> list[Box]:
     `find_faces` stops at the size at which it finds any; this looks at all sizes, and where two boxes show one face keeps
     the one that the detector is surer of.
     """
-    long_side = max(image.shape[:2])
-    scales = {
-        min(limit, target / long_side)
-        for limit, target in ((1.0, FIRST_TRY), (1.0, SECOND_TRY), (2.0, LAST_TRY_UPSAMPLED))
-    }
-    boxes = sorted((box for scale in scales for box in _at_scale(image, scale)), key=lambda box: -box.score)
+    boxes = sorted(
+        (box for scale in set(_scales(image)) for box in _at_scale(image, scale)), key=lambda box: -box.score
+    )
     kept: list[Box] = []
     for box in boxes:
         if all(_overlap(box, other) < 0.3 for other in kept):
