@@ -7,7 +7,6 @@ fresh process: imports, models and the start of workers count.
 """
 
 import argparse
-import importlib.metadata
 import os
 import platform
 import shutil
@@ -24,8 +23,8 @@ from statistics import median
 
 import psutil
 
-from fersyn import __version__
 from fersyn.reporting.provenance import cores
+from fersyn.system import versions
 
 
 def plain_loop(files: list[str], out: str) -> tuple[int, float]:
@@ -145,18 +144,14 @@ def photographs(folder: Path) -> None:
 
 def machine() -> str:
     """One line: what was measured on, with which versions."""
-    model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [
-            line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    versions = ", ".join(
-        f"{name} {importlib.metadata.version(name)}" for name in ("dlib-bin", "opencv-python-headless", "torch")
-    )
-    kit = f"fersyn {__version__}, Python {platform.python_version()}, {versions}"
-    return f"{kit}\n{model}, {cores()} cores in use, {platform.system()}"
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    model = next(names, platform.processor() or platform.machine())
+    found = versions(("dlib-bin", "opencv-python-headless", "torch"))
+    kit = f"fersyn {found.pop('fersyn')}, Python {found.pop('python')}"
+    packages = ", ".join(f"{name} {version}" for name, version in found.items())
+    return f"{kit}, {packages}\n{model}, {cores()} cores in use, {platform.system()}"
 
 
 def compare(title: str, runs: dict[str, Callable[[Path], tuple[int, float, int]]], repeats: int) -> dict[str, float]:

@@ -25,6 +25,7 @@ from fersyn.losses.pixel import pixel
 from fersyn.methods.landmark_label import METHOD
 from fersyn.nets.labels import label_code
 from fersyn.pairs import Pairs
+from fersyn.pixels import to_floats
 from fersyn.table import FaceTable
 from fersyn.training import ema, loop
 from fersyn.training.random import INITIAL, kept, reseed
@@ -63,7 +64,7 @@ class _PlainDataset(Dataset):
         grid = np.arange(self.table.size, dtype=np.float32)
         x, y = (np.exp(-((grid - self.landmarks[target, :, i, None]) ** 2) / (2 * self.sigma**2)) for i in (0, 1))
         heat = (y[:, :, None] * x[:, None, :]).max(0)[None]
-        faces = [self.images[row].transpose(2, 0, 1).astype(np.float32) / 127.5 - 1 for row in (source, target)]
+        faces = [to_floats(self.images[row].transpose(2, 0, 1)) for row in (source, target)]
         return faces[0], faces[1], heat, self.labels[target]
 
 

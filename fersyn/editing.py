@@ -75,7 +75,9 @@ def edit_face(face: FoundFace, synthesiser: Synthesiser, expression: str, intens
 
 
 def tensors(face: FoundFace) -> tuple[torch.Tensor, torch.Tensor]:
-    """A face as a synthesiser takes it: crop (1, 3, S, S) in [-1, 1], landmarks (1, 68, 2) px."""
+    """A face (a FoundFace, or what else has its crop and landmarks) as a synthesiser takes it: crop (1, 3, S, S) in
+    [-1, 1], landmarks (1, 68, 2) px.
+    """
     return to_floats(to_tensor(face.crop[None])), torch.from_numpy(face.landmarks.astype(np.float32))[None]
 
 

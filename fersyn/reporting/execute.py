@@ -27,9 +27,10 @@ from traitlets.config import Config
 
 from fersyn import __version__
 from fersyn.errors import FersynError
+from fersyn.files import write_json
 from fersyn.reporting import export, privacy, provenance
 from fersyn.reporting.parameters import declared
-from fersyn.reporting.record import FAILED_SUFFIXES, SCHEMA, SUFFIXES, write_json
+from fersyn.reporting.record import FAILED_SUFFIXES, SCHEMA, SUFFIXES
 from fersyn.system import environment
 
 

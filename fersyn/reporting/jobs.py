@@ -24,9 +24,8 @@ from pathlib import Path
 from fersyn import weights
 from fersyn.building.folder import discard
 from fersyn.errors import FersynError
-from fersyn.files import locked, write_atomic
+from fersyn.files import locked, write_atomic, write_json
 from fersyn.progress import say
-from fersyn.reporting.record import write_json
 
 
 def table(folder: Path, stamp: Path, key: str, workers: int, arguments: Sequence[str]) -> int:
