@@ -58,7 +58,7 @@ def training(folder: Path, stamp: Path, key: str, method: str, table: Path, argu
     )
     if code:
         return _failed(f"training {folder.name} FAILED; see the messages above", code)
-    _forget(folder, shutil.rmtree)
+    _forget(folder, _delete_run)
     write_json(stamp, {"method": method, "arguments": list(arguments), "made_of": whole})
     return 0
 
@@ -83,7 +83,8 @@ def _give(folder: Path, key: str, lock: Path, busy: str) -> bool:
     makes key and folder fit each other whenever this is stopped: each key is written before the folder that it names.
 
     Returns:
-        False, after printing ``busy``, where another process holds the ``lock`` in the folder: it is left alone.
+        False, after printing why: another process holds the ``lock`` in the folder (``busy``), or it cannot be moved. Then it
+        is left alone.
     """
     before = _key_of(folder)
     if before not in (None, key) and lock.parent.is_dir():
@@ -92,8 +93,9 @@ def _give(folder: Path, key: str, lock: Path, busy: str) -> bool:
                 kept = _free(folder)
                 _write_key(kept, before)
                 os.replace(folder, kept)
-        except BlockingIOError:
-            _failed(busy, 2)
+        except OSError as error:
+            moved = f"{folder} cannot be moved ({error.strerror}); move it out of the way by hand"
+            _failed(busy if isinstance(error, BlockingIOError) else moved, 2)
             return False
         print(
             f"{folder.name}: made of something else before; that is kept as {kept} until the new one is done",
@@ -134,17 +136,22 @@ def _free(folder: Path) -> Path:
 
 
 def _forget(folder: Path, delete: Callable[[Path], object]) -> None:
-    """The folder is done: deletes what was set aside, where that can be deleted."""
+    """The folder is done: deletes what was set aside, where that can be deleted and nobody works in it."""
     for kept in _set_aside(folder):
-        _key_file(kept).unlink(missing_ok=True)
         with contextlib.suppress(OSError, FersynError):
             delete(kept)
+            _key_file(kept).unlink(missing_ok=True)
+
+
+def _delete_run(folder: Path) -> None:
+    with locked(folder / ".lock"):
+        shutil.rmtree(folder)
 
 
 def _delete_table(folder: Path) -> None:
     """Deletes a face table, but nothing that somebody else put into its folder."""
     discard(folder)
-    shutil.rmtree(folder / ".fersyn")
+    shutil.rmtree(folder / ".fersyn", ignore_errors=True)
     for each in (folder / "images", folder):
         each.rmdir()
 

@@ -197,6 +197,29 @@ def test_a_run_that_is_being_trained_is_not_deleted(fake_train, capsys):
     assert f"fersyn: {fake_train.run} is being trained by another process; wait for it" in capsys.readouterr().err
 
 
+def test_a_run_set_aside_in_which_somebody_trains_stays(fake_train):
+    fake_train("one")
+    fake_train("two", code=1)
+    old = fake_train.run.with_name("c-gan.old")
+    with locked(old / ".lock"):
+        fake_train("two")
+        assert steps(old) == 1
+    fake_train("two")
+    assert not old.exists()
+
+
+def test_a_run_that_cannot_be_moved_is_left_alone(fake_train, monkeypatch, capsys):
+    fake_train("one")
+
+    def full(*_):
+        raise OSError(13, "Permission denied")
+
+    monkeypatch.setattr(jobs.os, "replace", full)
+    monkeypatch.setattr(jobs, "_write_key", lambda *_: None)
+    assert fake_train("two", expected=2) == [] and steps(fake_train.run) == 1
+    assert "cannot be moved (Permission denied); move it out of the way by hand" in capsys.readouterr().err
+
+
 def test_the_failed_training_leaves_no_stamp(fake_train):
     fake_train("one", code=1)
     assert not fake_train.run.with_name("c-gan.json").exists()
