@@ -24,9 +24,17 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, content: Any, nan: bool = True) -> None:
-    """Write a JSON file in one step, its folder made; raises ValueError at a NaN or an infinity unless `nan`."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=nan) + "\n"
+def write_json(path: Path, content: Any, nan: bool = True, rows: str = "") -> None:
+    """Write a JSON file in one step, its folder made; raises ValueError at a NaN or an infinity unless `nan`.
+
+    `rows`: name of an entry with `columns` and `data`, whose data stand a row a line.
+    """
+    table = content.get(rows) if rows else None
+    text = json.dumps({**content, rows: None} if table else content, indent=1, ensure_ascii=False, allow_nan=nan) + "\n"
+    if table:
+        lines = ",\n  ".join(json.dumps(row, ensure_ascii=False, allow_nan=nan) for row in table["data"])
+        own = f'{{"columns": {json.dumps(table["columns"])}, "data": [\n  {lines}\n ]}}'
+        text = text.replace(f'\n "{rows}": null', f'\n "{rows}": {own}', 1)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 

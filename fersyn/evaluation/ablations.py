@@ -1,5 +1,9 @@
 """What each part of `landmark-label` is good for: the variants of Table 7 of Li, Qi & Sun, IEEE Access 9, 2021, and
-more, as settings of the one method; and the trainings that they need. What came of them: `ablation_scores`.
+more, as settings of the one method; the trainings that they need, and what came of them.
+
+Two things make a difference from `full` uncertain, and they are kept apart: which weights a training happens to start from
+(the deviation over seeds of `scores.summarise`), and which people happen to be tested (the paired intervals over people of
+`scores.differences`).
 
 Light to import: the report's plan asks for the trainings.
 """
@@ -9,13 +13,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.training.requests import Request, of_methods, settings_of
 
+if TYPE_CHECKING:
+    from fersyn.evaluation.measure import Measured, Truth
+
 METHOD = "landmark-label"
 FULL = "full"
+RESAMPLES = 200  # of FID and KID, which are computed anew from each
+
+Key = tuple[str, int]  # variant, seed
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,7 @@ def requests(
     seeds: int = 1,
     settings: Sequence[str] = (),
     ablation_settings: Sequence[str] = (),
-) -> dict[tuple[str, int], Request]:
+) -> dict[Key, Request]:
     """The trainings of the variants, by (variant, seed). The arguments are parameters of notebook 04.
 
     A variant that is `full` anyway shares its runs; one whose weights are missing has none. Without settings of its
@@ -150,3 +162,45 @@ def requests(
                 own = of_methods([METHOD], settings, profile, seed, seeds)
                 found[one.name, number] = next(run for run in own.values() if run.seed == number)
     return found
+
+
+def distinct(runs: Mapping[Key, Path]) -> dict[str, list[Path]]:
+    """The run folders of each variant, in the order of its seeds; without variants that share the runs of another."""
+    found: dict[str, list[Path]] = {}
+    for (name, _), run in runs.items():
+        if all(run not in own for variant, own in found.items() if variant != name):
+            found.setdefault(name, []).append(run)
+    return found
+
+
+def twins(runs: Mapping[Key, Path]) -> list[str]:
+    """Variants that share the runs of `full`."""
+    own = distinct(runs)
+    return [name for name in dict.fromkeys(name for name, _ in runs) if name not in own]
+
+
+def measure_runs(runs: Mapping[Key, Path], table, fid: bool = True, seed: int = 0) -> tuple[Measured, Truth]:
+    """Measure the pictures that all runs make of the people held out.
+
+    Args:
+        runs: run folders by (variant, seed), as `requests.trained` returns them.
+        table: FaceTable.
+        fid: also FID and KID, where their network's weights are there.
+        seed: the first one.
+
+    Returns:
+        what was measured, each variant a method; and the true pictures.
+
+    Raises:
+        FersynError: nobody is held out, or a folder holds no run.
+        SubjectLeak: somebody of the hold-out was trained on.
+    """
+    from fersyn.evaluation import measure, protocol
+    from fersyn.training.runs import load
+
+    pairs, chosen = protocol.measured_pairs(table)
+    protocol.check_people(runs.values(), table.people[chosen[:, 1]])
+    true = measure.truth(pairs, chosen, sets=fid, content=False)
+    return measure.evaluate(
+        {name: [load(run) for run in own] for name, own in distinct(runs).items()}, true, seed=seed
+    ), true

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
-from fersyn.evaluation.measure import Measured, Truth, measure_pictures, rgb
+from fersyn.evaluation.measure import Measured, Pictures, Truth, measure
+from fersyn.evaluation.scores import Scores
 from fersyn.ibug import GROUPS
+from fersyn.pixels import to_images, to_tensor
 
 MARGIN = 0.035  # how far beyond the lips' landmarks the mouth is taken, part of the picture's side
 SEAM = 0.008  # deviation of the Gaussian that blends an edge, part of the side
@@ -58,11 +61,11 @@ def true_flow(true: Truth) -> Tensor:
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     y, x = np.mgrid[: true.pairs.size, : true.pairs.size].astype(np.float32)
     made = []
-    for source, target in zip(rgb(true.source), rgb(true.target), strict=True):
+    for source, target in zip(to_images(true.source), to_images(true.target), strict=True):
         flow = search.calc(*(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (target, source)), None)
         places = x + flow[..., 0], y + flow[..., 1]
         made.append(cv2.remap(source, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-    return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2)
+    return to_tensor(np.stack(made))
 
 
 BORROWED: dict[str, Callable[[Truth], Tensor]] = {
@@ -72,6 +75,10 @@ BORROWED: dict[str, Callable[[Truth], Tensor]] = {
 }
 
 
-def measure_borrowed(true: Truth) -> dict[str, list[Measured]]:
-    """All by all measures, as `measure_all` gives them for methods."""
-    return {name: [measure_pictures(make(true), true)] for name, make in BORROWED.items()}
+def measure_borrowed(true: Truth) -> Measured:
+    """All by all metrics, as `measure.evaluate` gives them for methods."""
+    found = Measured(Scores(pd.DataFrame()))
+    for name, make in BORROWED.items():
+        pixels = make(true)
+        found += Measured(measure(Pictures(pixels), true, name), {name: [pixels]})
+    return found

@@ -9,7 +9,6 @@ Nothing stands in for that network: where its weights are not on the machine, `a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.evaluation import bootstrap
+from fersyn.pixels import to_bytes
 
 WEIGHTS = "fid-inception"
 FEATURES = 2048
@@ -78,7 +77,7 @@ def features(faces: Tensor, batch: int = 16, device: str | torch.device | None =
     network = _network().to(device)
     found = []
     for part in faces.detach().split(batch):
-        pixels = ((part.float().clamp(-1, 1) + 1) * 127.5).round().to(device) / 255
+        pixels = to_bytes(part).to(device) / 255
         found.append(network(pixels.contiguous(memory_format=torch.channels_last))[0].flatten(1).cpu())
     return torch.cat(found).numpy().astype(np.float64) if found else np.zeros((0, FEATURES))
 
@@ -129,17 +128,6 @@ class Distances:
         own, cross, other = ((part / self.made.shape[1] + 1) ** 3 for part in self._parts(positions))
         inside = ((part.sum() - np.trace(part)) / (len(part) * (len(part) - 1)) for part in (own, other))
         return float(sum(inside) - 2 * cross.mean())
-
-    def intervals(
-        self, people: Sequence, resamples: int = 400, seed: int = 0
-    ) -> tuple[bootstrap.Interval, bootstrap.Interval]:
-        """FID and KID with bootstrap 95 % intervals over the `people` (N,) whose pictures these are.
-
-        A person who is drawn twice makes both numbers larger than they are, so the intervals are centred at the estimate.
-        """
-        return tuple(
-            bootstrap.statistic(function, people, resamples, seed, centred=True) for function in (self.fid, self.kid)
-        )
 
 
 def fid(made: np.ndarray, real: np.ndarray) -> float:

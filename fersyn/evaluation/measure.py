@@ -1,76 +1,81 @@
-"""Every method by every measure on the same pairs: made once, measured once, kept for tables and pictures.
+"""Every method by every metric on the same pairs: made once, measured once, kept for tables and pictures.
 
-`truth` looks at the true pictures, `measure` at those of a method, `scores` and `against` sum up with intervals over people.
+`truth` takes the true pictures, `evaluate` makes and measures those of the methods. What it gives are rows of the long table
+of `scores`, which also sums up. Each instrument (landmarks, descriptors, features) reads a set of pictures once (`Pictures`),
+and a metric compares what was read: the list stands below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.evaluation import aside, bootstrap, fid, fidelity, lpips_distance
-from fersyn.evaluation.quality import psnr, ssim, st_lpips
+from fersyn.evaluation import aside, fid, fidelity, image_metrics
+from fersyn.evaluation.protocol import BATCH, edited_pairs, measured_pairs
+from fersyn.evaluation.scores import METRICS, Metric, Scores, SetScore, register, rows_of
 from fersyn.expressions import EXPRESSIONS
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import Pairs
+from fersyn.pixels import to_bytes, to_floats, to_images
 
-BATCH = 16
+ABOUT = ["source", "target", "person", "expression"]  # of a row of `Measured.frame`
 
 
-@dataclass(frozen=True)
-class Metric:
-    """One column of the tables.
+class Pictures:
+    """Some pictures, and what the instruments read on them: each reads once, when it is first asked.
 
-    Attributes:
-        title: as printed, with its unit.
-        better: max or min.
-        digits: decimals.
-        scale: what the number is multiplied by when it is printed.
-        weights: what it needs of `fersyn.weights`, or "".
+    Args:
+        pixels: uint8 (P, 3, H, W).
+        faces: the same in [-1, 1] where they were never bytes; None: the bytes as floats.
     """
 
-    title: str
-    better: object
-    digits: int
-    scale: float = 1.0
-    weights: str = ""
+    def __init__(self, pixels: Tensor, faces: Tensor | None = None):
+        self.pixels = pixels
+        self.faces = to_floats(pixels) if faces is None else faces
+        self._described: aside.Descriptors | None = None
 
+    @cached_property
+    def landmarks(self) -> np.ndarray:
+        """(P, 68, 2) px, found anew."""
+        return fidelity.landmarks_on(self.faces)
 
-METRICS = {
-    "psnr": Metric("PSNR, dB", max, 2),
-    "ssim": Metric("SSIM", max, 3),
-    "lpips": Metric("LPIPS", min, 3, weights=lpips_distance.WEIGHTS),
-    "st_lpips": Metric("ST-LPIPS", min, 3),
-    "fid": Metric("FID", min, 1, weights=fid.WEIGHTS),
-    "kid": Metric("KID × 10³", min, 1, 1000.0, fid.WEIGHTS),
-    "right": Metric("expression right, %", max, 1, 100.0),
-    "landmark_error": Metric("landmark error, %", min, 2),
-    "identity": Metric("identity distance", min, 3),
-}
-PICTURE = ("psnr", "ssim", "lpips", "st_lpips", "fid", "kid")
-CONTENT = ("right", "landmark_error", "identity")
-OF_A_SET = ("fid", "kid")  # no picture has one of its own
+    @cached_property
+    def features(self) -> np.ndarray:
+        """(P, 2048) of FID's network."""
+        return fid.features(self.faces)
+
+    @cached_property
+    def descriptors(self) -> np.ndarray:
+        """(P, 128), dlib's."""
+        self.describe()
+        return self._described.result()
+
+    def describe(self) -> None:
+        """Begin with the descriptors in another process, while the other instruments read."""
+        self._described = self._described or aside.Descriptors(to_images(self.pixels), self.landmarks)
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The true pictures of some pairs, and what the instruments read on them.
+    """The true pictures of some pairs, and which instruments are asked.
 
     Attributes:
         pairs, chosen: where they come from, (P, 2) positions (source, target) in the table.
         people: (P,) 'dataset/subject'.
         labels: (P,) index into EXPRESSIONS.
         source, target: uint8 (P, 3, H, W).
-        found: (P, 68, 2) landmarks found on the targets, or None; `asked`: those of the table, given to the methods.
-        descriptors: (P, 128) dlib's, or None.
-        features: (P, 2048) of FID's network; None where its weights are missing or nobody asked.
+        asked: (P, 68, 2) landmarks of the table, which the methods are given.
         judge: the frozen recogniser, or None.
+        sets: whether FID and KID are asked for.
+        content: whether landmarks and dlib's descriptors are read, which takes half of the time.
     """
 
     pairs: Pairs
@@ -79,261 +84,179 @@ class Truth:
     labels: np.ndarray
     source: Tensor
     target: Tensor
-    found: np.ndarray | None
     asked: np.ndarray
-    descriptors: np.ndarray | None
-    features: np.ndarray | None
     judge: fidelity.Judge | None
+    sets: bool = True
+    content: bool = True
 
     def __len__(self) -> int:
         return len(self.chosen)
 
-    def numbers(self, seed: int = 0) -> dict[str, bootstrap.Interval]:
-        """What the instruments read on the true pictures themselves: `right` and `landmark_error`."""
-        read = {"landmark_error": fidelity.landmark_error(self.found, self.asked)} if self.found is not None else {}
-        if self.judge is not None:
-            read["right"] = self.judge.named(floats(self.target)) == self.labels
-        return {name: bootstrap.mean(values, self.people, seed=seed) for name, values in read.items()}
+    @cached_property
+    def read(self) -> Pictures:
+        """The true pictures as the instruments see them."""
+        return Pictures(self.target)
 
+    @property
+    def table(self) -> str:
+        """The name of the face table."""
+        return self.pairs.table.path.name
 
-@dataclass(frozen=True)
-class Measured:
-    """What one run of a method made of the pairs: a row a pair in `frame` (person, expression, metrics), the pictures
-    uint8 (P, 3, H, W), and the features (P, 2048) of FID's network or None.
-    """
+    @property
+    def names(self) -> list[str]:
+        """(P,) the expressions asked for."""
+        return [EXPRESSIONS[label] for label in self.labels]
 
-    frame: pd.DataFrame
-    pictures: Tensor
-    features: np.ndarray | None
+    @property
+    def with_fid(self) -> bool:
+        """Whether FID and KID can be measured."""
+        return self.sets and fid.available() and len(self) > 1
 
+    def rows(self, metric: str, values: np.ndarray, method: str, seed: int = 0) -> pd.DataFrame:
+        """Rows of the long table: an item is 'source-target', the positions in the face table."""
+        items = [f"{source}-{target}" for source, target in self.chosen]
+        about = {"method": method, "seed": seed, "table": self.table}
+        return rows_of(metric, values, self.people, items, self.names, **about)
 
-def floats(pictures: Tensor) -> Tensor:
-    """uint8 (N, 3, H, W) as faces in [-1, 1]."""
-    return pictures.float() / 127.5 - 1
-
-
-def as_bytes(faces: Tensor) -> Tensor:
-    """Faces (N, 3, H, W) in [-1, 1] as uint8."""
-    return ((faces.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-
-
-def rgb(pictures: Tensor) -> np.ndarray:
-    """uint8 (N, 3, H, W) as (N, H, W, 3)."""
-    return pictures.permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def _described(pictures: Tensor, landmarks: np.ndarray | None) -> aside.Descriptors | None:
-    """dlib's descriptors, worked out while the other instruments read."""
-    return aside.Descriptors(rgb(pictures), landmarks) if landmarks is not None else None
+    def readings(self) -> Scores:
+        """What the instruments read on the true pictures themselves, as a method called `fidelity.TRUE`."""
+        made = {name: METRICS[name].function(self.read, self) for name in ("right", "landmark_error")}
+        parts = [self.rows(name, own, fidelity.TRUE) for name, own in made.items() if own is not None]
+        return Scores(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
 
 
 def truth(
     pairs: Pairs, chosen: np.ndarray, judge: fidelity.Judge | None = None, sets: bool = True, content: bool = True
 ) -> Truth:
-    """Read all instruments on the true pictures.
+    """The true pictures of some pairs.
 
     Args:
         pairs: where the faces come from.
-        chosen: int64 (P, 2), of `quality.measured_pairs`.
+        chosen: int64 (P, 2), of `protocol.measured_pairs`.
         judge: names expressions; None: nobody does.
         sets: also FID and KID, where the weights are there.
         content: also landmarks and dlib's descriptors, which take half of the time.
     """
     parts = [pairs.gather(chosen[start : start + BATCH]) for start in range(0, len(chosen), BATCH)]
-    source, target = (torch.cat([as_bytes(getattr(part, side)) for part in parts]) for side in ("source", "target"))
-    asked = torch.cat([part.target_landmarks for part in parts]).cpu().numpy()
-    found = fidelity.landmarks_on(floats(target)) if content else None
-    described = _described(target, found)
-    features = fid.features(floats(target)) if sets and fid.available() else None
-    return Truth(
-        pairs, chosen, pairs.table.people[chosen[:, 1]], torch.cat([part.label for part in parts]).cpu().numpy(),
-        source, target, found, asked, described.result() if described else None, features, judge,
-    )  # fmt: skip
-
-
-def make(synthesiser: Synthesiser, true: Truth) -> Tensor:
-    """The pictures that a method makes of the sources, given the targets' landmarks (the paper's protocol): uint8."""
-    made = []
-    for start in range(0, len(true), BATCH):
-        own = true.pairs.gather(true.chosen[start : start + BATCH])
-        names = [EXPRESSIONS[label] for label in own.label.tolist()]
-        made.append(
-            as_bytes(synthesiser.edit(own.source, names, own.intensity, own.target_landmarks, own.source_landmarks))
-        )
-    return torch.cat(made)
-
-
-def measure(synthesiser: Synthesiser, true: Truth) -> Measured:
-    """Make all pictures and measure them (`measure_pictures`)."""
-    return measure_pictures(make(synthesiser, true), true)
-
-
-def measure_pictures(pictures: Tensor, true: Truth) -> Measured:
-    """Measure pictures as bytes: as they would be saved and looked at.
-
-    Args:
-        pictures: uint8 (P, 3, H, W), one for each pair of `true`.
-        true: what they are compared with.
-
-    Returns:
-        `Measured`; its frame has, beside person and expression, psnr (dB), ssim, lpips (NaN without its weights),
-        st_lpips, right (whether the judge named the expression asked for; NaN without a judge), landmark_error (%), and
-        identity (distance from the true picture's descriptor); both NaN where `truth` left the content out.
-    """
-    faces = floats(pictures)
-    found = fidelity.landmarks_on(faces) if true.found is not None else None
-    described = _described(pictures, found)
-    values: dict[str, list] = {name: [] for name in ("psnr", "ssim", "lpips", "st_lpips")}
-    functions = {"psnr": psnr, "ssim": ssim, "st_lpips": st_lpips}
-    if lpips_distance.available():
-        functions["lpips"] = lpips_distance.lpips
-    for part, real in zip(faces.split(BATCH), floats(true.target).split(BATCH), strict=True):
-        for name, function in functions.items():
-            values[name].append(function(part, real).cpu().numpy().astype(float))
-    frame = pd.DataFrame(
-        {
-            "source": true.chosen[:, 0],
-            "target": true.chosen[:, 1],
-            "person": true.people,
-            "expression": [EXPRESSIONS[label] for label in true.labels],
-            **{name: np.concatenate(own) if own else np.nan for name, own in values.items()},
-        }
+    source, target = (
+        torch.cat([to_bytes(getattr(part, side)).cpu() for part in parts]) for side in ("source", "target")
     )
-    features = fid.features(faces) if true.features is not None else None
-    frame["right"] = (true.judge.named(faces) == true.labels).astype(float) if true.judge is not None else np.nan
-    frame["landmark_error"] = frame["identity"] = np.nan
-    if described:
-        frame["landmark_error"] = fidelity.landmark_error(found, true.asked)
-        frame["identity"] = fidelity.identity_distance(described.result(), true.descriptors)
-    return Measured(frame, pictures, features)
+    asked = torch.cat([part.target_landmarks for part in parts]).cpu().numpy()
+    labels = torch.cat([part.label for part in parts]).cpu().numpy()
+    people = pairs.table.people[chosen[:, 1]]
+    return Truth(pairs, chosen, people, labels, source, target, asked, judge, sets, content)
 
 
-def measure_all(synthesisers: Mapping[str, Sequence[Synthesiser]], true: Truth) -> dict[str, list[Measured]]:
-    """`measure` for each method, and for each of its runs with different seeds."""
-    return {name: [measure(each, true) for each in runs] for name, runs in synthesisers.items()}
+def everybody(table) -> Truth | None:
+    """The true pictures of all people of a table that nothing was trained on, without FID and KID; None without a table, or
+    where nobody has two expressions.
+    """
+    try:
+        return truth(*measured_pairs(table, everybody=True), sets=False) if table is not None else None
+    except FersynError:
+        return None
 
 
-def of_runs(runs: Sequence[Measured], name: str) -> np.ndarray:
-    """A metric's values, (runs, P)."""
-    return np.stack([run.frame[name].to_numpy(float) for run in runs])
+@dataclass(frozen=True)
+class Measured:
+    """What the methods made of the pairs.
+
+    Attributes:
+        scores: rows of the long table.
+        pictures: method -> those of each of its runs, uint8 (P, 3, H, W).
+    """
+
+    scores: Scores
+    pictures: dict[str, list[Tensor]] = field(default_factory=dict)
+
+    def __add__(self, other: Measured) -> Measured:
+        return Measured(self.scores + other.scores, {**self.pictures, **other.pictures})
+
+    def of(self, *methods: str) -> Measured:
+        """Some of the methods."""
+        return Measured(self.scores.of(method=methods), {name: self.pictures[name] for name in methods})
+
+    def frame(self, method: str, run: int | None = None) -> pd.DataFrame:
+        """A row a pair: source, target, person, expression, and a column a metric; averaged over the runs, or of one.
+
+        Metrics that were not measured are columns of NaN.
+        """
+        rows = self.scores.of(method=method).rows
+        if run is not None:
+            rows = rows[rows["seed"] == rows["seed"].unique()[run]]
+        order = rows["item"].unique()
+        values = rows.pivot(index=["seed", "item"], columns="metric", values="value").groupby("item").mean()
+        about = rows.drop_duplicates("item").set_index("item")[["person", "expression"]].loc[order]
+        places = pd.DataFrame([map(int, item.split("-")) for item in order], columns=ABOUT[:2], index=order)
+        names = [name for name in METRICS if name in values or METRICS[name].function and not METRICS[name].of_a_set]
+        return pd.concat([places, about, values.reindex(order).reindex(columns=names)], axis=1).reset_index(drop=True)
 
 
-def frames(measured: Mapping[str, Sequence[Measured]]) -> dict[str, pd.DataFrame]:
-    """Each method's frame, the metrics averaged over its runs."""
-    names = [name for name in METRICS if name not in OF_A_SET]
-    return {
-        method: runs[0].frame.assign(**{name: of_runs(runs, name).mean(0) for name in names})
-        for method, runs in measured.items()
-    }
-
-
-def scores(
-    measured: Mapping[str, Sequence[Measured]], true: Truth, resamples: int = 400, seed: int = 0
-) -> pd.DataFrame:
-    """Each method by each metric.
+def evaluate(
+    synthesisers: Mapping[str, Synthesiser | Sequence[Synthesiser]],
+    true: Truth,
+    metrics: Sequence[str] | None = None,
+    seed: int = 0,
+    rounded: bool = True,
+) -> Measured:
+    """Edit each source to its target's expression, given the target's landmarks (the paper's protocol), and measure.
 
     Args:
-        measured: method -> its runs.
-        true: what they are compared with.
-        resamples: of FID and KID (`bootstrap.statistic`); means over people take `bootstrap.RESAMPLES`.
-        seed: of the resamples.
-
-    Returns:
-        columns method, metric, value, low, high (95 % over people, the runs averaged), people, seeds, deviation (over
-        seeds, n - 1; NaN with one). What could not be measured has no row.
+        synthesisers: by name; several of one name are its runs with seed, seed + 1, ...
+        true: the pairs, and what the results are compared with.
+        metrics: names; None: all of the tables of notebook 03.
+        seed: of each method's first run, for the rows.
+        rounded: pictures are measured as bytes, as they would be saved and looked at. [notebook 02 measures the floats
+            before they are rounded, as it always did; to be given up with its next change of numbers]
     """
-    lines = []
-    for method, runs in measured.items():
-        found = {}
-        for name in METRICS:
-            if name in OF_A_SET:
-                continue
-            values = of_runs(runs, name)
-            if np.isfinite(values).any():
-                each = [float(bootstrap.by_person(own, true.people).mean()) for own in values]
-                found[name] = bootstrap.mean(values.mean(0), true.people, seed=seed), each
-        if true.features is not None and len(true) > 1:
-            sets = [fid.Distances(run.features, true.features) for run in runs]
-            for name in OF_A_SET:
-                functions = [getattr(own, name) for own in sets]
-                found[name] = (
-                    bootstrap.statistic(_average(functions), true.people, resamples, seed, centred=True),
-                    [function() for function in functions],
-                )
-        for name, (interval, each) in found.items():
-            spread = float(np.std(each, ddof=1)) if len(each) > 1 else float("nan")
-            lines.append(
-                {"method": method, "metric": name, **interval.as_dict(), "seeds": len(each), "deviation": spread}
-            )
-    return pd.DataFrame(lines)
-
-
-def _average(functions):
-    return lambda positions: float(np.mean([function(positions) for function in functions]))
-
-
-def against(
-    measured: Mapping[str, Sequence[Measured]], true: Truth, editor: str, resamples: int = 400, seed: int = 0
-) -> pd.DataFrame:
-    """Paired differences of one method from each other one, on the same people.
-
-    Returns:
-        columns method (the other one), metric, value (editor - other), low, high, people, better (how many of the people
-        the editor is nearer to the mark for; NaN for FID and KID).
-
-    Raises:
-        FersynError: the editor was not measured.
-    """
-    if editor not in measured:
-        raise FersynError(f"'{editor}' was not measured; there are: {', '.join(measured)}")
-    lines = []
-    for other, runs in measured.items():
-        if other == editor:
-            continue
-        for name, metric in METRICS.items():
-            better = float("nan")
-            if name in OF_A_SET:
-                if true.features is None or len(true) < 2:
-                    continue
-                own, its = (
-                    _average([getattr(fid.Distances(run.features, true.features), name) for run in group])
-                    for group in (measured[editor], runs)
-                )
-                found = bootstrap.statistic(_minus(own, its), true.people, resamples, seed, centred=True)
-            else:
-                own, its = (of_runs(group, name).mean(0) for group in (measured[editor], runs))
-                if not np.isfinite(own - its).any():
-                    continue
-                found = bootstrap.difference(own, its, true.people, seed=seed)
-                gap = bootstrap.by_person(own - its, true.people)
-                better = int((gap > 0).sum() if metric.better is max else (gap < 0).sum())
-            lines.append({"method": other, "metric": name, **found.as_dict(), "better": better})
-    return pd.DataFrame(lines)
-
-
-def _minus(first, second):
-    return lambda positions: first(positions) - second(positions)
-
-
-def nested(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """A result of `scores` or `against` for the JSON: method -> metric -> value, low, high and the rest."""
-    found: dict = {}
-    for row in table.to_dict("records"):
-        found.setdefault(row.pop("method"), {})[row.pop("metric")] = row
+    found = Measured(Scores(pd.DataFrame()))
+    for name, runs in synthesisers.items():
+        for number, each in enumerate(runs if isinstance(runs, Sequence) else [runs]):
+            made = edited_pairs(each, true.pairs, true.chosen, rounded=rounded)
+            pictures = Pictures(made) if rounded else Pictures(to_bytes(made), made)
+            scores = measure(pictures, true, name, seed + number, metrics)
+            found.pictures.setdefault(name, []).append(pictures.pixels)
+            found = Measured(found.scores + scores, found.pictures)
     return found
+
+
+def measure(made: Pictures, true: Truth, method: str, seed: int = 0, metrics: Sequence[str] | None = None) -> Scores:
+    """All metrics of one set of pictures; those that cannot be measured here have no rows.
+
+    Args:
+        made: a picture for each pair of `true`.
+        true: what they are compared with.
+        method, seed: for the rows.
+        metrics: names; None: all of the tables of notebook 03.
+    """
+    wanted = [metric for name, metric in METRICS.items() if (name in metrics if metrics else metric.group)]
+    if true.content and any(metric.name == "identity" for metric in wanted):
+        for pictures in (made, true.read):
+            pictures.describe()
+    rows, sets = [], []
+    for metric in wanted:
+        found = metric.function(made, true) if metric.function else None
+        if found is None:
+            continue
+        if metric.of_a_set:
+            keys = {"method": method, "seed": seed, "table": true.table}
+            sets.append(SetScore(keys, metric.name, true.people, found))
+        else:
+            rows.append(true.rows(metric.name, found, method, seed))
+    return Scores(pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(), tuple(sets))
 
 
 def ranked(frame: pd.DataFrame, metric: str, allowed: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
     """The best and the worst pairs by a metric, one a person as long as there are people: rows of the frame.
 
     Args:
-        frame: of `Measured`.
+        frame: of `Measured.frame`.
         metric: a column; best first follows from `METRICS`.
         allowed: (P,) bool, which pairs may be taken.
         number: of each.
     """
     order = frame[metric].to_numpy(float)
-    order = -order if METRICS[metric].better is max else order
+    order = -order if METRICS[metric].better == "higher" else order
     rows = np.flatnonzero(np.asarray(allowed, bool) & np.isfinite(order))
     best = _spread(rows[np.argsort(order[rows], kind="stable")], frame["person"].to_numpy(), number)
     left = np.setdiff1d(rows, best)
@@ -350,3 +273,53 @@ def _spread(rows: np.ndarray, people: np.ndarray, number: int) -> np.ndarray:
         turn[people[row]] += 1
     chosen = np.argsort(np.array(turns, int), kind="stable")[:number]
     return rows[np.sort(chosen)]
+
+
+def _by_batch(function: Callable[[Tensor, Tensor], Tensor], needed: str = "") -> Callable:
+    """A metric that compares picture with picture, some at a time; None where the weights it needs are missing."""
+
+    def values(made: Pictures, true: Truth) -> np.ndarray | None:
+        if needed and weights.find(needed) is None:
+            return None
+        parts = zip(made.faces.split(BATCH), true.read.faces.split(BATCH), strict=True)
+        return np.concatenate([function(*part).cpu().numpy().astype(float) for part in parts])
+
+    return values
+
+
+def _distance(name: str) -> Callable:
+    def resampled(made: Pictures, true: Truth) -> Callable | None:
+        return getattr(fid.Distances(made.features, true.read.features), name) if true.with_fid else None
+
+    return resampled
+
+
+def _right(made: Pictures, true: Truth) -> np.ndarray | None:
+    return (true.judge.named(made.faces) == true.labels).astype(float) if true.judge is not None else None
+
+
+def _landmark_error(made: Pictures, true: Truth) -> np.ndarray | None:
+    return fidelity.landmark_error(made.landmarks, true.asked) if true.content else None
+
+
+def _identity(made: Pictures, true: Truth) -> np.ndarray | None:
+    return fidelity.identity_distance(made.descriptors, true.read.descriptors) if true.content else None
+
+
+_LPIPS, _ST_LPIPS = image_metrics.LPIPS, image_metrics.ST_LPIPS
+_SET = {"group": "picture", "weights": fid.WEIGHTS, "of_a_set": True, "centred": True}
+for _metric in (
+    Metric("psnr", "PSNR", "higher", "dB", 2, group="picture", function=_by_batch(image_metrics.psnr)),
+    Metric("ssim", "SSIM", "higher", "", 3, group="picture", function=_by_batch(image_metrics.ssim)),
+    Metric("lpips", "LPIPS", "lower", "", 3, 1, _LPIPS, "picture", function=_by_batch(image_metrics.lpips, _LPIPS)),
+    Metric(
+        "st_lpips", "ST-LPIPS", "lower", "", 3, 1, _ST_LPIPS, "picture",
+        function=_by_batch(image_metrics.st_lpips, _ST_LPIPS),
+    ),
+    Metric("fid", "FID", "lower", "", 1, 1, **_SET, function=_distance("fid")),
+    Metric("kid", "KID × 10³", "lower", "", 1, 1000, **_SET, function=_distance("kid")),
+    Metric("right", "expression right", "higher", "%", 1, 100, group="content", function=_right),
+    Metric("landmark_error", "landmark error", "lower", "%", 2, group="content", function=_landmark_error),
+    Metric("identity", "identity distance", "lower", "", 3, group="content", function=_identity),
+):  # fmt: skip
+    register(_metric)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fersyn.evaluation import landmarks as errors_of
+from fersyn.evaluation import landmark_errors as errors_of
 from fersyn.evaluation.identity import IdentityCheck, roc
 from fersyn.evaluation.recognition import CrossValidation
 from fersyn.figures import charts, faces

@@ -1,8 +1,8 @@
-"""What the methods make of people they have never seen: numbers and faces. The second half of notebook 02."""
+"""What the methods make of people they have never seen: the faces of notebooks 02 to 04."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,41 +10,16 @@ import torch
 from torch import Tensor
 
 from fersyn.errors import FersynError
-from fersyn.evaluation.quality import BETTER, METRICS, TITLES
+from fersyn.evaluation.measure import Measured, Truth, ranked
+from fersyn.evaluation.protocol import edited, reachable
+from fersyn.evaluation.scores import METRICS
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import faces, selection
 from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Table
 from fersyn.methods.base import Synthesiser
-from fersyn.methods.copy_source import CopySource
-from fersyn.methods.settle import EYES, NOSE
-from fersyn.methods.warp import Warp
-from fersyn.pairs import Batch, Pairs
-
-# Li, Qi & Sun, IEEE Access 9, 2021, Table 5: CK+, as published there.
-PUBLISHED = (
-    ("GAFP-GAN", 20.123, 0.653, 73.65),
-    ("GC-GAN", 27.665, 0.769, 68.36),
-    ("CDAAE", 26.973, 0.765, 81.48),
-    ("the paper's own", 23.004, 0.775, 67.69),
-)
-
-
-def floor(size: int, motion=None) -> dict[str, Synthesiser]:
-    """What every method has to beat: ``copy`` and ``warp``, for faces of ``size`` px."""
-    return {"copy": CopySource(size), "warp": Warp(size, motion)}
-
-
-def held_floor(size: int, motion=None) -> dict[str, list[Synthesiser]]:
-    """`warp` with nose and eyes held as `landmark-flow` holds them: what of its lead is due to that."""
-    return {"warp, nose held": [Warp(size, motion, NOSE, EYES)]}
-
-
-def motion_of(synthesisers: Iterable[Synthesiser]):
-    """The landmark motion of the first method that has one, or None."""
-    found = (getattr(each, "motion", None) for each in synthesisers)
-    return next((motion for motion in found if motion is not None), None)
+from fersyn.pairs import Pairs
+from fersyn.pixels import to_bytes, to_images
 
 
 def sizes_note(synthesisers: Mapping[str, Synthesiser], size: int) -> Note:
@@ -68,74 +43,76 @@ def sizes_note(synthesisers: Mapping[str, Synthesiser], size: int) -> Note:
     )
 
 
-def quality(summary: pd.DataFrame) -> Table:
-    """Mean ± deviation over people of each metric, the best of each column in bold (of `evaluation.quality.summary`)."""
-    digits = {"psnr": 2, "ssim": 3, "st_lpips": 3}
-    lines, bold = [], set()
-    for row in summary.to_dict("records"):
-        cells = [row["method"]]
-        for metric in METRICS:
-            spread = row[f"{metric}_deviation"]
-            text = f"{row[metric]:.{digits[metric]}f}"
-            cells.append(text + (f" ± {spread:.{digits[metric]}f}" if spread == spread else ""))
-        lines.append(cells)
-    for column, metric in enumerate(METRICS, 1):
-        best = BETTER[metric](summary[metric])
-        bold |= {(i, column) for i, value in enumerate(summary[metric]) if value == best}
-    signs = {max: "higher is better", min: "lower is better"}
-    heads = [f"{TITLES[metric]} ({signs[BETTER[metric]]})" for metric in METRICS]
-    people, pictures = (int(summary[name].iloc[0]) for name in ("people", "pictures"))
-    whose = "1 person" if people == 1 else f"mean ± deviation over {people} people"
-    return Table(lines, ["method", *heads], caption=f"{pictures} pairs, {whose}", bold=bold)
-
-
-def published() -> Table:
-    """Table 5 of the paper."""
-    lines = [(name, f"{psnr:.3f}", f"{ssim:.3f}", f"{fid:.2f}") for name, psnr, ssim, fid in PUBLISHED]
-    caption = "As published for CK+ (Table 5): other faces, other code, SSIM settings not stated. Not comparable."
-    return Table(lines, ["method", "PSNR, dB", "SSIM", "FID"], caption=caption)
-
-
-def by_expression(frames: Mapping[str, pd.DataFrame], metric: str = "ssim") -> Table:
-    """The metric's mean for each expression (rows) and method (columns), the best in bold."""
-    found = {name: frame.groupby("expression")[metric].mean() for name, frame in frames.items()}
-    names = [name for name in EXPRESSIONS if any(name in own.index for own in found.values())]
-    lines = [(name, *(float(own.get(name, np.nan)) for own in found.values())) for name in names]
-    bold = {(y, x) for y, line in enumerate(lines) for x in range(1, len(line)) if line[x] == BETTER[metric](line[1:])}
-    return Table(lines, ["expression", *found], digits=3, caption=f"{TITLES[metric]} by expression", bold=bold)
-
-
 def pixels(faces_: Tensor) -> list[np.ndarray]:
-    """Faces (N, 3, H, W) in [-1, 1] as uint8 RGB pictures (H, W, 3)."""
-    stack = ((faces_.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round().byte()
-    return list(stack.permute(0, 2, 3, 1).numpy())
+    """Faces (N, 3, H, W), bytes or in [-1, 1], as uint8 RGB pictures (H, W, 3)."""
+    return list(to_images(faces_ if faces_.dtype == torch.uint8 else to_bytes(faces_)))
 
 
-def edited(synthesiser: Synthesiser, batch: Batch) -> Tensor:
-    """The sources of a batch with their targets' expressions, by the targets' landmarks."""
-    names = [EXPRESSIONS[label] for label in batch.label.tolist()]
-    return synthesiser.edit(batch.source, names, batch.intensity, batch.target_landmarks, batch.source_landmarks)
+def _may(true: Truth, shown: np.ndarray) -> np.ndarray:
+    """Which pairs (P,) may be pictured."""
+    return np.asarray(shown, bool)[true.chosen].all(1)
 
 
-def _shown(chosen: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    return chosen[shown[chosen].all(1)]
+def _stack(true: Truth, measured: Measured, rows: np.ndarray) -> tuple[list, list[str]]:
+    made = {name: pixels(runs[0][rows]) for name, runs in measured.pictures.items()}
+    return [pixels(true.source[rows]), *made.values(), pixels(true.target[rows])], ["source", *made, "true"]
 
 
-def results(
-    synthesisers: Mapping[str, Synthesiser], pairs: Pairs, chosen: np.ndarray, shown: np.ndarray, number: int = 8
-) -> Picture | Note:
-    """Source, every method's result, and target (Fig. 7 and 9 of the paper)."""
-    own = _shown(chosen, shown)[:number]
-    if not len(own):
+def results(true: Truth, measured: Measured, shown: np.ndarray, count: int = 8) -> Picture | Note:
+    """Source, every method's result, and the true picture (Fig. 7 and 9 of the paper)."""
+    rows = np.flatnonzero(_may(true, shown))[:count]
+    if not len(rows):
         return selection.nothing()
-    batch = pairs.gather(own)
-    rows = [pixels(batch.source), *(pixels(edited(each, batch)) for each in synthesisers.values())]
-    rows.append(pixels(batch.target))
+    cells, names = _stack(true, measured, rows)
     return faces.grid(
-        rows, ["source", *synthesisers, "target"], [EXPRESSIONS[label] for label in batch.label.tolist()],
-        f"Source (top), the results of {', '.join(synthesisers)}, and the true picture (bottom) of {len(own)} pairs.",
-        "People never trained on: the source (top), each method's result, and the true picture (bottom). Look at the "
-        "mouth's inside, at wrinkles, and at whether it is still the same person.",
+        cells, names, [true.names[k] for k in rows],
+        f"Source (top), the results of {', '.join(names[1:-1])}, and the true picture (bottom) of {len(rows)} pairs.",
+        "People never trained on, expressions and people taking turns: the source (top), each method's result, and the true "
+        "picture (bottom). Look at the mouth's inside, at teeth, wrinkles and eyes, and at whether it is still the same "
+        "person.",
+    )  # fmt: skip
+
+
+def people(true: Truth, measured: Measured, name: str, shown: np.ndarray, count: int = 3) -> Picture | Note:
+    """Input, target and result of every expression of some people (Fig. 9 of the paper)."""
+    allowed = _may(true, shown)
+    who = list(dict.fromkeys(true.people[allowed]))[:count]
+    if not who:
+        return selection.nothing()
+    labels = [label for label in range(len(EXPRESSIONS)) if (true.labels[np.isin(true.people, who)] == label).any()]
+    stacks = {"input": true.source, "target": true.target, "result": measured.pictures[name][0]}
+    cells = []
+    for person in who:
+        at = {int(true.labels[k]): k for k in np.flatnonzero(allowed & (true.people == person))}
+        for stack in stacks.values():
+            cells.append([pixels(stack[[at[label]]])[0] if label in at else None for label in labels])
+    return faces.grid(
+        cells, list(stacks) * len(who), [EXPRESSIONS[label] for label in labels],
+        f"Input, target and the result of {name} for {len(who)} people with {len(labels)} expressions.",
+        f"{len(who)} people of the test, every expression: the input, the target, and what {name} made of the input.",
+    )  # fmt: skip
+
+
+def case_metric(frame: pd.DataFrame) -> str:
+    """By which metric best and worst cases are chosen: LPIPS, or ST-LPIPS where its weights are missing."""
+    return "lpips" if np.isfinite(frame["lpips"]).any() else "st_lpips"
+
+
+def cases(true: Truth, measured: Measured, editor: str, shown: np.ndarray, count: int = 4) -> Picture | Note:
+    """The best and the worst results of a method, chosen by rule, beside the other methods' results of the same pairs."""
+    frame = measured.frame(editor, run=0)
+    metric = case_metric(frame)
+    title = METRICS[metric].title
+    best, worst = ranked(frame, metric, _may(true, shown), count)
+    rows = np.concatenate([best, worst[::-1]])
+    if not len(rows):
+        return selection.nothing()
+    cells, names = _stack(true, measured, rows)
+    heads = [f"{name} {value:.2f}" for name, value in zip(frame["expression"][rows], frame[metric][rows], strict=True)]
+    return faces.grid(
+        cells, names, heads, f"The {len(best)} best and the {len(worst)} worst results of {editor} by {title}.",
+        f"From left to right: the {len(best)} pairs of {editor} with the lowest {title} and the {len(worst)} with the "
+        f"highest (above each column; lower is better), one pair a person as long as there are people who may be pictured.",
     )  # fmt: skip
 
 
@@ -144,7 +121,7 @@ def strangers(table, chosen: np.ndarray, shown: np.ndarray, number: int = 6) -> 
 
     Expressions take turns, and so do the people.
     """
-    own = _shown(chosen, shown)
+    own = chosen[shown[chosen].all(1)]
     people, labels = table.people, table.labels()
     found = []
     for source, target in own:
@@ -178,14 +155,6 @@ def another_person(
     )  # fmt: skip
 
 
-def reachable(synthesiser: Synthesiser) -> list[str]:
-    """Expressions that the method's motion model can predict, besides neutral; empty without one."""
-    if not synthesiser.needs_landmarks:
-        return list(EXPRESSIONS[1:])
-    motion = getattr(synthesiser, "motion", None)
-    return [name for name in motion.expressions if name != "neutral"] if motion is not None else []
-
-
 def _no_motion(synthesiser: Synthesiser) -> Note:
     return Note(
         f"*{synthesiser.name} has no landmark motion: the training people show too few sequences to learn it from. "
@@ -208,7 +177,7 @@ def sweep(
     synthesiser: Synthesiser, table, shown: np.ndarray, steps: int = 6, number: int = 4, seed: int = 0
 ) -> Picture | Note:
     """A neutral face of the hold-out on its way to some expressions, from intensity 0 to 1."""
-    index, names = neutral_faces(table, shown, 2, seed, test=True), reachable(synthesiser)
+    index, names = neutral_faces(table, shown, 2, seed, test=True), list(reachable(synthesiser))
     if not names:
         return _no_motion(synthesiser)
     if not len(index):
@@ -234,7 +203,7 @@ def photographs(synthesiser: Synthesiser, table, shown: np.ndarray, number: int 
     """Neutral faces of people of another set, with every expression that the motion model knows."""
     if table is None:
         return no_photographs()
-    index, names = neutral_faces(table, shown, number, seed), reachable(synthesiser)
+    index, names = neutral_faces(table, shown, number, seed), list(reachable(synthesiser))
     if not names:
         return _no_motion(synthesiser)
     if not len(index):
@@ -255,6 +224,11 @@ def no_photographs() -> Note:
     return Note("*There is no table of photographs here; make one with `fersyn data openpeople`, or of your own.*")
 
 
+def nothing_to_measure() -> Note:
+    """In place of the numbers of photographs."""
+    return Note("*Nothing to measure: no table of photographs here, or nobody in it with two expressions.*")
+
+
 def open_photographs(path):
     """The face table of photographs, or None where there is none."""
     from fersyn.table import FaceTable
@@ -265,44 +239,14 @@ def open_photographs(path):
         return None
 
 
-def thumbnail(synthesiser: Synthesiser, pairs: Pairs, chosen: np.ndarray, shown: np.ndarray) -> Picture | None:
-    """A strip of source and result for the index page; None where nobody may be shown."""
-    own = _shown(chosen, shown)[:4]
-    if not len(own):
+def thumbnail(true: Truth, measured: Measured, name: str, shown: np.ndarray) -> Picture | None:
+    """A strip of source and a method's result for the index page; None where nobody may be shown."""
+    rows = np.flatnonzero(_may(true, shown))[:4]
+    if not len(rows):
         return None
-    batch = pairs.gather(own)
-    both = zip(pixels(batch.source), pixels(edited(synthesiser, batch)), strict=True)
+    both = zip(pixels(true.source[rows]), pixels(measured.pictures[name][0][rows]), strict=True)
     cells = [picture for pair in both for picture in pair]
-    return faces.strip(cells, f"Faces before and after {synthesiser.name}, people never trained on")
-
-
-def settings_note() -> Note:
-    """What the metrics were computed with: re-implementations differ here."""
-    from fersyn.evaluation.quality import SETTINGS
-
-    return Note(SETTINGS)
-
-
-def measure_photographs(synthesisers: Mapping[str, Synthesiser], table) -> dict[str, pd.DataFrame]:
-    """Each method measured on all people of a table that nothing was trained on; empty where that cannot be done."""
-    from fersyn.evaluation import quality as measures
-
-    if table is None:
-        return {}
-    try:
-        pairs, chosen = measures.measured_pairs(table, everybody=True)
-    except FersynError:  # nobody with two expressions
-        return {}
-    return {name: measures.evaluate(each, pairs, chosen) for name, each in synthesisers.items()}
-
-
-def photographs_table(frames: Mapping[str, pd.DataFrame]) -> Table | Note:
-    """The table of `measure_photographs`, or why there is none."""
-    from fersyn.evaluation.quality import summary
-
-    if not frames:
-        return Note("*Nothing to measure: no table of photographs here, or nobody in it with two expressions.*")
-    return quality(summary(frames))
+    return faces.strip(cells, f"Faces before and after {name}, people never trained on")
 
 
 def credits(*tables) -> Note:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from fersyn.figures import charts, faces, selection, style
 from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Table
+from fersyn.training.runs import facts, speed
 from fersyn.weights import about
 
 # Behind every training: landmarks, and the perceptual loss, which takes the first of the two that is there.
@@ -28,21 +28,9 @@ def weights(*more: str) -> list[dict]:
     return about((*BEHIND, *more))
 
 
-def facts(run: Path) -> dict:
-    """What the run folder says about itself: run.json, and the settings under ``config``."""
-    found = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    return {**found, "config": json.loads((run / "config.json").read_text(encoding="utf-8"))["config"]}
-
-
 def log(run: Path) -> pd.DataFrame:
     """log.csv: a row every so many steps; empty where nothing was trained."""
     return pd.read_csv(run / "log.csv") if (run / "log.csv").is_file() else pd.DataFrame({"step": []})
-
-
-def speed(run: Path) -> float:
-    """Images a second over the whole training (NaN where nothing was trained)."""
-    about = facts(run)
-    return about["step"] * about["config"]["batch"] / about["seconds"] if about["seconds"] else float("nan")
 
 
 def settings(runs: Mapping[str, Path]) -> Table:

@@ -30,7 +30,7 @@ from fersyn.errors import FersynError
 from fersyn.files import write_json
 from fersyn.reporting import export, privacy, provenance
 from fersyn.reporting.parameters import declared
-from fersyn.reporting.record import FAILED_SUFFIXES, SCHEMA, SUFFIXES
+from fersyn.reporting.record import FAILED_SUFFIXES, ROWS, SCHEMA, SUFFIXES
 from fersyn.system import environment
 
 
@@ -134,7 +134,7 @@ def run(source: Path, stem: Path, parameters: dict[str, Any], runs: Sequence[str
     content = json.loads(numbers.read_text(encoding="utf-8")) if numbers.is_file() else {"schema": SCHEMA}
     content = {"title": export.title_of(notebook), **content, **about, "status": "done", "private": private}
     write_pages(notebook, stem, content, runs)
-    write_json(numbers, content, nan=False)
+    write_json(numbers, content, nan=False, rows=ROWS)
     return content
 
 

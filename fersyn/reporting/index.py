@@ -20,6 +20,7 @@ from fersyn.reporting import project, provenance
 from fersyn.reporting.privacy import BANNER
 
 TEMPLATES = Path(__file__).parent / "templates"
+NUMBERS = ("metrics", "scores", "summary", "differences", "results", "thumbnails")  # of a record, not on the index page
 
 
 def duration(seconds: float | None) -> str | None:
@@ -111,7 +112,7 @@ def card(folder: Path, run: str) -> dict[str, Any]:
         "thumbnails": content.get("thumbnails", []),
         "notes": content.get("notes", []),
         "private": bool(content.get("private")),
-        "record": {name: value for name, value in content.items() if name not in ("results", "thumbnails")},
+        "record": {name: value for name, value in content.items() if name not in NUMBERS},
         "facts": facts(content),
         "credits": content.get("credits", []),
         "key_figures": [

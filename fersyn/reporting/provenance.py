@@ -29,8 +29,8 @@ PACKAGES = (
 )
 # The id of the element that holds a page's provenance, numbers included.
 ELEMENT = "fersyn-provenance"
-# Of a run's record, what would only double the page: pictures that are on it anyway.
-NOT_EMBEDDED = ("thumbnails",)
+# Of a run's record, what would only double the page: pictures that are on it anyway, and the scores of single pictures.
+NOT_EMBEDDED = ("thumbnails", "scores")
 
 
 def device() -> str:

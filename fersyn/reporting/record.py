@@ -10,7 +10,8 @@ from typing import Any
 from fersyn.files import write_json
 from fersyn.reporting import privacy, provenance
 
-SCHEMA = 1
+SCHEMA = 2  # 1, until scores became one long table, is read by scripts/same_numbers.py alone
+ROWS = "scores"  # thousands of rows: each stands on a line of the JSON, and none on the page
 # What a run of a notebook leaves beside its name, and what it leaves instead when it fails.
 SUFFIXES = (".ipynb", ".html", "-code.html", ".json")
 FAILED_SUFFIXES = (".failed.ipynb", ".failed.html", ".failed.json")
@@ -78,6 +79,10 @@ class Record:
             ),
             "weights": [dict(entry) for entry in weights],
             "key_figures": [],
+            "metrics": {},
+            "scores": {"columns": [], "data": []},
+            "summary": [],
+            "differences": [],
             "results": {},
             "thumbnails": [],
             "notes": _left_out(tables.values(), bool(parameters.get("private", False))),
@@ -93,8 +98,38 @@ class Record:
             plain({"name": name, "value": value, "unit": unit, "digits": digits, "spread": spread})
         )
 
+    def scores(self, scores: Any = None, summary: Any = None, differences: Any = None) -> None:
+        """Adds what was measured to that in the JSON already.
+
+        Args:
+            scores: `evaluation.scores.Scores`; of its rows those that are not there yet, values to seven digits.
+            summary: of `scores.summarise`.
+            differences: of `scores.differences`.
+        """
+        import pandas as pd  # not for those who only read records
+
+        from fersyn.evaluation.scores import METRICS
+
+        frames = {"summary": summary, "differences": differences}
+        if scores is not None and len(scores.rows):
+            known = self.content["scores"]
+            before = [pd.DataFrame(known["data"], columns=known["columns"])] if known["data"] else []
+            both = pd.concat([*before, scores.rows], ignore_index=True)
+            both["value"] = [float(f"{value:.7g}") for value in both["value"].astype(float)]
+            both = both.drop_duplicates().astype(object)
+            self.content["scores"] = {"columns": list(both), "data": both.where(both.notna(), None).to_numpy().tolist()}
+            frames["scores"] = scores.rows
+        for name, frame in frames.items():
+            if frame is None or not len(frame):
+                continue
+            occur = {metric: METRICS[metric].plain() for metric in dict.fromkeys(frame["metric"])}
+            self.content["metrics"] |= {metric: plain(about) for metric, about in occur.items()}
+            if name != "scores":
+                known = self.content[name]
+                known += [row for row in plain(frame.to_dict("records")) if row not in known]
+
     def result(self, name: str, value: Any) -> None:
-        """Keeps numbers (scalars, lists, nested dicts) under ``name`` in the JSON."""
+        """Keeps other facts (scalars, lists, nested dicts) under ``name`` in the JSON."""
         self.content["results"][name] = plain(value)
 
     def thumbnail(self, picture: Any) -> None:
@@ -114,7 +149,7 @@ class Record:
         if not str(path):
             return
         self.content["seconds_in_cells"] = round(time.time() - self.started, 1)
-        write_json(Path(path), privacy.scrub_all(plain(self.content)), nan=False)
+        write_json(Path(path), privacy.scrub_all(plain(self.content)), nan=False, rows=ROWS)
 
     def _repr_html_(self) -> str:
         content = privacy.scrub_all(plain(self.content))

@@ -5,7 +5,6 @@ Reads the JSON files that notebooks 03, 05 and 06 left; a notebook that did not 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +12,16 @@ from typing import Annotated, Any
 import typer
 
 from fersyn.errors import FersynError
+from fersyn.reporting.saved import read
 
-# Of notebook 03: name in the JSON, head of the column, factor, decimals.
-QUALITY = (
-    ("psnr", "PSNR, dB ↑", 1, 2), ("ssim", "SSIM ↑", 1, 3), ("lpips", "LPIPS ↓", 1, 3),
-    ("identity", "distance from the true face (dlib) ↓", 1, 3), ("right", "expression named, % ↑", 100, 1),
-)  # fmt: skip
+QUALITY = {
+    "psnr": "PSNR, dB ↑",
+    "ssim": "SSIM ↑",
+    "lpips": "LPIPS ↓",
+    "identity": "distance from the true face (dlib) ↓",
+    "right": "expression named, % ↑",
+}  # metrics of notebook 03
+RANK = {"rank1": "Rank-1 (dlib), % ↑"}  # of notebook 05
 VERIFIER = "dlib ResNet"  # it always works
 
 
@@ -29,24 +32,25 @@ def table(folder: str | Path) -> str:
         FersynError: neither notebook 03 nor 05 has left its numbers in the folder.
     """
     folder = Path(folder)
-    quality, identity, augmentation = (
-        _read(folder, name) for name in ("03_image_quality", "05_identity", "06_augmentation")
-    )
-    if not quality and not identity:
+    files = {name[:2]: folder / f"{name}.json" for name in ("03_image_quality", "05_identity", "06_augmentation")}
+    made = {name: read(file) if file.is_file() else {} for name, file in files.items()}
+    if not made["03"] and not made["05"]:
         raise FersynError(f"{folder}: no numbers of notebook 03 or 05 here; make them with: make report")
-    scores = quality.get("results", {}).get("quality", {}).get("methods", {})
-    ranks = identity.get("results", {}).get("identity", {}).get(VERIFIER, {})
-    columns: list[tuple[str, Mapping[str, str]]] = [
-        (head, {name: _cell(own.get(key), factor, digits) for name, own in scores.items()})
-        for key, head, factor, digits in QUALITY
-        if scores
+    ranks = [row for row in made["05"].get("summary", ()) if row.get("verifier") == VERIFIER]
+    quality = made["03"].get("summary", ())
+    first = [row for row in quality if row["table"] == quality[0]["table"]]  # not those of photographs
+    found = {(row["method"], row["metric"]): row for row in (*ranks, *first)}
+    heads = {**(QUALITY if quality else {}), **(RANK if ranks else {})}
+    metrics = made["03"].get("metrics", {}) | made["05"].get("metrics", {})
+    methods = [
+        name
+        for name in dict.fromkeys(method for method, _ in found)
+        if (name, "psnr") in found or (name, "rank1") in found
     ]
-    if ranks:
-        columns.append(("Rank-1 (dlib), % ↑", {name: _cell(own.get("rank1"), 100, 1) for name, own in ranks.items()}))
-    rows = [[name, *(cells.get(name, "") for _, cells in columns)] for name in {**ranks, **scores}]
-    lines = [_line(["method", *(head for head, _ in columns)]), _line(["---"] + ["---:"] * len(columns))]
-    lines += map(_line, rows)
-    return "\n".join([*lines, "", *_notes({"03": quality, "05": identity, "06": augmentation})]) + "\n"
+    lines = [_line(["method", *heads.values()]), _line(["---"] + ["---:"] * len(heads))]
+    for name in methods:
+        lines.append(_line([name, *(_cell(found.get((name, key)), metrics.get(key)) for key in heads)]))
+    return "\n".join([*lines, "", *_notes(made)]) + "\n"
 
 
 def _notes(notebooks: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -68,26 +72,19 @@ def _made_with(about: Mapping[str, Any]) -> str:
     return f"commit {commit}; data {data}; seed {about.get('seed')}; {device}"
 
 
-def _cell(score: Mapping[str, Any] | None, factor: float, digits: int) -> str:
-    if not score or score.get("value") is None:
+def _cell(row: Mapping[str, Any] | None, metric: Mapping[str, Any] | None) -> str:
+    if row is None or metric is None:
+        return ""
+    if row["value"] is None:
         return "–"
-    low, high = score.get("low"), score.get("high")
-    text = f"{factor * score['value']:.{digits}f}"
-    return text if low is None or high is None else f"{text} [{factor * low:.{digits}f}, {factor * high:.{digits}f}]"
+    text = [
+        f"{metric['scale'] * row[key]:.{metric['digits']}f}" for key in ("value", "low", "high") if row[key] is not None
+    ]
+    return text[0] if len(text) < 3 else f"{text[0]} [{text[1]}, {text[2]}]"
 
 
 def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _read(folder: Path, name: str) -> dict[str, Any]:
-    file = folder / f"{name}.json"
-    if not file.is_file():
-        return {}
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        raise FersynError(f"{file} is no JSON; make the report again") from None
 
 
 def command(folder: Annotated[Path, typer.Argument(help="A report's folder.")] = Path("reports/laptop")) -> None:

@@ -69,6 +69,17 @@ def trained_people(run: Path) -> set[str]:
         ) from None
 
 
+def facts(run: Path) -> dict[str, Any]:
+    """What a run folder says about itself: run.json, and the settings under ``config``."""
+    return {**json.loads((run / "run.json").read_text(encoding="utf-8")), "config": read_config(run)[1]}
+
+
+def speed(run: Path) -> float:
+    """Images a second over the whole training (NaN where nothing was trained)."""
+    about = facts(run)
+    return about["step"] * about["config"]["batch"] / about["seconds"] if about["seconds"] else float("nan")
+
+
 def load(run: str | Path, device: str | torch.device = "cpu") -> Synthesiser:
     """Return the synthesiser of a run folder (`fersyn train ... --out RUN`), with the averaged weights.
 

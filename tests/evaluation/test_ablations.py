@@ -11,9 +11,11 @@ import torch
 
 from fersyn import methods, weights
 from fersyn.errors import FersynError, SubjectLeak
-from fersyn.evaluation import ablation_scores, ablations, fid, measure, quality
+from fersyn.evaluation import ablations, fid, image_metrics, protocol
+from fersyn.evaluation.scores import differences, summarise
 from fersyn.figures import Note, Picture, Table
-from fersyn.figures import ablations as figures
+from fersyn.figures import variants as figures
+from fersyn.pixels import to_floats
 from fersyn.reporting.plan import requests_of
 from fersyn.training import requests, runs
 
@@ -151,33 +153,35 @@ def measured(trained, small_table):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fid, "available", lambda: True)
         patch.setattr(fid, "features", features)
-        patch.setattr(measure.lpips_distance, "available", lambda: False)
-        found = ablation_scores.measure_runs(trained, small_table)
+        find = weights.find
+        patch.setattr(weights, "find", lambda name: None if name == image_metrics.LPIPS else find(name))
+        found = ablations.measure_runs(trained, small_table)
     assert len(calls) == 1 + 4, "the true faces once, and each run once"
     return found
 
 
 @pytest.fixture(scope="module")
 def scores(measured):
-    return ablation_scores.scores(*measured)
+    return summarise(measured[0].scores, resamples=ablations.RESAMPLES)
 
 
 @pytest.fixture(scope="module")
 def worth(measured):
-    return ablation_scores.worth(*measured)
+    return differences(measured[0].scores, of=ablations.FULL, resamples=ablations.RESAMPLES)
 
 
 def test_runs_are_measured_once_and_on_people_never_trained_on(trained, measured, small_table):
     found, true = measured
-    assert list(found) == ["full", "no-label", "heatmaps-68", "blocks-0"] and ablation_scores.twins(trained) == [
+    assert list(found.pictures) == ["full", "no-label", "heatmaps-68", "blocks-0"] and ablations.twins(trained) == [
         "blocks-1"
     ]
     test = set(small_table.people[(small_table.rows["split"] == "test").to_numpy()])
     assert set(true.people) == test and not any(runs.trained_people(run) & test for run in trained.values())
     loaded = runs.load(trained["blocks-0", 0])
     assert loaded.config.blocks == 0
-    again = quality.ssim(measure.floats(measure.make(loaded, true)), measure.floats(true.target))
-    assert np.allclose(again, found["blocks-0"][0].frame["ssim"], atol=1e-6)
+    made = protocol.edited_pairs(loaded, true.pairs, true.chosen)
+    again = image_metrics.ssim(to_floats(made), to_floats(true.target))
+    assert np.allclose(again, found.frame("blocks-0")["ssim"], atol=1e-6)
 
 
 def test_people_who_were_trained_on_are_refused(trained, small_table):
@@ -185,22 +189,22 @@ def test_people_who_were_trained_on_are_refused(trained, small_table):
     training = set().union(*(runs.trained_people(run) for run in trained.values()))
     assert training & set(other.people[(other.rows["split"] == "test").to_numpy()])
     with pytest.raises(SubjectLeak):
-        ablation_scores.measure_runs(trained, other, fid=False)
+        ablations.measure_runs(trained, other, fid=False)
 
 
 def test_runs_of_several_seeds_belong_to_one_variant():
     runs = {("full", 0): "a", ("full", 1): "b", ("x", 0): "c", ("x", 1): "d", ("twin", 0): "a", ("twin", 1): "b"}
-    assert ablation_scores.distinct(runs) == {"full": ["a", "b"], "x": ["c", "d"]}
-    assert ablation_scores.twins(runs) == ["twin"]
+    assert ablations.distinct(runs) == {"full": ["a", "b"], "x": ["c", "d"]}
+    assert ablations.twins(runs) == ["twin"]
 
 
 def test_worth_is_full_minus_variant(measured, scores, worth):
     value = {(row["method"], row["metric"]): row["value"] for row in scores.to_dict("records")}
     assert {"psnr", "ssim", "st_lpips", "fid", "kid"} == {name for _, name in value}
     for row in worth.to_dict("records"):
-        wanted = value["full", row["metric"]] - value[row["method"], row["metric"]]
+        wanted = value["full", row["metric"]] - value[row["minus"], row["metric"]]
         assert row["value"] == pytest.approx(wanted, abs=1e-9)
-    assert set(worth["method"]) == {"no-label", "heatmaps-68", "blocks-0"}
+    assert set(worth["minus"]) == {"no-label", "heatmaps-68", "blocks-0"}
 
 
 def test_tables_say_what_was_trained_and_what_was_not(trained, measured, scores, have):
@@ -214,8 +218,7 @@ def test_tables_say_what_was_trained_and_what_was_not(trained, measured, scores,
     best = scores[scores["metric"] == "fid"].set_index("method")["value"].idxmin()
     assert (list(table.frame["variant"]).index(best), list(table.frame.columns).index("FID ↓")) in table.bold
     assert "one seed" in table.caption
-    assert figures.facts(trained)["no-label, seed 0"]["config"]["label_maps"] is False
-    assert list(figures.synthesisers(trained)) == ["full", "no-label", "heatmaps-68", "blocks-0"]
+    assert runs.facts(trained["no-label", 0])["config"]["label_maps"] is False
 
 
 def test_the_published_table_stands_beside_ours(scores):
@@ -258,5 +261,5 @@ def test_sure_and_unsure_differences_have_other_colours():
 def test_deviations_over_seeds_are_printed(measured, scores, trained):
     several = scores.assign(seeds=3, deviation=0.5)
     table = figures.scores(several, measured[1], ["no-label"], trained)
-    assert "3 seeds" in table.caption and table.frame["SSIM ↑"].str.contains("± 0.500").all()
-    assert table.frame["KID × 10³ ↓"].str.contains("± 500.0").all()
+    assert "3 seeds" in table.caption and table.frame["SSIM ↑"].str.contains("±\u00a00.500").all()
+    assert table.frame["KID × 10³ ↓"].str.contains("±\u00a0500.0").all()

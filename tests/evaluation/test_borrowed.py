@@ -1,28 +1,27 @@
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from fersyn.evaluation import borrowed, measure, quality
-from fersyn.figures import borrowed as figures
-from fersyn.figures import synthesis
+from fersyn.evaluation import borrowed, measure, protocol
+from fersyn.evaluation.scores import Scores, differences, rows_of, summarise
+from fersyn.figures import image_quality
 from fersyn.ibug import GROUPS
 from fersyn.methods.copy_source import CopySource
 
 
 @pytest.fixture(scope="module")
 def true(small_table):
-    pairs, chosen = quality.measured_pairs(small_table, everybody=True)
+    pairs, chosen = protocol.measured_pairs(small_table, everybody=True)
     return measure.truth(pairs, chosen[:6], sets=False)
 
 
 @pytest.fixture(scope="module")
 def measured(true):
-    own = {"copy": [CopySource(128)], **synthesis.held_floor(128)}
-    return measure.measure_all(own, true) | borrowed.measure_borrowed(true)
+    own = {"copy": CopySource(128), **protocol.held_floor(128)}
+    return measure.evaluate(own, true) + borrowed.measure_borrowed(true)
 
 
 def test_the_mouth_is_the_true_one_and_all_else_the_source(true):
@@ -55,7 +54,7 @@ def test_the_flow_takes_a_shifted_picture_back(true):
 
 @pytest.mark.parametrize("size", [64, 160])
 def test_any_size(small_table, size):
-    pairs, chosen = quality.measured_pairs(small_table, size, everybody=True)
+    pairs, chosen = protocol.measured_pairs(small_table, size, everybody=True)
     true = measure.truth(pairs, chosen[:2], sets=False, content=False)
     for make in borrowed.BORROWED.values():
         made = make(true)
@@ -63,26 +62,33 @@ def test_any_size(small_table, size):
 
 
 def test_they_are_measured_like_methods(true, measured):
-    table = figures.table(measured, true)
+    table = image_quality.photographs(summarise(measured.scores), true, best=False)
     assert list(table.frame["method"]) == ["copy", "warp, nose held", *borrowed.BORROWED] and not table.bold
-    flow = measured["source bent by the true flow"][0].frame
-    assert flow["psnr"].mean() > measured["copy"][0].frame["psnr"].mean()
-    few = figures.verdict(measure.against(measured, true, "copy")).text
+    flow = measured.frame("source bent by the true flow")
+    assert flow["psnr"].mean() > measured.frame("copy")["psnr"].mean()
+    few = image_quality.verdict(differences(measured.scores, of="copy")).text
     assert "cannot show a difference" in few and "nearer" not in few
 
 
 def compared(ssim, identity, people=12, runs=2):
     """Differences of `copy` (SSIM 0.6, identity 0.3) from borrowed pictures with these values."""
 
-    def run(own_ssim, own_identity, wave):
-        frame = pd.DataFrame({name: np.full(people, 0.3) for name in measure.METRICS if name not in measure.OF_A_SET})
-        frame["ssim"] = own_ssim + wave * (-1.0) ** np.arange(people)  # people differ
-        frame["identity"] = own_identity + 0.01 * np.cos(np.arange(people))
-        return measure.Measured(frame, torch.zeros(0), None)
+    def run(method, seed, own_ssim, own_identity, wave):
+        about = dict(
+            people=[f"set/{k}" for k in range(people)], item=range(people), expression=["fear"] * people,
+            method=method, seed=seed, table="set",
+        )  # fmt: skip
+        values = {
+            "ssim": own_ssim + wave * (-1.0) ** np.arange(people),  # people differ
+            "identity": own_identity + 0.01 * np.cos(np.arange(people)),
+        }
+        return [rows_of(name, own, **about) for name, own in values.items()]
 
-    true = SimpleNamespace(people=np.array([f"set/{k}" for k in range(people)]), features=None)
-    every = {name: [run(ssim, identity, wave) for wave in (0.02, 0.01)[:runs]] for name in borrowed.BORROWED}
-    return measure.against({"copy": [run(0.6, 0.3, 0.0)], **every}, true, "copy")
+    parts = run("copy", 0, 0.6, 0.3, 0.0)
+    for name in borrowed.BORROWED:
+        for seed, wave in enumerate((0.02, 0.01)[:runs]):
+            parts += run(name, seed, ssim, identity, wave)
+    return differences(Scores(pd.concat(parts, ignore_index=True)), of="copy")
 
 
 @pytest.mark.parametrize(
@@ -96,12 +102,12 @@ def compared(ssim, identity, people=12, runs=2):
 )
 def test_the_sentence_follows_the_numbers(ssim, identity, said, loses):
     for runs in (1, 2):
-        text = figures.verdict(compared(ssim, identity, runs=runs)).text
+        text = image_quality.verdict(compared(ssim, identity, runs=runs)).text
         assert said in text
         assert ("can lose to the untouched photograph" in text) == loses
 
 
 @pytest.mark.parametrize("people", [1, 5])
 def test_few_people_show_nothing(people):
-    text = figures.verdict(compared(0.8, 0.5, people)).text
+    text = image_quality.verdict(compared(0.8, 0.5, people)).text
     assert text.startswith(f"*{people} p") and "nearer" not in text

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.evaluation import fid
+from fersyn.evaluation import bootstrap, fid
 
 needs_network = pytest.mark.skipif(
     not fid.available(), reason="FID's network is not on this machine: fersyn weights fetch fid-inception"
@@ -63,9 +63,12 @@ def test_positions_are_a_part_of_the_pictures():
 
 def test_intervals_hold_the_estimate_and_shrink_with_people():
     a, b = blobs(8, 120), blobs(9, 120, 0.3)
-    few = fid.Distances(a[:24], b[:24]).intervals(np.arange(24) // 4, 100)
-    many = fid.Distances(a, b).intervals(np.arange(120) // 4, 100)
-    for one, other in zip(few, many, strict=True):
+    few, many = fid.Distances(a[:24], b[:24]), fid.Distances(a, b)
+    for name in ("fid", "kid"):
+        one, other = (
+            bootstrap.statistic(getattr(own, name), np.arange(len(own.made)) // 4, 100, centred=True)
+            for own in (few, many)
+        )
         assert one.low < one.value < one.high and one.people == 6 and other.people == 30
         assert other.high - other.low < one.high - one.low
 

@@ -3,10 +3,15 @@ import pandas as pd
 import pytest
 import torch
 
-from fersyn.errors import FersynError
-from fersyn.evaluation import bootstrap, fid, lpips_distance, measure, quality
+from fersyn import weights
+from fersyn.evaluation import bootstrap, fid, fidelity, image_metrics, measure, protocol, scores
+from fersyn.evaluation.scores import differences, summarise
 from fersyn.expressions import EXPRESSIONS
+from fersyn.figures import image_quality, score_table
 from fersyn.methods.copy_source import CopySource
+from fersyn.pixels import to_floats
+from fersyn.reporting import Record
+from fersyn.reporting.compare import compare, text
 
 
 class Perfect:
@@ -38,7 +43,7 @@ def true(small_table):
     with pytest.MonkeyPatch.context() as patch:  # stands in for the network: what is tested here is the counting
         patch.setattr(fid, "available", lambda: True)
         patch.setattr(fid, "features", features)
-        pairs, chosen = quality.measured_pairs(small_table, everybody=True)
+        pairs, chosen = protocol.measured_pairs(small_table, everybody=True)
         yield measure.truth(pairs, chosen[:10], Oracle())
 
 
@@ -49,74 +54,111 @@ def features(faces):
 @pytest.fixture(scope="module")
 def measured(true):
     noisy = [Perfect(true.pairs, true.chosen, noise) for noise in (0.1, 0.3)]
-    return measure.measure_all(
-        {"copy": [CopySource(128)], "perfect": [Perfect(true.pairs, true.chosen)], "noisy": noisy}, true
+    return measure.evaluate(
+        {"copy": CopySource(128), "perfect": Perfect(true.pairs, true.chosen), "noisy": noisy}, true
     )
 
 
 def test_pictures_are_measured_as_bytes_and_kept(true, measured):
-    run = measured["perfect"][0]
-    assert torch.equal(run.pictures, true.target) and run.pictures.dtype == torch.uint8
-    assert np.isinf(run.frame["psnr"]).all() and np.allclose(run.frame["ssim"], 1, atol=1e-5)
-    assert np.allclose(run.frame["identity"], 0) and np.allclose(run.frame["st_lpips"], 0, atol=1e-6)
-    assert torch.equal(measured["copy"][0].pictures, true.source)
-    assert list(run.frame["right"]) == [float(e == "anger") for e in run.frame["expression"]]
+    (pictures,), frame = measured.pictures["perfect"], measured.frame("perfect")
+    assert torch.equal(pictures, true.target) and pictures.dtype == torch.uint8
+    assert np.isinf(frame["psnr"]).all() and np.allclose(frame["ssim"], 1, atol=1e-5)
+    assert np.allclose(frame["identity"], 0) and np.allclose(frame["st_lpips"], 0, atol=1e-6)
+    assert torch.equal(measured.pictures["copy"][0], true.source)
+    assert list(frame["right"]) == [float(e == "anger") for e in frame["expression"]]
 
 
-def test_it_says_what_quality_says(true, measured):
-    frame = quality.evaluate(CopySource(128), true.pairs, true.chosen)
-    for name in quality.METRICS:
-        assert np.allclose(frame[name], measured["copy"][0].frame[name], rtol=1e-3), name
-    assert list(frame["person"]) == list(true.people)
+def test_unrounded_pictures_give_nearly_the_same(true, measured):
+    names = ["psnr", "ssim", "st_lpips"]
+    found = measure.evaluate({"copy": CopySource(128)}, true, names, rounded=False)
+    assert set(found.scores.rows["metric"]) == set(names) and not found.scores.sets
+    for name in names:
+        assert np.allclose(found.frame("copy")[name], measured.frame("copy")[name], rtol=1e-3), name
+    assert list(found.frame("copy")["person"]) == list(true.people)
 
 
-def test_scores_average_people_and_then_seeds(true, measured):
-    table = measure.scores({name: measured[name] for name in ("copy", "noisy")}, true, resamples=30)
+def test_rows_say_what_they_are_of(true, measured):
+    rows = measured.scores.rows
+    assert list(rows.columns) == list(scores.COLUMNS) and set(rows["table"]) == {true.table}
+    assert set(rows["seed"][rows["method"] == "noisy"]) == {0, 1} and len(rows["item"].unique()) == len(true)
+    source, target = map(int, rows["item"][0].split("-"))
+    assert [source, target] == list(true.chosen[0]) and rows["person"][0] == true.people[0]
+
+
+def test_summaries_average_people_and_then_seeds(true, measured):
+    table = summarise(measured.of("copy", "noisy").scores, resamples=30)
     row = table[(table["method"] == "noisy") & (table["metric"] == "ssim")].iloc[0]
-    each = [run.frame.groupby("person")["ssim"].mean().mean() for run in measured["noisy"]]
+    each = [measured.frame("noisy", run).groupby("person")["ssim"].mean().mean() for run in (0, 1)]
     assert row["value"] == pytest.approx(np.mean(each)) and row["seeds"] == 2
     assert row["deviation"] == pytest.approx(np.std(each, ddof=1)) and row["low"] < row["value"] < row["high"]
     copied = table[table["method"] == "copy"].set_index("metric")
     assert set(copied.index) >= {"psnr", "ssim", "st_lpips", "right", "landmark_error", "identity", "fid", "kid"}
-    assert ("lpips" in copied.index) == lpips_distance.available()
+    assert ("lpips" in copied.index) == (weights.find(image_metrics.LPIPS) is not None)
     assert copied["deviation"].isna().all()
-    assert copied.loc["fid", "value"] == pytest.approx(fid.fid(features(measure.floats(true.source)), true.features))
+    wanted = fid.fid(features(to_floats(true.source)), true.read.features)
+    assert copied.loc["fid", "value"] == pytest.approx(wanted)
 
 
 def test_frames_average_the_runs(measured):
-    found = measure.frames(measured)
-    each = [run.frame["st_lpips"] for run in measured["noisy"]]
-    assert np.allclose(found["noisy"]["st_lpips"], np.mean(each, 0)) and not np.allclose(each[0], each[1])
-    pd.testing.assert_frame_equal(found["copy"], measured["copy"][0].frame, check_dtype=False)
+    found = measured.frame("noisy")
+    each = [measured.frame("noisy", run)["st_lpips"] for run in (0, 1)]
+    assert np.allclose(found["st_lpips"], np.mean(each, 0)) and not np.allclose(each[0], each[1])
+    pd.testing.assert_frame_equal(measured.frame("copy"), measured.frame("copy", 0))
 
 
 def test_paired_differences_and_wins(true, measured):
-    gaps = measure.against(measured, true, "noisy", resamples=30).set_index(["method", "metric"])
-    row = gaps.loc["copy", "ssim"]
-    own = measure.of_runs(measured["noisy"], "ssim").mean(0) - measured["copy"][0].frame["ssim"]
+    gaps = differences(measured.scores, of="noisy", resamples=30).set_index(["minus", "metric"])
+    row = gaps.loc[("copy", "ssim")]
+    own = measured.frame("noisy")["ssim"] - measured.frame("copy")["ssim"]
     assert row["value"] == pytest.approx(bootstrap.by_person(own, true.people).mean())
     assert row["better"] == (bootstrap.by_person(own, true.people) > 0).sum()
     assert gaps.loc[("perfect", "st_lpips"), "better"] == 0 and np.isnan(gaps.loc[("copy", "fid"), "better"])
-    with pytest.raises(FersynError, match="noisy"):
-        measure.against(measured, true, "nobody")
 
 
-def test_the_same_method_does_not_differ_from_itself(true, measured):
-    gaps = measure.against({"a": measured["copy"], "b": measured["copy"]}, true, "a", resamples=20)
+def test_the_same_method_does_not_differ_from_itself(true):
+    twice = measure.evaluate({"a": CopySource(128), "b": CopySource(128)}, true)
+    gaps = differences(twice.scores, of="a", resamples=20)
     assert np.allclose(gaps["value"], 0) and np.allclose(gaps["low"], 0) and np.allclose(gaps["high"], 0)
 
 
-def test_without_fids_network_the_columns_have_no_number(true, measured):
-    bare = measure.Truth(**{**true.__dict__, "features": None, "judge": None})
-    names = set(measure.scores({"copy": measured["copy"]}, bare)["metric"])
-    assert not names & {"fid", "kid"} and "ssim" in names
-    assert measure.measure(CopySource(128), bare).features is None
-    assert set(bare.numbers()) == {"landmark_error"} and set(true.numbers()) == {"landmark_error", "right"}
+def test_what_is_not_asked_for_or_not_there_has_no_number(true):
+    bare = measure.truth(true.pairs, true.chosen, None, sets=False, content=False)
+    found = measure.evaluate({"copy": CopySource(128)}, bare)
+    assert "ssim" in set(summarise(found.scores)["metric"]) and not found.scores.sets
+    assert not set(found.scores.rows["metric"]) & {"right", "landmark_error", "identity"}
+    assert found.frame("copy")["identity"].isna().all() and not len(bare.readings().rows)
+    read = true.readings().rows
+    assert set(read["metric"]) == {"landmark_error", "right"} and set(read["method"]) == {fidelity.TRUE}
 
 
-def test_json_is_nested_by_structure(true, measured):
-    found = measure.nested(measure.scores({"copy": measured["copy"]}, true, resamples=10))
-    assert {"value", "low", "high", "people", "seeds"} <= set(found["copy"]["ssim"])
+def test_everybody_of_a_table_or_nobody(small_table):
+    assert measure.everybody(None) is None and len(measure.everybody(small_table)) == 24
+
+
+def test_a_new_metric_is_added_in_one_place(true, monkeypatch, tmp_path):
+    """It stands in the table of notebook 03, in the JSON and in `fersyn compare`."""
+    monkeypatch.setattr(scores, "METRICS", known := dict(scores.METRICS))
+    for module in (measure, image_quality, score_table):
+        monkeypatch.setattr(module, "METRICS", known)
+    scores.register(
+        scores.Metric(
+            "brightness", "brightness", "lower", "levels", 1, 127.5, group="picture",
+            function=lambda made, true: (made.faces - true.read.faces).mean((1, 2, 3)).abs().numpy(),
+        )
+    )  # fmt: skip
+    measured = measure.evaluate({"copy": CopySource(128)}, true)
+    summary = summarise(measured.scores)
+    wanted = 127.5 * measured.frame("copy").groupby("person")["brightness"].mean().mean()
+    table = image_quality.pictures(summary, true).frame
+    assert table["brightness, levels ↓"][0].startswith(f"{wanted:.1f}")
+
+    record = Record("Probe", {"seed": 0})
+    record.scores(measured.scores, summary)
+    record.save(tmp_path / "run.json")
+    run = compare(tmp_path / "run.json", tmp_path / "run.json")
+    name = ("summary", true.table, "copy", "brightness")
+    (line,) = [line for line in run["runs"]["run"]["numbers"] if line["name"] == name]
+    assert 127.5 * line["a"].value == pytest.approx(wanted) and " / ".join(name) in text(run)
 
 
 def test_best_and_worst_are_chosen_by_rule_and_spread_over_people():

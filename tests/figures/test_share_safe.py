@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fersyn.evaluation import lineup, measure, verifiers
-from fersyn.evaluation import quality as metrics
-from fersyn.figures import checks, dataset, identity, pictured, quality, synthesis
+from fersyn.evaluation import lineup, measure, protocol, verifiers
+from fersyn.figures import checks, dataset, identity, pictured, synthesis
 from fersyn.figures.picture import Picture
 from fersyn.methods.copy_source import CopySource
 from fersyn.methods.warp import Warp
@@ -56,7 +55,7 @@ def table(small_table, tmp_path_factory):
 @pytest.fixture(scope="module")
 def draw(table):
     """A function that draws all figures with faces, of the rows that may be shown."""
-    pairs, chosen = metrics.measured_pairs(table, everybody=True)
+    pairs, chosen = protocol.measured_pairs(table, everybody=True)
     methods = {
         "copy": CopySource(
             table.size,
@@ -64,7 +63,7 @@ def draw(table):
         "warp": Warp(table.size, Motion()),
     }
     true = measure.truth(pairs, chosen, sets=False)
-    measured = measure.measure_all({name: [each] for name, each in methods.items()}, true)
+    measured = measure.evaluate(methods, true)
     line = lineup.line_up(table, everybody=True)
     # Without a network: the faces of line-up and probes, and distances by chance.
     sides = {"untouched": 1, "copy": 0}
@@ -87,14 +86,13 @@ def draw(table):
             "heatmaps": dataset.heatmap_rows(table, shown, 2.0),
             "means": dataset.means(table, shown),
             "landmark errors": checks.landmark_error_face(table, shown, known, error),
-            "results of 02": synthesis.results(methods, pairs, chosen, shown, 100),
             "another person": synthesis.another_person(methods, pairs, chosen, shown, 100),
             "sweep": synthesis.sweep(motion, table, shown),
             "photographs": synthesis.photographs(motion, table, shown, 100),
-            "thumbnail of 02": synthesis.thumbnail(motion, pairs, chosen, shown),
-            "results of 03": quality.results(true, measured, shown, 100),
-            "people of 03": quality.people(true, measured["warp"][0], "warp", shown, 100),
-            "cases": quality.cases(true, measured, "warp", shown, 100),
+            "thumbnail of 02": synthesis.thumbnail(true, measured, "warp", shown),
+            "results of 02 to 04": synthesis.results(true, measured, shown, 100),
+            "people of 03": synthesis.people(true, measured, "warp", shown, 100),
+            "cases": synthesis.cases(true, measured, "warp", shown, 100),
             "line-up": identity.examples(line, probes, shown, 100),
             "furthest": identity.furthest(line, probes, rows, verifiers.get("dlib"), shown),
             "thumbnail of 05": identity.thumbnail(line, probes, ["copy"], shown),
@@ -119,4 +117,4 @@ def test_a_private_page_shows_everybody(table, draw):
     """That the search above can find them."""
     pictures = draw(pictured(table.rows, private=True))
     found = {name for name, figure in pictures.items() if isinstance(figure, Picture) and painted(figure) > 0.001}
-    assert {"people", "landmarks", "results of 02", "results of 03", "line-up", "photographs"} <= found
+    assert {"people", "landmarks", "results of 02 to 04", "line-up", "photographs"} <= found

@@ -3,15 +3,14 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from fersyn.evaluation import quality
-from fersyn.figures import Note, Picture, Table, synthesis, training
+from fersyn.evaluation import measure, protocol
+from fersyn.figures import Note, Picture, image_quality, synthesis, training
 from fersyn.methods.copy_source import CopySource
 from fersyn.methods.warp import Warp
-from fersyn.training import samples
+from fersyn.training import runs, samples
 
 
 class Motion:
@@ -27,70 +26,48 @@ class Motion:
 
 @pytest.fixture(scope="module")
 def methods():
-    return synthesis.floor(128, Motion())
+    return protocol.floor(128, Motion())
 
 
 @pytest.fixture(scope="module")
 def measured(small_table):
-    return quality.measured_pairs(small_table, everybody=True)
+    return protocol.measured_pairs(small_table, everybody=True)
 
 
 @pytest.fixture(scope="module")
-def frames(methods, measured):
-    pairs, chosen = measured
-    return {name: quality.evaluate(each, pairs, chosen[:4]) for name, each in methods.items()}
+def true(measured):
+    return measure.truth(*measured, sets=False, content=False)
+
+
+@pytest.fixture(scope="module")
+def made(methods, true):
+    return measure.evaluate(methods, true, ["psnr"])
 
 
 def all_of(table, value=True):
     return np.full(len(table), value)
 
 
-def test_the_best_of_each_column_is_bold():
-    line = {
-        "psnr_deviation": 0.5,
-        "ssim_deviation": float("nan"),
-        "st_lpips_deviation": 0.1,
-        "people": 2,
-        "pictures": 9,
-    }
-    found = synthesis.quality(
-        pd.DataFrame(
-            [
-                {"method": "a", "psnr": 20.0, "ssim": 0.9, "st_lpips": 0.3, **line},
-                {"method": "b", "psnr": 25.0, "ssim": 0.8, "st_lpips": 0.2, **line},
-            ]
-        )
-    )
-    assert found.bold == {(1, 1), (0, 2), (1, 3)}
-    page = found._repr_html_()
-    assert "9 pairs, mean ± deviation over 2 people" in page
-    assert "<strong>25.00 ± 0.50</strong>" in page and "<strong>0.900</strong>" in page
-    assert "20.00 ± 0.50" in page and "<strong>20.00" not in page
+def test_what_was_published_and_what_cannot_be_measured():
+    assert "not comparable" in image_quality.published()._repr_html_().lower()
+    text = image_quality.settings(image_quality.FIRST).text
+    assert "σ = 1.5" in text and "FID" not in text
+    assert "nothing to measure" in synthesis.nothing_to_measure()._repr_markdown_().lower()
 
 
-def test_tables_of_real_numbers(frames, small_table):
-    table = synthesis.by_expression(frames)
-    assert isinstance(table, Table) and table.frame.shape == (len(set(frames["copy"]["expression"])), 3)
-    assert len(table.bold) >= len(table.frame)
-    assert "not comparable" in synthesis.published()._repr_html_().lower()
-    assert "σ = 1.5" in synthesis.settings_note().text
-    assert "nothing to measure" in synthesis.photographs_table({})._repr_markdown_().lower()
-    assert synthesis.measure_photographs({}, None) == {}
-
-
-def test_faces_are_those_of_the_methods(methods, measured, small_table):
+def test_faces_are_those_of_the_methods(methods, measured, true, made, small_table):
     pairs, chosen = measured
     batch = pairs.gather(chosen[:2])
     assert np.array_equal(synthesis.pixels(batch.source)[0], small_table.images(chosen[:1, 0])[0])
-    copied, bent = (synthesis.edited(methods[name], batch) for name in ("copy", "warp"))
+    copied, bent = (protocol.edited(methods[name], batch) for name in ("copy", "warp"))
     assert torch.equal(copied, batch.source) and not torch.allclose(bent, batch.source, atol=0.1)
     shown = all_of(small_table)
     for picture in (
-        synthesis.results(methods, pairs, chosen, shown, 4),
+        synthesis.results(true, made, shown, 4),
         synthesis.another_person(methods, pairs, chosen, shown, 4),
         synthesis.sweep(methods["warp"], small_table, shown, steps=3, number=2),
         synthesis.photographs(methods["warp"], small_table, shown, 2),
-        synthesis.thumbnail(methods["warp"], pairs, chosen, shown),
+        synthesis.thumbnail(true, made, "warp", shown),
     ):
         assert isinstance(picture, Picture) and picture.alt and len(picture.data) < 400_000
 
@@ -105,27 +82,27 @@ def test_a_guide_is_another_person_with_the_same_expression(measured, small_tabl
         assert small_table.labels()[guide] in {label for (s, _), label in labels.items() if s == source}
 
 
-def test_nobody_is_pictured_who_did_not_agree(methods, measured, small_table, tmp_path):
+def test_nobody_is_pictured_who_did_not_agree(methods, measured, true, made, small_table, tmp_path):
     pairs, chosen = measured
     nobody = all_of(small_table, False)
     for note in (
-        synthesis.results(methods, pairs, chosen, nobody),
+        synthesis.results(true, made, nobody),
         synthesis.another_person(methods, pairs, chosen, nobody),
         synthesis.sweep(methods["warp"], small_table, nobody),
         synthesis.photographs(methods["warp"], small_table, nobody),
         training.samples("c-gan", run_folder(tmp_path, small_table), small_table, nobody),
     ):
         assert isinstance(note, Note)
-    assert synthesis.thumbnail(methods["warp"], pairs, chosen, nobody) is None
+    assert synthesis.thumbnail(true, made, "warp", nobody) is None
     one = small_table.people == small_table.people[0]
-    assert {small_table.people[t] for _, t in synthesis._shown(chosen, one)} == {small_table.people[0]}
+    assert set(true.people[synthesis._may(true, one)]) == {small_table.people[0]}
 
 
 def test_without_motion_or_photographs_a_sentence_says_so(methods, small_table, tmp_path):
     assert "no landmark motion" in synthesis.sweep(Warp(128), small_table, all_of(small_table)).text
     assert synthesis.open_photographs(tmp_path / "none") is None
     assert "fersyn data" in synthesis.photographs(methods["warp"], None, None).text
-    assert synthesis.reachable(methods["warp"]) == ["surprise", "anger"]
+    assert protocol.reachable(methods["warp"]) == ("surprise", "anger")
 
 
 def run_folder(folder, table):
@@ -148,7 +125,7 @@ def run_folder(folder, table):
 
 def test_a_run_folder_is_shown(small_table, tmp_path):
     run = run_folder(tmp_path, small_table)
-    assert training.speed(run) == pytest.approx(40 * 4 / 8)
+    assert runs.speed(run) == pytest.approx(40 * 4 / 8)
     page = training.settings({"c-gan": run})._repr_html_()
     for part in ("64 × 64 px", "40 × 4", "2.00 million", "pixel 100", "20 images/s", "8 s"):
         assert part in page

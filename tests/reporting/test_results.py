@@ -13,17 +13,44 @@ from fersyn.reporting.results import table
 
 @pytest.fixture
 def report(tmp_path):
-    def score(value, low=None, high=None):
-        return {"value": value, "low": low, "high": high, "people": 12}
+    def score(method, metric, value, low=None, high=None, **more):
+        return {
+            "table": "rendered",
+            "method": method,
+            "metric": metric,
+            "value": value,
+            "low": low,
+            "high": high,
+            **more,
+        }
 
-    about = {"schema": 1, "commit": "0123456789abcdef", "seed": 3, "device": "CPU", "fingerprints": {"faces": "f" * 64}}
-    methods = {
-        "copy": {"psnr": score(21.394, 19.781, 22.349), "right": score(0.0596, 0.0119, 0.124), "lpips": score(None)},
-        "warp": {"psnr": score(23.054), "ssim": score(0.7807, 0.7218, 0.8166)},
+    about = {"schema": 2, "commit": "0123456789abcdef", "seed": 3, "device": "CPU", "fingerprints": {"faces": "f" * 64}}
+    metrics = {
+        name: {"scale": scale, "digits": digits}
+        for name, scale, digits in (
+            ("psnr", 1, 2),
+            ("ssim", 1, 3),
+            ("lpips", 1, 3),
+            ("right", 100, 1),
+            ("rank1", 100, 1),
+        )
     }
+    quality = [
+        score("copy", "psnr", 21.394, 19.781, 22.349),
+        score("copy", "right", 0.0596, 0.0119, 0.124),
+        score("copy", "lpips", None),
+        score("warp", "psnr", 23.054),
+        score("warp", "ssim", 0.7807, 0.7218, 0.8166),
+        score("true picture", "right", 0.9),
+        {**score("copy", "psnr", 1.0), "table": "photographs"},
+    ]
+    ranks = [
+        score("untouched", "rank1", 0.96, 0.9, 1, verifier="dlib ResNet"),
+        score("untouched", "rank1", 0.5, 0.4, 1, verifier="SFace"),
+    ]
     files = {
-        "03_image_quality": {"results": {"quality": {"methods": methods}}},
-        "05_identity": {"results": {"identity": {"dlib ResNet": {"untouched": {"rank1": score(0.96, 0.9, 1)}}}}},
+        "03_image_quality": {"metrics": metrics, "summary": quality},
+        "05_identity": {"metrics": metrics, "summary": ranks},
         "06_augmentation": {"key_figures": [{"name": "10 x", "value": "+8.5 [+4.4, +12.5]", "unit": "points"}]},
     }
     for name, content in files.items():
@@ -55,7 +82,7 @@ def test_notebooks_of_two_seeds_are_told_apart(report):
 def test_its_names_are_those_of_the_notebooks():
     from fersyn.evaluation import measure, verifiers
 
-    assert {key for key, *_ in results.QUALITY} <= set(measure.METRICS)
+    assert set(results.QUALITY) <= set(measure.METRICS)
     assert verifiers.get("dlib").title == results.VERIFIER
 
 
@@ -69,7 +96,7 @@ def test_no_report(tmp_path):
     with pytest.raises(FersynError, match="no numbers of notebook 03 or 05 here; make them with: make report"):
         table(tmp_path)
     (tmp_path / "03_image_quality.json").write_text("{")
-    with pytest.raises(FersynError, match="03_image_quality.json is no JSON"):
+    with pytest.raises(FersynError, match="03_image_quality.json cannot be read as JSON"):
         table(tmp_path)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fersyn.evaluation import landmarks
+from fersyn.evaluation import landmark_errors as landmarks
 
 
 @pytest.fixture

@@ -8,21 +8,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fersyn.evaluation import ablations, fid, lpips_distance
-from fersyn.evaluation.ablation_scores import distinct, twins
+from fersyn.evaluation import ablations, fid, image_metrics
 from fersyn.evaluation.ablations import FULL
 from fersyn.evaluation.bootstrap import Interval
-from fersyn.evaluation.measure import METRICS, PICTURE, Truth
-from fersyn.figures import charts, quality, style, training
+from fersyn.evaluation.measure import Truth
+from fersyn.evaluation.scores import METRICS, of_group
+from fersyn.figures import charts, image_quality, style
 from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
+from fersyn.figures.score_table import ScoreTable, number, plain
 from fersyn.figures.table import Table
-from fersyn.training.runs import load
+from fersyn.training.runs import facts
 
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 7: FID on CK+, as published there.
 PUBLISHED = {FULL: 67.69, "no-initialise": 76.85, "no-label": 69.48}
-WEIGHTS = (fid.WEIGHTS, lpips_distance.WEIGHTS, "stlpips", "vgg19", "stlpips-vgg")  # behind the numbers of notebook 04
-ARROWS = quality.ARROWS
+WEIGHTS = (
+    fid.WEIGHTS,
+    image_metrics.LPIPS,
+    image_metrics.ST_LPIPS,
+    "vgg19",
+    "stlpips-vgg",
+)  # behind the numbers of notebook 04
 
 
 def runs(variants: Sequence[str], trained: Mapping[tuple[str, int], Path]) -> Table:
@@ -38,11 +44,11 @@ def runs(variants: Sequence[str], trained: Mapping[tuple[str, int], Path]) -> Ta
         if not own:
             lines.append((one.name, one.about, ablations.missing(one), None, None))
             continue
-        about = [training.facts(run) for run in own]
+        about = [facts(run) for run in own]
         lengths.add(f"{about[0]['step']:,} steps of {about[0]['config']['batch']} pairs".replace(",", " "))
         did = (
             "nothing: it is what full is"
-            if one.name in twins(trained)
+            if one.name in ablations.twins(trained)
             else f"{len(own)} run{'s' if len(own) > 1 else ''}"
         )
         size = (about[0].get("parameters") or {}).get("generator", 0) / 1e6
@@ -51,68 +57,50 @@ def runs(variants: Sequence[str], trained: Mapping[tuple[str, int], Path]) -> Ta
     return Table(lines, columns, caption=f"Each run: {' or '.join(sorted(lengths))}")
 
 
-def facts(trained: Mapping[tuple[str, int], Path]) -> dict[str, dict]:
-    """What the run folders say about themselves, by variant and seed, for the JSON."""
-    return {f"{name}, seed {seed}": training.facts(run) for (name, seed), run in trained.items()}
-
-
 def perceptual(trained: Mapping[tuple[str, int], Path]) -> Note:
     """Which perceptual network `full` was trained with on this machine."""
     run = next(run for (name, _), run in trained.items() if name == FULL)
-    return Note(f"Perceptual loss of `{FULL}`: {training.facts(run).get('perceptual') or 'none'}.")
+    return Note(f"Perceptual loss of `{FULL}`: {facts(run).get('perceptual') or 'none'}.")
 
 
 def _present(table: pd.DataFrame) -> list[str]:
-    return [name for name in PICTURE if (table["metric"] == name).any()]
+    return [name for name in of_group("picture") if (table["metric"] == name).any()]
 
 
-def scores(found: pd.DataFrame, true: Truth, variants: Sequence[str], trained: Mapping[tuple[str, int], Path]) -> Table:
+def scores(
+    summary: pd.DataFrame, true: Truth, variants: Sequence[str], trained: Mapping[tuple[str, int], Path]
+) -> Table:
     """A row a variant, the best of each column in bold; a line for what is missing.
 
     Args:
-        found: of `ablation_scores.scores`.
+        summary: of `scores.summarise`.
         true: what was measured against.
         variants: names as asked for.
         trained: run folders by (variant, seed).
     """
-    rows = {(row["method"], row["metric"]): row for row in found.to_dict("records")}
-    lines, bold = [], set()
-    for y, one in enumerate(ablations.chosen(variants)):
-        instead = "weights missing" if ablations.missing(one) else "as full" if one.name in twins(trained) else ""
-        line = [one.name]
-        for x, name in enumerate(PICTURE, 1):
-            row, metric = rows.get((one.name, name)), METRICS[name]
-            absent = "weights missing" if metric.weights in quality.missing() else "–"
-            line.append(instead or (_value(row, metric) if row is not None else absent))
-            if row is not None and row["value"] == metric.better(found[found["metric"] == name]["value"]):
-                bold.add((y, x))
-        lines.append(line)
-    seeds, people = int(found["seeds"].max()), len(set(true.people))
+    asked, same = ablations.chosen(variants), ablations.twins(trained)
+    instead = {one.name: "as full" for one in asked if one.name in same}
+    instead |= {one.name: "weights missing" for one in asked if ablations.missing(one)}
+    seeds, people = int(summary["seeds"].max()), len(set(true.people))
     over = f"mean ± deviation over {seeds} seeds" if seeds > 1 else "one seed, so no deviation"
     caption = f"{len(true)} pairs of {people} people; {over}; ↑ higher is better, ↓ lower is better"
-    return Table(lines, ["variant", *_heads(PICTURE)], caption=caption, bold=bold)
-
-
-def _value(row: Mapping, metric) -> str:
-    text = f"{metric.scale * row['value']:.{metric.digits}f}"
-    spread = row["deviation"]
-    return text + (f" ± {metric.scale * spread:.{metric.digits}f}" if spread == spread else "")
-
-
-def _heads(metrics: Sequence[str]) -> list[str]:
-    return [f"{METRICS[name].title} {ARROWS[METRICS[name].better]}" for name in metrics]
+    return ScoreTable(
+        summary, of_group("picture"), rows=[one.name for one in asked], corner="variant", caption=caption,
+        interval=False, instead=instead,
+    )  # fmt: skip
 
 
 def worth(gaps: pd.DataFrame) -> Table | Note:
-    """`full` minus each variant with its interval over people (of `ablation_scores.worth`)."""
-    return quality.differences(gaps, FULL, [name for name in PICTURE if name != "kid"])  # seven columns are too wide
+    """`full` minus each variant with its interval over people (of `scores.differences`)."""
+    # Seven columns are too wide.
+    return image_quality.differences(gaps, [name for name in of_group("picture") if name != "kid"])
 
 
 def differences(gaps: pd.DataFrame) -> Picture | Note:
     """The same as points with whiskers, a panel a metric."""
     if not len(gaps):
         return Note("*No figure: no variant besides `full` was trained.*")
-    metrics, variants = _present(gaps), list(dict.fromkeys(gaps["method"]))
+    metrics, variants = _present(gaps), list(dict.fromkeys(gaps["minus"]))
     columns = min(3, len(metrics))
     lines = -(-len(metrics) // columns)
     said = []
@@ -121,12 +109,12 @@ def differences(gaps: pd.DataFrame) -> Picture | Note:
             charts.WIDTH, lines * (1.0 + 0.3 * len(variants)), nrows=lines, ncols=columns, squeeze=False, sharey=True
         )
         for axis, name in zip(axes.flat, metrics, strict=False):
-            own = gaps[gaps["metric"] == name].set_index("method")
+            own = gaps[gaps["metric"] == name].set_index("minus")
             _whiskers(axis, own.loc[variants], name)
             told = ", ".join(
                 f"{v} {own.loc[v, 'value'] * METRICS[name].scale:+.{METRICS[name].digits}f}" for v in variants
             )
-            said.append(f"{METRICS[name].title}: {told}")
+            said.append(f"{METRICS[name].label}: {told}")
         for axis in axes.flat[len(metrics) :]:
             axis.set_axis_off()
         axes[0, 0].set_yticks(range(len(variants)), variants)
@@ -143,13 +131,13 @@ def _whiskers(axis, own: pd.DataFrame, name: str) -> None:
     metric = METRICS[name]
     for y, row in enumerate(own.to_dict("records")):
         value, low, high = (metric.scale * row[part] for part in ("value", "low", "high"))
-        helps = (value > 0) == (metric.better is max)
+        helps = metric.improves(value)
         sure = Interval(value, low, high, row["people"]).excludes_zero
         shade = (style.GREEN if helps else style.RED) if sure else style.SOFT
         axis.plot([low, high], [y, y], color=shade, lw=2)
         axis.plot(value, y, "o", color=shade, ms=6)
     axis.axvline(0, color=style.INK, lw=0.8)
-    axis.set_title(f"{metric.title} {ARROWS[metric.better]}", fontsize=10.5)
+    axis.set_title(f"{metric.head}", fontsize=10.5)
     axis.set_xlabel("full − variant", fontsize=10)
     axis.locator_params(axis="x", nbins=5)
     axis.grid(axis="x")
@@ -167,9 +155,11 @@ def published(found: pd.DataFrame) -> Table:
             (
                 names[name],
                 f"{value:.2f}",
-                "" if name == FULL else _signed(value - PUBLISHED[FULL], 2),
-                "–" if mine is None else _value(mine, METRICS["fid"]),
-                "" if name == FULL or mine is None else _signed(mine["value"] - ours[FULL]["value"], 1),
+                "" if name == FULL else plain(value - PUBLISHED[FULL], 2, "+"),
+                "–"
+                if mine is None
+                else number({"value": mine["value"], "deviation": mine["deviation"]}, 1, METRICS["fid"].digits),
+                "" if name == FULL or mine is None else plain(mine["value"] - ours[FULL]["value"], 1, "+"),
             )
         )
     caption = (
@@ -180,17 +170,13 @@ def published(found: pd.DataFrame) -> Table:
     return Table(lines, heads, caption=caption)
 
 
-def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")
-
-
 def blocks(found: pd.DataFrame, trained: Mapping[tuple[str, int], Path]) -> Picture | Note:
     """Each metric over T, the number of migration unit blocks, with its interval over people."""
     by_count: dict[int, str] = {}
     for name in dict.fromkeys(found["method"]):
         if name == FULL or name.startswith("blocks"):
             run = next(run for (variant, _), run in trained.items() if variant == name)
-            by_count.setdefault(int(training.facts(run)["config"]["blocks"]), name)
+            by_count.setdefault(int(facts(run)["config"]["blocks"]), name)
     if len(by_count) < 2:
         return Note(
             "*No curve over the number of blocks: it takes two of them, such as `variants = "
@@ -209,12 +195,12 @@ def blocks(found: pd.DataFrame, trained: Mapping[tuple[str, int], Path]) -> Pict
             values, low, high = (metric.scale * own[part].to_numpy(float) for part in ("value", "low", "high"))
             axis.plot(counts, values, "o-", color=style.BLUE, lw=1.6, ms=5)
             axis.vlines(counts, low, high, color=style.BLUE, lw=1.2)
-            axis.set_title(f"{metric.title} {ARROWS[metric.better]}", fontsize=10.5)
+            axis.set_title(f"{metric.head}", fontsize=10.5)
             axis.set_xlabel("blocks T", fontsize=10)
             axis.set_xticks(counts)
             axis.grid()
             means = ", ".join(f"T = {c}: {v:.{metric.digits}f}" for c, v in zip(counts, values, strict=True))
-            said.append(f"{metric.title} {means}")
+            said.append(f"{metric.label} {means}")
         for axis in axes.flat[len(metrics) :]:
             axis.set_axis_off()
         caption = (
@@ -226,8 +212,8 @@ def blocks(found: pd.DataFrame, trained: Mapping[tuple[str, int], Path]) -> Pict
 
 def settings_note(found: pd.DataFrame, true: Truth) -> Note:
     """What the metrics were computed with, and what so few faces and seeds are good for."""
-    parts = [quality.settings().text, quality.missing_note()]
-    if true.features is not None:
+    parts = [image_quality.settings().text, image_quality.missing_note()]
+    if true.with_fid:
         parts += [f"{len(true)} made and {len(true)} true faces. {fid.caveat(len(true))}"]
     elif fid.available():
         parts += ["FID, KID: not asked for (`fid = False`)."]
@@ -237,9 +223,3 @@ def settings_note(found: pd.DataFrame, true: Truth) -> Note:
             "is unknown here, and a difference smaller than that means nothing. `seeds = 3` tells."
         ]
     return Note("\n\n".join(part for part in parts if part))
-
-
-def synthesisers(trained: Mapping[tuple[str, int], Path]) -> dict:
-    """The synthesiser of each variant's first seed, for pictures."""
-
-    return {name: load(own[0]) for name, own in distinct(trained).items()}

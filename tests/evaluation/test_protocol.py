@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+import torch
+
+from fersyn.errors import FersynError, SubjectLeak
+from fersyn.evaluation import measure, protocol
+from fersyn.evaluation.scores import summarise
+from fersyn.methods.copy_source import CopySource
+from fersyn.methods.warp import Warp
+from fersyn.pixels import to_bytes
+from fersyn.training import runs
+
+
+class Perfect:
+    """Knows the answers."""
+
+    name, needs_landmarks, size = "perfect", True, 128
+
+    def __init__(self, pairs, chosen):
+        self.answers, self.asked = iter(pairs.gather(chosen).target.split(protocol.BATCH)), []
+
+    def edit(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):
+        self.asked += list(zip(expression, landmarks, strict=True))
+        return next(self.answers)
+
+
+def test_the_targets_landmarks_are_given_and_people_averaged(small_table):
+    pairs, chosen = protocol.measured_pairs(small_table, everybody=True)
+    assert len(chosen) == 4 * 6, "of each of the four people the six expressions besides neutral, once"
+    perfect, true = Perfect(pairs, chosen), measure.truth(pairs, chosen)
+    names = ["psnr", "ssim", "st_lpips"]
+    measured = measure.evaluate({"copy": CopySource(128), "perfect": perfect}, true, names, rounded=False)
+    labels = small_table.rows["expression"].to_numpy()
+    assert len(perfect.asked) == len(chosen)
+    for (name, points), (_, target) in zip(perfect.asked, chosen, strict=True):
+        assert name == labels[target]
+        assert np.allclose(points.numpy(), small_table.landmarks([target])[0], atol=1e-4)
+    frame = measured.frame("copy")
+    assert list(frame["person"]) == list(small_table.people[frame["target"]])
+    assert (frame["psnr"] < 60).all() and (measured.frame("perfect")["ssim"] > 0.9999).all()
+
+    table = summarise(measured.scores).set_index(["method", "metric"])
+    means = frame.groupby("person")["ssim"].mean()
+    copied = table.loc[("copy", "ssim")]
+    assert copied["value"] == pytest.approx(means.mean())
+    assert copied["people_deviation"] == pytest.approx(np.std(means, ddof=1))
+    assert copied["people"] == 4 and copied["pictures"] == 24
+    assert table.loc[("perfect", "st_lpips"), "value"] < 1e-6
+
+
+def test_pairs_are_edited_some_at_a_time_and_rounded(small_table):
+    pairs, chosen = protocol.measured_pairs(small_table, everybody=True)
+    bent = Warp(128)
+    whole = protocol.edited(bent, pairs.gather(chosen[:5]))
+    assert torch.equal(protocol.edited_pairs(bent, pairs, chosen[:5], batch=2, rounded=False), whole)
+    assert torch.equal(protocol.edited_pairs(bent, pairs, chosen[:5], batch=2), to_bytes(whole))
+
+
+def test_only_held_out_people_unless_asked_otherwise(small_table):
+    pairs, chosen = protocol.measured_pairs(small_table)
+    assert set(small_table.rows["split"].iloc[chosen.ravel()]) == {"test"}
+
+
+def test_a_table_without_a_test_side_is_refused(small_table):
+    from fersyn.table import FaceTable
+
+    rows = small_table.rows.assign(split="train")
+    with pytest.raises(FersynError, match="held out"):
+        protocol.measured_pairs(FaceTable(small_table.path, rows, small_table.info, small_table.skipped))
+
+
+def test_people_of_the_training_are_not_measured(tmp_path):
+    runs.write_people(tmp_path, ["set/a", "set/b"])
+    protocol.check_people([tmp_path], ["set/c", "other/a"])
+    with pytest.raises(SubjectLeak, match="set/b"):
+        protocol.check_people([tmp_path], ["set/b", "set/c"])
+    with pytest.raises(FersynError, match="people.json"):
+        protocol.check_people([tmp_path / "none"], ["set/c"])
