@@ -87,3 +87,34 @@ def test_a_private_page_counts_whom_it_shows():
 def test_a_picture_without_description_is_refused():
     with pytest.raises(ValueError, match="description"):
         Picture.of_array(np.zeros((8, 8, 3), np.uint8), " ")
+
+
+def test_scores_stand_in_the_json_once_a_row_a_line_and_the_registry_of_what_occurs(record, tmp_path):
+    from fersyn.evaluation import measure, scores
+
+    rows = scores.rows_of(
+        "ssim",
+        [0.123456789, np.nan],
+        ["set/a", "set/b"],
+        ["0-1", "2-3"],
+        ["fear"] * 2,
+        method="copy",
+        seed=0,
+        table="set",
+    )
+    measured = scores.Scores(rows)
+    summary = scores.summarise(measured)
+    record.scores(measured, summary)
+    record.scores(measured, summary)
+    record.save(tmp_path / "x.json")
+    text = (tmp_path / "x.json").read_text()
+    content = json.loads(text)
+    assert content["schema"] == 2 and content["scores"]["columns"] == list(scores.COLUMNS)
+    assert content["scores"]["data"] == [
+        ["copy", 0, "set", "0-1", "set/a", "fear", "ssim", 0.1234568],
+        ["copy", 0, "set", "2-3", "set/b", "fear", "ssim", None],
+    ]
+    assert '\n  ["copy", 0, "set", "0-1", "set/a", "fear", "ssim", 0.1234568],\n' in text
+    assert content["metrics"] == {"ssim": measure.METRICS["ssim"].plain()}
+    (row,) = content["summary"]
+    assert row["value"] == 0.123456789 and row["low"] is None and content["differences"] == []
