@@ -16,7 +16,7 @@ def show(context: typer.Context) -> None:
     """List all weights the kit knows; nothing is downloaded."""
     if context.invoked_subcommand is not None:
         return
-    from fersyn.weights import DEFAULT, ENTRIES
+    from fersyn.weights import DEFAULT, ENTRIES, cure
     from fersyn.weights.places import damaged, folder, locate
 
     lost = 0
@@ -33,10 +33,7 @@ def show(context: typer.Context) -> None:
         for path in damaged(name):
             typer.echo(f"    damaged, not used: {path}")
         typer.echo(f"    instead: {item.instead}")
-        if item.by_hand:
-            typer.echo(f"    {item.by_hand}; then: fersyn weights add {name} FILE")
-        else:
-            typer.echo(f"    fersyn weights fetch {name}")
+        typer.echo(f"    {cure(name)}")
     typer.echo(f"{len(ENTRIES) - lost} of {len(ENTRIES)} there; cache: {folder()}")
     typer.echo(f"fersyn weights fetch  gets {', '.join(DEFAULT)}; --all gets every one that can be fetched")
 

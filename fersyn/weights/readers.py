@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fersyn.errors import FersynError
 from fersyn.weights.places import Found, locate
-from fersyn.weights.registry import entry
+from fersyn.weights.registry import cure
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,12 +62,9 @@ def state_dict(name: str) -> dict[str, Tensor]:
     Raises:
         FersynError: the weights are missing, damaged, or of a kind that another library reads.
     """
-    item, found = entry(name), locate(name)
+    found = locate(name)
     if found is None:
-        cure = (
-            item.by_hand + f"; then: fersyn weights add {name} FILE" if item.by_hand else f"fersyn weights fetch {name}"
-        )
-        raise FersynError(f"the weights {name} are not on this machine; {cure}")
+        raise FersynError(f"the weights {name} are not on this machine; {cure(name)}")
     state = _read(name, found)
     if name == "fid-inception":
         return {key: value for key, value in state.items() if not key.startswith("fc.") and "batches" not in key}

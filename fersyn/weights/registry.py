@@ -359,3 +359,9 @@ def entry(name: str) -> Entry:
     if name not in ENTRIES:
         raise FersynError(f"no weights are called {name!r}; the names are {', '.join(ENTRIES)}")
     return ENTRIES[name]
+
+
+def cure(name: str) -> str:
+    """How the weights of a name come onto the machine; raises FersynError as `entry` does."""
+    by_hand = entry(name).by_hand
+    return f"{by_hand}; then: fersyn weights add {name} FILE" if by_hand else f"fersyn weights fetch {name}"

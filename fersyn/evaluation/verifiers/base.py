@@ -71,12 +71,6 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-def cure(name: str) -> str:
-    """How the weights of a name in `fersyn.weights` come onto the machine."""
-    by_hand = weights.entry(name).by_hand
-    return f"{by_hand}; then: fersyn weights add {name} FILE" if by_hand else f"fersyn weights fetch {name}"
-
-
 def present(name: str) -> bool:
     """Whether the weights of a name in `fersyn.weights` are on this machine."""
     return weights.find(name) is not None

@@ -10,7 +10,7 @@ import numpy as np
 
 from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.evaluation.verifiers.base import check_input, cure, present
+from fersyn.evaluation.verifiers.base import check_input, present
 from fersyn.faces.crop import arcface_crop, five_points
 
 
@@ -36,7 +36,7 @@ class _Onnx:
     score = "cosine"
 
     def __init__(self):
-        self.weights, self.how = self.name, cure(self.name)
+        self.weights, self.how = self.name, weights.cure(self.name)
 
     def available(self) -> bool:
         """Whether the ONNX file is in the cache."""

@@ -13,10 +13,11 @@ import torch
 from torch import nn
 
 from fersyn import weights
-from fersyn.evaluation.verifiers.base import check_input, cure, load, present
+from fersyn.evaluation.verifiers.base import check_input, load, present
 from fersyn.faces import align
 from fersyn.faces.crop import light_cnn_crop
 from fersyn.nets import light_cnn, vgg_face
+from fersyn.weights import cure
 
 
 @torch.inference_mode()
