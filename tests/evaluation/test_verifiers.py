@@ -9,7 +9,7 @@ from fersyn.errors import FersynError
 from fersyn.evaluation import verifiers
 from fersyn.evaluation.verifiers import Verifier, base, torch_networks
 from fersyn.evaluation.verifiers.base import load
-from fersyn.faces import align, crops
+from fersyn.faces import align, crop
 from fersyn.nets import light_cnn, vgg_face
 
 IDENTITIES = 3
@@ -75,7 +75,7 @@ def test_an_added_light_cnn_checkpoint_is_what_embeds(name, empty_cache, some_fa
     each = verifiers.get(name)
     assert each.available()
     found = each.embed(images, landmarks)
-    grey = np.stack([crops.light_cnn_crop(*pair) for pair in zip(images, landmarks, strict=True)])
+    grey = np.stack([crop.light_cnn_crop(*pair) for pair in zip(images, landmarks, strict=True)])
     with torch.inference_mode():
         expected = network(torch.from_numpy(grey)[:, None] / 255)
     assert found.dtype == np.float32 and np.allclose(found, expected.numpy(), atol=1e-5)
@@ -134,31 +134,31 @@ def peak(image, near, reach=6):
 def test_light_cnn_crop_puts_eyes_and_mouth_where_the_authors_do(some_faces):
     """README of AlfredXiangWu/LightCNN: 128 px, middle of the eyes at 40, mouth 48 below it, eyes level."""
     landmarks = turned(some_faces[1][0].astype(float), 17, 1.3, (100, 104))
-    five = crops.five_points(landmarks)
-    eyes = crops.light_cnn_crop(dots([five[:2].mean(0)]), landmarks)
+    five = crop.five_points(landmarks)
+    eyes = crop.light_cnn_crop(dots([five[:2].mean(0)]), landmarks)
     assert eyes.shape == (128, 128) and peak(eyes, (64, 40)) == pytest.approx((64, 40), abs=0.5)
-    mouth = crops.light_cnn_crop(dots([five[3:].mean(0)]), landmarks)
+    mouth = crop.light_cnn_crop(dots([five[3:].mean(0)]), landmarks)
     assert peak(mouth, (64, 88), 12)[1] == pytest.approx(88, abs=0.5)
-    large = crops.light_cnn_crop(dots([five[:2].mean(0)]), landmarks, 144, 48)
+    large = crop.light_cnn_crop(dots([five[:2].mean(0)]), landmarks, 144, 48)
     assert large.shape == (144, 144) and peak(large, (72, 48)) == pytest.approx((72, 48), abs=0.5)
     left, right = (
-        peak(crops.light_cnn_crop(dots([eye]), landmarks), (x, 40), 14) for eye, x in ((five[0], 46), (five[1], 82))
+        peak(crop.light_cnn_crop(dots([eye]), landmarks), (x, 40), 14) for eye, x in ((five[0], 46), (five[1], 82))
     )
     assert left[1] == pytest.approx(right[1], abs=0.5) and left[0] < right[0], "level, and not mirrored"
 
 
 def test_arcface_crop_is_a_similarity_to_the_five_points():
-    five = turned(crops.FIVE_112, -11, 0.8, (90, 110))
+    five = turned(crop.FIVE_112, -11, 0.8, (90, 110))
     landmarks = np.zeros((68, 2))
     landmarks[36:42], landmarks[42:48] = five[0], five[1]
     landmarks[30], landmarks[48], landmarks[54] = five[2:]
-    for point, place in zip(five, crops.FIVE_112, strict=True):
-        crop = crops.arcface_crop(dots([point]), landmarks)
-        assert crop.shape == (112, 112, 3) and peak(crop[..., 0], place) == pytest.approx(place, abs=0.5)
+    for point, place in zip(five, crop.FIVE_112, strict=True):
+        cut = crop.arcface_crop(dots([point]), landmarks)
+        assert cut.shape == (112, 112, 3) and peak(cut[..., 0], place) == pytest.approx(place, abs=0.5)
 
 
 def test_no_crop_of_points_that_form_no_face():
-    for cut in (crops.light_cnn_crop, crops.arcface_crop):
+    for cut in (crop.light_cnn_crop, crop.arcface_crop):
         with pytest.raises(FersynError, match="do not form a face"):
             cut(np.zeros((50, 50, 3), np.uint8), np.full((68, 2), 20.0))
 
