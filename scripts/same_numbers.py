@@ -40,10 +40,55 @@ def numbers(content: Mapping[str, Any]) -> dict[Name, float | None]:
             pair = [row[key] for key in ("method", "minus") if key in row]
             rest = [value for key, value in row.items() if key not in ("method", "minus")]
             found |= {_row(name, *rest, of=pair, field=key): row[key] for key in row if _counts(row[key])}
-    for name, value in _flat((), content.get("results") or {}):
-        for modern in _modern(name, content) if content["schema"] == 1 else [name]:
-            if not (modern[-1] == "people" and value == 0):  # of a number that there is not
-                found[modern] = value
+    old, results = content["schema"] == 1, content.get("results") or {}
+    if old and content["notebook"].startswith("06"):
+        found |= _augmentation(results, next(iter(content["fingerprints"])))
+        results = {name: results[name] for name in ("folds", "published_oulu_casia_percent")}
+    for name, value in _flat((), _valued(results)):
+        found[_modern(name, content) if old else name] = value
+    return found
+
+
+def _valued(value: Any) -> Any:
+    """Without what says how many people a number rests on that is not there."""
+    if isinstance(value, Mapping):
+        if "value" in value and value["value"] is None:
+            return {}
+        return {key: _valued(item) for key, item in value.items()}
+    return [_valued(item) for item in value] if isinstance(value, list) else value
+
+
+def _augmentation(results: Mapping[str, Any], table: str) -> dict[Name, float | None]:
+    """The numbers of notebook 06 of schema 1: its lists of rows were named by numbers, too."""
+
+    def arm(variation: str, factor: int, asked: int | None = None) -> str:
+        people = {None: "", 0: ", all people"}.get(asked, f", {asked} people")
+        return f"{'' if variation == 'none' else variation + ', '}{factor} ×{people}"
+
+    found: dict[Name, float | None] = {}
+    for row in results["summary"]:
+        kind, own = row["variation"], arm(row["variation"], row["factor"], row["asked"])
+        named = (table, kind, "person_balanced")
+        found |= {
+            _row("summary", *named, of=[own], field="value"): row["accuracy"],
+            _row("summary", *named, of=[own], field="low"): row["low"],
+            _row("summary", *named, of=[own], field="high"): row["high"],
+            _row("summary", table, kind, "balanced", of=[own], field="deviation"): row["deviation"],
+            _row("summary", table, kind, "pooled", of=[own], field="value"): row["plain"],
+            **{("recognisers", own, key): row[key] for key in ("people", "synthetic")},
+        }
+        if row["gain"] is not None:
+            for field, old in (("value", "gain"), ("low", "gain_low"), ("high", "gain_high")):
+                found[_row("differences", table, "person_balanced", of=[own, arm(kind, 0)], field=field)] = row[old]
+    for row in results["judge"]:
+        for metric, key in (("judged_right", "right"), ("judged_neutral", "neutral")):
+            found[_row("summary", table, row["expression"], metric, of=[row["faces"]], field="value")] = row[key]
+    for title, shares in results["recall"].items():
+        kind, _, factor = title.removesuffix(" ×").rpartition(", ")
+        kind, factor = ("classical", "0") if title == "classical" else (kind or "none", factor)
+        for expression, value in shares.items():
+            named = (table, kind, expression, "recall")
+            found[_row("summary", *named, of=[arm(kind, int(factor))], field="value")] = value
     return found
 
 
@@ -76,35 +121,52 @@ def _setting(key: str) -> str:
     return re.sub(r"^(\w+)_weight$", r"weight_\1", str(key))
 
 
-def _modern(name: Name, content: Mapping[str, Any]) -> list[Name]:
-    """What a number of schema 1 is called in schema 2; [] for one that stood there twice."""
+def _modern(name: Name, content: Mapping[str, Any]) -> Name:
+    """What a number of schema 1 is called in schema 2."""
     first, second = (*content["fingerprints"], "", "")[:2]
     results = content["results"]
     match name:
         case ("quality", "summary", method, field) | ("quality_photographs", method, field):
             table = first if name[0] == "quality" else second
             if field in ("people", "pictures"):
-                return [_row("summary", table, "ssim", of=[method], field=field)]
+                return _row("summary", table, "ssim", of=[method], field=field)
             metric, deviation = field.removesuffix("_deviation"), field.endswith("_deviation")
-            return [_row("summary", table, metric, of=[method], field="people_deviation" if deviation else "value")]
+            return _row("summary", table, metric, of=[method], field="people_deviation" if deviation else "value")
         case ("quality" | "ablations", "methods" | "variants", method, metric, field):
-            return [_row("summary", first, metric, of=[method], field=field)]
+            return _row("summary", first, metric, of=[method], field=field)
         case ("intensity", method, metric, field):
-            return [_row("summary", first, metric, of=[method], field=field)]
+            return _row("summary", first, metric, of=[method], field=field)
         case (true, field) if true.startswith("true_pictures_"):
-            return [_row("summary", first, true.removeprefix("true_pictures_"), of=["true picture"], field=field)]
+            return _row("summary", first, true.removeprefix("true_pictures_"), of=["true picture"], field=field)
         case ("photographs" | "half_right", "methods", method, metric, field):
-            return [_row("summary", second, metric, of=[method], field=field)]
+            return _row("summary", second, metric, of=[method], field=field)
         case ("differences" | "photographs_differences" as block, "methods", other, metric, field):
             table = first if block == "differences" else second
-            return [_row("differences", table, metric, of=[results[block]["editor"], other], field=field)]
+            return _row("differences", table, metric, of=[results[block]["editor"], other], field=field)
         case ("half_right_differences", editor, other, metric, field):
-            return [_row("differences", second, metric, of=[editor, other], field=field)]
+            return _row("differences", second, metric, of=[editor, other], field=field)
         case ("worth", "variants", other, metric, field):
-            return [_row("differences", first, metric, of=["full", other], field=field)]
+            return _row("differences", first, metric, of=["full", other], field=field)
+        case ("identity", "rank1" | "people" | "probes" as field):
+            field = {"rank1": "value", "probes": "pictures"}.get(field, field)
+            return _row("summary", first, "dlib ResNet", "rank1", of=["untouched"], field=field)
+        case ("identity", "tar_at_far", far):
+            return _row("summary", first, "dlib ResNet", f"tar_{far}", of=["untouched"], field="value")
+        case ("identity", verifier, method, rate, field) if field not in ("impostor_pairs", "unseen"):
+            field = "pictures" if field == "probes" else field
+            return _row("summary", first, verifier, rate, of=[method], field=field)
+        case ("identity", _, _, _, "impostor_pairs"):
+            return ("lineup", "impostor_pairs")
+        case ("identity", verifier, method, _, "unseen"):
+            return ("unseen", verifier, method)
+        case ("recognition", classifier, "accuracy" | "balanced" as metric):
+            return _row("summary", first, metric, of=[classifier], field="value")
+        case ("recognition", classifier, "deviation" | "balanced_deviation" as field):
+            metric = "balanced" if field.startswith("balanced") else "accuracy"
+            return _row("summary", first, metric, of=[classifier], field="deviation")
         case ("ablations", "pairs"):
-            return [("pairs",)]
-    return [name]
+            return ("pairs",)
+    return name
 
 
 class _Tables(HTMLParser):
@@ -159,6 +221,8 @@ def differences(old: Mapping[Name, float | None], new: Mapping[Name, float | Non
     for name, value in old.items():
         if value is None and name not in new:
             continue  # there was no number
+        if name[0] == "unseen" and not value and name not in new:
+            continue  # only what there is some of is told
         if name not in new:
             lines.append(f"{' / '.join(name)}: {value} → not there")
         elif not _same(value, new[name]):
