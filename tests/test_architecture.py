@@ -8,6 +8,7 @@ from fersyn.reporting import project
 
 PACKAGE = project.PACKAGE
 PAGE = PACKAGE.parent / "docs" / "architecture.md"
+MOST_LINES, MOST_OF_A_FUNCTION, MOST_MODULES, MOST_OF_ALL = 400, 60, 150, 20_500
 
 
 def modules():
@@ -109,3 +110,22 @@ def test_these_tests_can_fail():
     assert down(drawn, floors(page)) == ["fersyn.errors imports fersyn.nets.unet"] and circle(drawn) == []
     drawn["fersyn.nets"] = {"fersyn.errors"}
     assert circle(drawn) == ["fersyn.errors", "fersyn.nets.unet", "fersyn.nets", "fersyn.errors"]
+
+
+def functions(file):
+    """Name and number of lines of each function, without its decorators."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node.name, node.end_lineno - node.lineno + 1
+
+
+def test_no_module_and_no_function_is_too_long():
+    lines = {name: len(file.read_text(encoding="utf-8").splitlines()) for name, file in modules().items()}
+    lengths = {f"{name}.{own}": many for name, file in modules().items() for own, many in functions(file)}
+    assert not {name: many for name, many in lines.items() if many > MOST_LINES}
+    assert not {name: many for name, many in lengths.items() if many > MOST_OF_A_FUNCTION}
+
+
+def test_the_house_is_small():
+    lines = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in modules().values())
+    assert len(modules()) <= MOST_MODULES and lines <= MOST_OF_ALL, f"{len(modules())} modules, {lines} lines"

@@ -49,7 +49,7 @@ def package(tmp_path_factory):
             (file, set())
             for file in (
                 "weights/registry.py", "weights/download.py", "reporting/index.py", "reporting/keys.py", "figures/charts.py",
-                "evaluation/quality.py", "datasets/london.py", "methods/__init__.py", "methods/warp.py", "cli.py",
+                "evaluation/scores.py", "datasets/london.py", "methods/__init__.py", "methods/warp.py", "cli.py",
                 "training/samples.py", "training/requests.py", "progress.py", "errors.py", "files.py", "system.py",
                 "__init__.py",
             )
