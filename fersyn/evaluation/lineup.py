@@ -1,7 +1,7 @@
-"""Is a synthesised face still that person? Table 6 of Li, Qi & Sun: the gallery holds untouched pictures, the probes
-are synthesised.
+"""Who stands in the gallery, and which pictures are the probes: by one rule for a table's own pictures (notebook 01), by
+another for synthesised ones (notebook 05, Table 6 of Li, Qi & Sun: is a synthesised face still that person?).
 
-The gallery holds a neutral picture of everybody in the table, also of the people that a method was trained on: a
+In 05 the gallery holds a neutral picture of everybody in the table, also of the people that a method was trained on: a
 network that turns faces into those it has learnt by heart is caught by it. The probes are people of the hold-out alone.
 A probe is made from another picture than the one in the gallery, and from another sequence where there is one;
 otherwise the verifier could tell the picture instead of the person. [ours: the paper names neither]
@@ -9,23 +9,23 @@ otherwise the verifier could tell the picture instead of the person. [ours: the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from fersyn.errors import FersynError, NoFace, SubjectLeak
-from fersyn.evaluation import bootstrap
-from fersyn.evaluation.identity import Trial
-from fersyn.evaluation.verifiers import Verifier, distances
+from fersyn.errors import FersynError, SubjectLeak
+from fersyn.evaluation import verification
+from fersyn.evaluation.protocol import edited_pairs
+from fersyn.evaluation.scores import Scores
+from fersyn.evaluation.verification import Faces, Trial, apart, described
+from fersyn.evaluation.verifiers import Verifier
 from fersyn.expressions import EXPRESSIONS
-from fersyn.faces.align import fit
+from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import NEUTRAL, Pairs
+from fersyn.pixels import to_floats, to_images, to_tensor
 
-FARS = (0.01, 0.001)
-MEASURES = {"rank1": "Rank-1", "tar_0.01": "TAR at FAR 1 %", "tar_0.001": "TAR at FAR 0.1 %"}
 UNTOUCHED = "untouched"
 
 
@@ -84,9 +84,7 @@ def line_up(table, frames: int = 1, everybody: bool = False, without: Collection
     if not rows.any():
         raise FersynError(f"{table.path}: nobody is held out for the test; a table of more people is needed")
     pairs = Pairs(table, rows, training=False)
-    people, sequence = table.people, table.rows["sequence"].fillna("").astype(str).to_numpy(object)
-    intensity = table.rows["intensity"].astype(float).fillna(1.0).to_numpy()
-    forward = pairs.forward
+    people, sequence, forward = table.people, _sequences(table), pairs.forward
     asked = sorted(set(people[forward[:, 0]]))
     known = sorted(set(people))
     leaked = sorted(set(asked) & set(without))
@@ -116,7 +114,7 @@ def line_up(table, frames: int = 1, everybody: bool = False, without: Collection
                 own = own[allowed]
                 shared[kind] = shared.get(kind, 0) + 1
                 break
-        chosen += _strongest(own, table.labels(), sequence, intensity, frames)
+        chosen += _strongest_pairs(table, own, sequence, frames)
     return LineUp(
         pairs,
         np.array(list(gallery.values())),
@@ -137,37 +135,70 @@ def _gallery_picture(table, own: np.ndarray, sequence: np.ndarray, turn: int) ->
     return int(next(i for i in candidates if sequence[i] == kinds[turn % len(kinds)]))
 
 
-def _strongest(
-    own: np.ndarray, labels: np.ndarray, sequence: np.ndarray, intensity: np.ndarray, frames: int
-) -> list[tuple[int, int]]:
+def _strongest_pairs(table, own: np.ndarray, sequence: np.ndarray, frames: int) -> list[tuple[int, int]]:
     """Of each expression and sequence the strongest targets, each from another source as far as there are sources."""
+    targets = np.unique(own[:, 1])
+    kinds = list(zip(table.labels(targets).tolist(), sequence[targets].tolist(), strict=True))
     found = []
-    kinds = pd.Series(list(zip(labels[own[:, 1]].tolist(), sequence[own[:, 1]].tolist(), strict=True)))
-    for _, part in kinds.groupby(kinds, sort=True):
-        mine = own[part.index]
-        targets = sorted(set(mine[:, 1].tolist()), key=lambda i: (-intensity[i], i))[:frames]
-        for number, target in enumerate(targets):
-            sources = sorted(mine[mine[:, 1] == target, 0].tolist())
+    for best in _strongest(table, targets, kinds, frames):
+        for number, target in enumerate(best):
+            sources = sorted(own[own[:, 1] == target, 0].tolist())
             found.append((sources[number % len(sources)], target))
     return found
 
 
-@dataclass(frozen=True)
-class Faces:
-    """Pictures uint8 RGB (N, H, W, 3) and the landmarks (N, 68, 2) px that dlib finds in them."""
+def _strongest(table, rows: np.ndarray, kinds: Sequence, number: int) -> Iterable[list[int]]:
+    """Of each kind among some rows, kinds sorted, the most intense pictures, the first of equally intense ones first."""
+    intensity = table.intensities(rows)
+    for kind in sorted(set(kinds)):
+        own = sorted(
+            (-value, int(row)) for value, row, each in zip(intensity, rows, kinds, strict=True) if each == kind
+        )
+        yield [row for _, row in own[:number]]
 
-    images: np.ndarray
-    landmarks: np.ndarray
+
+def _sequences(table) -> np.ndarray:
+    return table.rows["sequence"].fillna("").astype(str).to_numpy(object)
+
+
+def own_pictures(table) -> tuple[np.ndarray, np.ndarray]:
+    """Gallery and probes of a table's own pictures, positions int64 (G,) and (P,).
+
+    Gallery: each person's neutral picture (the first; without one, their first picture). Probes: of each expression of
+    that person (of each sequence, where there is no label) the most intense further picture. People with one picture are
+    left out.
+    """
+    gallery, probe = [], []
+    labels, people, sequence = table.labels(), table.people, _sequences(table)
+    for person in sorted(set(people)):
+        own = np.flatnonzero(people == person)
+        neutral = own[labels[own] == NEUTRAL]
+        first = neutral[0] if len(neutral) else own[0]
+        rest = own[own != first]
+        rest = rest[labels[rest] != NEUTRAL] if (labels[rest] != NEUTRAL).any() else rest
+        if len(rest):
+            kinds = [EXPRESSIONS[labels[row]] if labels[row] >= 0 else sequence[row] for row in rest]
+            gallery.append(first)
+            probe += [row for best in _strongest(table, rest, kinds, 1) for row in best]
+    return np.array(gallery, np.int64), np.array(probe, np.int64)
+
+
+def own_trial(table, verifier: Verifier) -> tuple[Trial, Scores] | tuple[None, None]:
+    """Are people the same from picture to picture? The table's own pictures (`own_pictures`) by one verifier, as a method
+    called `UNTOUCHED`; None with fewer than two people.
+    """
+    gallery, probe = own_pictures(table)
+    if len(gallery) < 2:
+        return None, None
+    known, asked = (described(verifier, Faces(table.images(part), table.landmarks(part))) for part in (gallery, probe))
+    trial = Trial(apart(verifier, known, asked), table.people[probe], table.people[gallery])
+    expression = table.rows["expression"].to_numpy(object)[probe]
+    return trial, verification.scores({UNTOUCHED: trial}, verifier, table.path.name, probe, expression)
 
 
 def found(images: np.ndarray) -> Faces:
     """Faces whose landmarks are found anew in every picture, synthesised or not: in use nobody would know them."""
-    import torch
-
-    from fersyn.faces.landmarks import find_source_landmarks
-
-    tensor = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-    return Faces(images, find_source_landmarks(tensor).numpy())
+    return Faces(images, find_source_landmarks(to_floats(to_tensor(images))).numpy())
 
 
 def gallery_of(line: LineUp) -> Faces:
@@ -183,14 +214,7 @@ def probes_of(line: LineUp, synthesisers: Mapping[str, Synthesiser], batch: int 
     """
     rows = {UNTOUCHED: found(line.pairs.table.images(line.chosen[:, 1]))}
     for name, synthesiser in synthesisers.items():
-        parts = []
-        for start in range(0, len(line.chosen), batch):
-            own = line.pairs.gather(line.chosen[start : start + batch])
-            names = [EXPRESSIONS[label] for label in own.label.tolist()]
-            made = synthesiser.edit(own.source, names, own.intensity, own.target_landmarks, own.source_landmarks)
-            pixels = ((made.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round().byte()
-            parts.append(pixels.permute(0, 2, 3, 1).numpy())
-        rows[name] = found(np.concatenate(parts))
+        rows[name] = found(to_images(edited_pairs(synthesiser, line.pairs, line.chosen, batch)))
     return rows
 
 
@@ -199,149 +223,43 @@ def trials(
 ) -> dict[str, dict[str, Trial]]:
     """Every probe against the gallery: by verifier (those that are available) and by row.
 
-    A face that a verifier cannot cut out by its landmarks is infinitely far from everybody: not recognised, and never
-    taken for somebody else.
-
     Raises:
         FersynError: no verifier is available.
     """
-    if not any(verifier.available() for verifier in verifiers.values()):
+    there = {name: verifier for name, verifier in verifiers.items() if verifier.available()}
+    if not there:
         ways = "; ".join(f"{verifier.title}: {verifier.how}" for verifier in verifiers.values())
         raise FersynError(f"no verifier to tell people apart with. {ways or 'Name one, such as dlib'}")
     result: dict[str, dict[str, Trial]] = {}
-    for name, verifier in verifiers.items():
-        if not verifier.available():
-            continue
+    for name, verifier in there.items():
         known = described(verifier, gallery)
         result[name] = {
-            row: Trial(_apart(verifier, known, described(verifier, faces)), line.people, line.gallery_people)
+            row: Trial(apart(verifier, known, described(verifier, faces)), line.people, line.gallery_people)
             for row, faces in probes.items()
         }
     return result
 
 
-def described(verifier: Verifier, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
-    """Descriptors (M, D) of those faces that a verifier can cut out, and which they are, bool (N,)."""
-    # dlib and OpenCV cut rubbish out of points that fall into one: such faces come to no verifier.
-    fine = np.array([_is_face(points) for points in faces.landmarks], bool)
-    nothing = np.zeros((0, 1), np.float32)
-    if not fine.any():
-        return nothing, fine
-    try:
-        return verifier.embed(faces.images[fine], faces.landmarks[fine]), fine
-    except NoFace:  # of a single face, but it ends the call
-        vectors = []
-        for i in np.flatnonzero(fine):
-            try:
-                vectors.append(verifier.embed(faces.images[i : i + 1], faces.landmarks[i : i + 1])[0])
-            except NoFace:
-                fine[i] = False
-        return np.stack(vectors) if vectors else nothing, fine
+def scores(
+    line: LineUp, found: Mapping[str, Mapping[str, Trial]], verifiers: Mapping[str, Verifier], seed: int = 0
+) -> Scores:
+    """All trials as rows and rates (see `verification.scores`)."""
+    table = line.pairs.table
+    items = [f"{source}-{target}" for source, target in line.chosen]
+    expressions = [EXPRESSIONS[label] for label in table.labels(line.chosen[:, 1])]
+    parts = [
+        verification.scores(rows, verifiers[name], table.path.name, items, expressions, seed)
+        for name, rows in found.items()
+    ]
+    return sum(parts[1:], parts[0])
 
 
-def _is_face(landmarks: np.ndarray) -> bool:
-    try:
-        fit(landmarks)
-    except NoFace:
-        return False
-    return True
+def unseen(rows: Mapping[str, Trial]) -> dict[str, int]:
+    """By method how many probes there are in which one verifier saw no face, of its first seed; only what has some."""
+    numbers = {name: int((~each.seen).sum()) for name, each in verification.firsts(rows).items()}
+    return {name: number for name, number in numbers.items() if number}
 
 
-def _apart(
-    verifier: Verifier, gallery: tuple[np.ndarray, np.ndarray], probe: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """Distances (P, G) of what `described` gave; infinite where one of the two is no face."""
-    (known, in_gallery), (asked, in_probe) = gallery, probe
-    found = np.full((len(in_probe), len(in_gallery)), np.inf)
-    if in_probe.any() and in_gallery.any():
-        found[np.ix_(in_probe, in_gallery)] = distances(verifier.score, known, asked)
-    return found
-
-
-def method_of(row: str) -> str:
-    """The method of a run's name: its further seeds are `method.seedN`."""
-    stem, dot, seed = row.rpartition(".seed")
-    return stem if dot and seed.isdigit() else row
-
-
-def by_method(rows: Mapping[str, Trial]) -> dict[str, list[Trial]]:
-    """The trials of one verifier, those of one method's seeds together."""
-    result: dict[str, list[Trial]] = {}
-    for row, each in rows.items():
-        result.setdefault(method_of(row), []).append(each)
-    return result
-
-
-def measure(name: str, one: Trial, rows: np.ndarray | None = None) -> float:
-    """A rate of `MEASURES`, 0..1."""
-    return one.rank1(rows) if name == "rank1" else one.tar(float(name.removeprefix("tar_")), rows)
-
-
-def enough(name: str, one: Trial) -> bool:
-    """Whether a measure rests on enough pairs of two people."""
-    return name == "rank1" or one.enough(float(name.removeprefix("tar_")))
-
-
-def summary(found: Mapping[str, Mapping[str, Trial]], resamples: int = 400, seed: int = 0) -> pd.DataFrame:
-    """The rates, a row a verifier, method and measure.
-
-    Returns:
-        columns verifier, method, measure, seeds, value (0..1, mean over seeds; NaN where the pairs are too few),
-        deviation (over seeds; NaN for one), low, high (95 % over the probes' people, the gallery as it is), people,
-        probes, impostor_pairs, unseen (probes without a face, of the first seed), enough.
-    """
-    lines = []
-    for verifier, rows in found.items():
-        for method, each in by_method(rows).items():
-            for name in MEASURES:
-                lines.append(
-                    {"verifier": verifier, "method": method, "measure": name} | _line(name, each, resamples, seed)
-                )
-    return pd.DataFrame(lines)
-
-
-def _line(name: str, each: list[Trial], resamples: int, seed: int) -> dict:
-    first, nan = each[0], float("nan")
-    fine = enough(name, first)
-    values = [measure(name, one) for one in each] if fine else [nan]
-    line = {
-        "seeds": len(each),
-        "value": float(np.mean(values)),
-        "deviation": float(np.std(values, ddof=1)) if len(values) > 1 else nan,
-        "low": nan,
-        "high": nan,
-        "people": len(set(first.probe.tolist())),
-        "probes": len(first.probe),
-        "impostor_pairs": len(first.impostor),
-        "unseen": int((~first.seen).sum()),
-        "enough": fine,
-    }
-    if fine:
-        interval = bootstrap.statistic(
-            lambda rows: float(np.mean([measure(name, one, rows) for one in each])), first.probe, resamples, seed
-        )
-        line["low"], line["high"] = interval.low, interval.high
-    return line
-
-
-def differences(
-    rows: Mapping[str, Trial], base: str, name: str = "rank1", resamples: int = 400, seed: int = 0
-) -> dict[str, bootstrap.Interval]:
-    """How much higher each method's rate is than that of `base`, on the same probes, with the interval over people.
-
-    Args:
-        rows: trials of one verifier.
-        base: a method among them.
-        name: of the measure.
-        resamples, seed: of the bootstrap.
-    """
-    methods = by_method(rows)
-    reference = methods.pop(base)
-
-    def gain(own: list[Trial]):
-        return lambda part: float(
-            np.mean([measure(name, one, part) for one in own])
-            - np.mean([measure(name, one, part) for one in reference])
-        )
-
-    return {method: bootstrap.statistic(gain(own), own[0].probe, resamples, seed) for method, own in methods.items()}
+def best_verifier(found: Mapping[str, Mapping[str, Trial]]) -> str:
+    """Name of the verifier that tells the untouched people apart best: the largest area under its ROC curve."""
+    return max(found, key=lambda name: found[name][UNTOUCHED].area())

@@ -98,7 +98,7 @@ def roc(
     far: np.ndarray, tar: np.ndarray, marks: Sequence[float] = (0.01, 0.001), title: str = "", caption: str = ""
 ) -> Picture:
     """ROC curve of verification: share of genuine pairs accepted over the share of impostor pairs, log axis."""
-    from fersyn.evaluation.identity import tar_on_curve
+    from fersyn.evaluation.verification import tar_on_curve
 
     with style.look():
         figure, axes = style.new(6, 4)

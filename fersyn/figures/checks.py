@@ -3,15 +3,13 @@
 import numpy as np
 
 from fersyn.evaluation import landmark_errors as errors_of
-from fersyn.evaluation.identity import IdentityCheck, roc
 from fersyn.evaluation.recognition import CrossValidation
+from fersyn.evaluation.verification import FARS, PAIRS_PER_FALSE_ACCEPT, Trial
 from fersyn.figures import charts, faces
 from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Table
 from fersyn.weights import about
-
-FARS = (0.01, 0.001)
 
 
 def weights() -> list[dict]:
@@ -71,44 +69,24 @@ def landmark_error_worst(
     )  # fmt: skip
 
 
-def identity_numbers(who: IdentityCheck | None) -> dict:
-    """What the JSON keeps of an identity check; TAR is None where there are too few pairs."""
-    if who is None:
-        return {}
-    return {
-        "network": "dlib face ResNet",
-        "rank1": who.rank1,
-        "people": who.people,
-        "probes": who.probes,
-        "genuine_pairs": len(who.genuine),
-        "impostor_pairs": len(who.impostor),
-        "tar_at_far": {f"{far:g}": who.tar(far) if who.enough(far) else None for far in FARS},
-    }
-
-
-def identity_table(who: IdentityCheck | None) -> Table | Note:
+def identity_table(who: Trial | None) -> Table | Note:
     """Rank-1 and TAR@FAR, or why they cannot be had."""
     if who is None:
         return Note("This set has fewer than two people with two pictures or more: identity cannot be checked.")
+    rank1, probes, pairs = who.rank1(), len(who.probe), len(who.impostor)
     lines = [
-        ("people in the gallery", str(who.people), ""),
-        ("probes", str(who.probes), "pictures of these people with another expression"),
-        ("Rank-1", f"{100 * who.rank1:.1f} %", f"{round(who.rank1 * who.probes)} of {who.probes} named rightly"),
+        ("people in the gallery", str(len(who.gallery)), ""),
+        ("probes", str(probes), "pictures of these people with another expression"),
+        ("Rank-1", f"{100 * rank1:.1f} %", f"{round(rank1 * probes)} of {probes} named rightly"),
     ]
     for far in FARS:
-        pairs = len(who.impostor)
-        enough = who.enough(far)
-        lines.append(
-            (
-                f"TAR at FAR {100 * far:g} %",
-                f"{who.tar(far):.3f}" if enough else "too few pairs",
-                f"{pairs} pairs of two people" + ("" if enough else f"; {round(10 / far)} would be needed"),
-            )
-        )
+        needed = "" if who.enough(far) else f"; {round(PAIRS_PER_FALSE_ACCEPT / far)} would be needed"
+        value = f"{who.tar(far):.3f}" if who.enough(far) else "too few pairs"
+        lines.append((f"TAR at FAR {100 * far:g} %", value, f"{pairs} pairs of two people{needed}"))
     return Table(lines, ["measure", "value", "from"])
 
 
-def identity_figures(who: IdentityCheck | None) -> list[Picture]:
+def identity_figures(who: Trial | None) -> list[Picture]:
     """Distances of genuine and impostor pairs; the ROC curve where there are pairs enough."""
     if who is None:
         return []
@@ -120,7 +98,7 @@ def identity_figures(who: IdentityCheck | None) -> list[Picture]:
         caption = (
             "Same people accepted against other people accepted, as the threshold moves; dots at the FARs of the table."
         )
-        found.append(charts.roc(*roc(who.genuine, who.impostor), marks, caption=caption))
+        found.append(charts.roc(*who.curve(), marks, caption=caption))
     return found
 
 

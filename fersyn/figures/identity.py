@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from fersyn.evaluation.bootstrap import marked
-from fersyn.evaluation.identity import Trial, roc, tar_on_curve
-from fersyn.evaluation.lineup import FARS, MEASURES, UNTOUCHED, Faces, LineUp, by_method, differences, enough, method_of
+from fersyn.evaluation.lineup import UNTOUCHED, LineUp, unseen
+from fersyn.evaluation.scores import sure
+from fersyn.evaluation.verification import FARS, RATES, Faces, Trial, firsts, method_of, tar_on_curve
 from fersyn.evaluation.verifiers import AXES, Verifier
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces, selection, style
@@ -73,49 +74,53 @@ def sources_note(line: LineUp) -> Note:
     return Note(" ".join(text))
 
 
-def _percent(value: float, low: float, high: float, deviation: float = float("nan")) -> str:
-    spread = f" ± {100 * deviation:.1f}" if deviation == deviation else ""
-    interval = f" [{100 * low:.0f}, {100 * high:.0f}]" if low == low else ""
-    return f"{100 * value:.1f}{spread}{interval}"
+TITLES = [rate.title for rate in RATES.values()]
 
 
-def table6(summary: pd.DataFrame, verifier: Verifier) -> Table | Note:
-    """One verifier's part of Table 6: a row a method; the best synthesised face of each column in bold."""
-    own = summary[summary["verifier"] == verifier.name] if len(summary) else summary
-    if not len(own):
-        return Note(f"**{verifier.title}**: the weights are missing. {verifier.how}.")
-    lines, bold = [], set()
-    for method, rows in own.groupby("method", sort=False):
-        cells = [method]
-        for name in MEASURES:
-            row = rows[rows["measure"] == name].iloc[0]
-            cells.append(_percent(row.value, row.low, row.high, row.deviation) if row.enough else "too few pairs")
-        lines.append(cells)
-    for column, name in enumerate(MEASURES, 1):
-        values = own[own["measure"] == name]["value"].to_numpy()
-        made = np.array([line[0] not in (UNTOUCHED, "copy") for line in lines])
-        if made.any() and np.isfinite(values[made]).all():
-            bold |= {(int(i), column) for i in np.flatnonzero(made & (values == values[made].max()))}
-    first = own.iloc[0]
-    pairs = f"{first.probes} probes of {first.people} people, {first.impostor_pairs} pairs of two people"
-    caption = f"{verifier.title}, in %: {pairs}{_unseen(own)}"
-    return Table(lines, ["probe", *MEASURES.values()], caption=caption, bold=bold)
+def _percent(row: Mapping, sign: str = "") -> str:
+    """A rate or a difference of two in %: '83.3 ± 2.1 [72, 91]'."""
+    text = f"{100 * row['value']:{sign}.1f}"
+    if row.get("deviation", np.nan) == row.get("deviation", np.nan):
+        text += f" ± {100 * row['deviation']:.1f}"
+    if row["low"] == row["low"]:
+        text += f" [{100 * row['low']:{sign}.0f}, {100 * row['high']:{sign}.0f}]"
+    return text
 
 
-def _unseen(own: pd.DataFrame) -> str:
+def table6(summary: pd.DataFrame, verifier: Verifier, rows: Mapping[str, Trial]) -> Table:
+    """One verifier's part of Table 6: a row a method; the best synthesised face of each column in bold.
+
+    Args:
+        summary: of `scores.summarise`, of all verifiers.
+        verifier: which.
+        rows: its trials.
+    """
+    own = {
+        (row["method"], row["metric"]): row for row in summary[summary["verifier"] == verifier.title].to_dict("records")
+    }
+    methods = list(dict.fromkeys(method for method, _ in own))
+    cells = {key: _percent(row) for key, row in own.items()}
+    lines = [[method, *(cells.get((method, rate), "too few pairs") for rate in RATES)] for method in methods]
+    bold = set()
+    for column, rate in enumerate(RATES, 1):
+        made = {
+            y: own[m, rate]["value"] for y, m in enumerate(methods) if m not in (UNTOUCHED, "copy") and (m, rate) in own
+        }
+        bold |= {(y, column) for y, value in made.items() if value == max(made.values())}
+    first = rows[UNTOUCHED]
+    pairs = f"{len(first.probe)} probes of {len(set(first.probe))} people, {len(first.impostor)} pairs of two people"
+    return Table(lines, ["probe", *TITLES], caption=f"{verifier.title}, in %: {pairs}{_unseen(rows)}", bold=bold)
+
+
+def _unseen(rows: Mapping[str, Trial]) -> str:
     """Probes of one verifier in which it saw no face, by method, as the end of a sentence."""
-    found = own.drop_duplicates("method").set_index("method")["unseen"]
-    told = ", ".join(f"{method} {number}" for method, number in found.items() if number)
+    told = ", ".join(f"{method} {number}" for method, number in unseen(rows).items())
     return f"; probes without a face, counted as not recognised: {told}" if told else ""
 
 
-def unseen_note(summary: pd.DataFrame, verifiers: Mapping[str, Verifier]) -> str:
+def unseen_note(found: Mapping[str, Mapping[str, Trial]], verifiers: Mapping[str, Verifier]) -> str:
     """A sentence for the index page on probes in which a verifier saw no face; empty where there are none."""
-    parts = [
-        f"{verifiers[name].title}{_unseen(own)}"
-        for name, own in summary.groupby("verifier", sort=False)
-        if own["unseen"].any()
-    ]
+    parts = [f"{verifiers[name].title}{_unseen(rows)}" for name, rows in found.items() if unseen(rows)]
     return ". ".join(parts) + "." if parts else ""
 
 
@@ -138,49 +143,32 @@ def published() -> Table:
     caption = (
         "In %, as published for CK+ (Table 6): other faces and gallery, number of pairs not stated. Not comparable."
     )
-    return Table(lines, ["network", "probe", *MEASURES.values()], caption=caption)
+    return Table(lines, ["network", "probe", *TITLES], caption=caption)
 
 
-def against(
-    found: Mapping[str, Mapping[str, Trial]],
-    verifiers: Mapping[str, Verifier],
-    base: str,
-    resamples: int,
-    seed: int = 0,
-) -> Table | Note:
-    """Differences of Rank-1 and TAR to a row of the table, on the same probes, with intervals over people."""
-    lines, bold = [], set()
-    for name, rows in found.items():
-        if base not in by_method(rows):
-            continue
-        measures = [measure for measure in MEASURES if enough(measure, next(iter(rows.values())))]
-        by_measure = {measure: differences(rows, base, measure, resamples, seed) for measure in measures}
-        for method in by_measure["rank1"]:
-            cells = [verifiers[name].title, method]
-            for column, measure in enumerate(MEASURES, 2):
-                if measure not in by_measure:
-                    cells.append("too few pairs")
-                    continue
-                gain = by_measure[measure][method]
-                interval = f" [{100 * gain.low:+.0f}, {100 * gain.high:+.0f}]" if gain.low == gain.low else ""
-                cells.append(f"{100 * gain.value:+.1f}{interval}")
-                bold |= {(len(lines), column)} if gain.excludes_zero else set()
-            lines.append(cells)
-    if not lines:
+def against(gaps: pd.DataFrame, base: str) -> Table | Note:
+    """Differences of Rank-1 and TAR to a row of the table, on the same probes, with intervals over people.
+
+    Args:
+        gaps: of `scores.differences`, `minus` that row; empty where it is not there.
+        base: its name.
+    """
+    if not len(gaps):
         return Note(f"*There is no row {base} to compare with.*")
-    people = len(set(next(iter(next(iter(found.values())).values())).probe.tolist()))
-    caption = f"Difference to {base}, percentage points, on the same probes; {marked(people)}"
-    return Table(lines, ["verifier", "probe", *MEASURES.values()], caption=caption, bold=bold)
+    own = {(row["verifier"], row["method"], row["metric"]): row for row in gaps.to_dict("records")}
+    lines, bold = [], set()
+    for verifier, method in dict.fromkeys(key[:2] for key in own):
+        for column, rate in enumerate(RATES, 2):
+            if (verifier, method, rate) in own and sure(own[verifier, method, rate]):
+                bold.add((len(lines), column))
+        cells = ((verifier, method, rate) for rate in RATES)
+        lines.append([verifier, method, *(_percent(own[key], "+") if key in own else "too few pairs" for key in cells)])
+    caption = f"Difference to {base}, percentage points, on the same probes; {marked(int(gaps['people'].iloc[0]))}"
+    return Table(lines, ["verifier", "probe", *TITLES], caption=caption, bold=bold)
 
 
-def numbers(summary: pd.DataFrame, verifiers: Mapping[str, Verifier]) -> dict:
-    """What the JSON keeps: verifier -> method -> measure -> value, interval, deviation over seeds."""
-    found: dict = {}
-    keep = ["value", "low", "high", "deviation", "seeds", "people", "probes", "impostor_pairs", "unseen"]
-    for row in summary.to_dict("records"):
-        place = found.setdefault(verifiers[row["verifier"]].title, {}).setdefault(row["method"], {})
-        place[row["measure"]] = {name: row[name] for name in keep}
-    return found
+def _first_seed(rows: Mapping[str, Trial]) -> str:
+    return " First seed of each method." if len(firsts(rows)) < len(rows) else ""
 
 
 def roc_curves(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
@@ -191,8 +179,8 @@ def roc_curves(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
     said = []
     with style.look():
         figure, axes = style.new(charts.WIDTH, 3.9)
-        for shade, (method, each) in zip(SHADES * 3, by_method(rows).items(), strict=False):
-            far, tar = roc(each[0].genuine, each[0].impostor)
+        for shade, (method, each) in zip(SHADES * 3, firsts(rows).items(), strict=False):
+            far, tar = each.curve()
             seen = far > 0
             start = tar_on_curve(far, tar, 0)
             line = {"lw": 2.2, "ls": "--"} if method == UNTOUCHED else {"lw": 1.8}
@@ -209,7 +197,7 @@ def roc_curves(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
         )  # fmt: skip
         axes.grid()
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-        seeds = " First seed of each method." if any(len(each) > 1 for each in by_method(rows).values()) else ""
+        seeds = _first_seed(rows)
         dots = " Dotted: the rates of the table." if marks else ""
         return Picture.of_figure(
             figure, f"ROC curves by {verifier.title}: {'; '.join(said) or 'too few pairs to name a rate'}.",
@@ -220,7 +208,7 @@ def roc_curves(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
 
 def histograms(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
     """Distances of pairs of one person and of two people, a small chart a method."""
-    methods = {name: each[0] for name, each in by_method(rows).items()}
+    methods = firsts(rows)
     columns = min(3, len(methods))
     lines = -(-len(methods) // columns)
     top = max(float(each.apart[np.isfinite(each.apart)].max(initial=0)) for each in methods.values())
@@ -249,7 +237,7 @@ def histograms(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
                 axis.set_xlabel("distance")
                 axis.tick_params(labelbottom=True)
             said.append(f"{name} {np.median(each.genuine):.2f}")
-        seeds = " First seed of each method." if any(len(each) > 1 for each in by_method(rows).values()) else ""
+        seeds = _first_seed(rows)
         for line in axes:
             line[0].set_ylabel("density")
         axes[0][0].legend(fontsize=9)
@@ -311,12 +299,9 @@ def furthest(
     table, gallery = line.pairs.table, line.gallery
     place = {person: i for i, person in enumerate(line.gallery_people)}
     columns, names = [], []
-    for row, each in rows.items():
-        if method_of(row) != row:  # a further seed
-            continue
-        own = np.array([each.apart[k, place[person]] for k, person in enumerate(each.probe)])
+    for row, each in firsts(rows).items():
         nearest = each.apart.argmin(1)
-        for k in np.argsort(-own, kind="stable"):
+        for k in np.argsort(-each.genuine, kind="stable"):
             parts = [gallery[place[each.probe[k]]], line.chosen[k, 1], gallery[nearest[k]]]
             if shown[parts].all() and shown[line.chosen[k, 0]]:
                 known, true, taken = table.images(np.array(parts))
@@ -351,16 +336,6 @@ def weights_table(verifiers: Mapping[str, Verifier]) -> Table:
             what = f"LightCNN-9 trained by the kit on {own['faces']} faces of {own['people']} {own['kind']} people"
             lines.append((each.title, what, "", "that of the faces"))
     return Table(lines, ["network", "weights from", "SHA-256", "licence"])
-
-
-def best_verifier(found: Mapping[str, Mapping[str, Trial]]) -> str:
-    """Name of the verifier that tells the untouched people apart best: the largest area under its ROC curve."""
-    return max(found, key=lambda name: _area(found[name][UNTOUCHED]))
-
-
-def _area(each: Trial) -> float:
-    genuine = np.sort(each.genuine)
-    return float(np.searchsorted(genuine, each.impostor).mean()) / len(genuine)
 
 
 def thumbnail(line: LineUp, probes: Mapping[str, Faces], methods: Sequence[str], shown: np.ndarray) -> Picture | None:

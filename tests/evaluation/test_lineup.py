@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fersyn.errors import FersynError, NoFace, SubjectLeak
-from fersyn.evaluation import lineup
-from fersyn.evaluation.identity import Trial
+from fersyn.evaluation import lineup, verification
+from fersyn.evaluation.scores import differences, summarise
+from fersyn.evaluation.verification import RATES, Faces, Trial
 from fersyn.methods.copy_source import CopySource
 
 
@@ -143,6 +144,17 @@ def drawn(seed, people=8, each=20, gallery=60):
     return Trial(apart, probe, names)
 
 
+BY = ("table", "verifier", "method")
+
+
+def rates(rows):
+    """The rates of some trials by a verifier called 'mean colour'."""
+    probes = len(next(iter(rows.values())).probe)
+    found = verification.scores(rows, ByMeanColour(), "t", range(probes), ["anger"] * probes)
+    assert len(found.rows) == 2 * probes * len(rows) and set(found.rows["verifier"]) == {"mean colour"}
+    return found.of(metric=list(RATES))
+
+
 def brute(trial, far, rows):
     """Every threshold tried on every pair, one by one."""
     genuine, impostor = [], []
@@ -157,26 +169,24 @@ def brute(trial, far, rows):
 def test_rates_of_the_table_are_those_of_a_brute_force_count():
     trial = drawn(0)
     named = [trial.gallery[min(range(60), key=lambda g: trial.apart[p, g])] for p in range(len(trial.probe))]
-    assert lineup.measure("rank1", trial) == pytest.approx(
-        np.mean([a == b for a, b in zip(named, trial.probe, strict=True)])
-    )
-    assert 0.2 < lineup.measure("tar_0.01", trial) < 1
+    assert trial.rate("rank1") == pytest.approx(np.mean([a == b for a, b in zip(named, trial.probe, strict=True)]))
+    assert 0.2 < trial.rate("tar_0.01") < 1
     part = np.random.default_rng(1).integers(len(trial.probe), size=50)  # as a resample: some twice, some never
     for rows in (np.arange(len(trial.probe)), part):
         for name, far in (("tar_0.01", 0.01), ("tar_0.001", 0.001)):
-            assert lineup.measure(name, trial, rows) == pytest.approx(brute(trial, far, rows))
+            assert trial.rate(name, rows) == pytest.approx(brute(trial, far, rows))
 
 
 def test_summary_averages_seeds_and_says_where_pairs_are_too_few():
     one, two = drawn(0), drawn(1)
-    frame = lineup.summary({"v": {"flow": one, "flow.seed1": two, "c-gan": drawn(2)}}, resamples=100)
-    rows = frame.set_index(["method", "measure"])
+    frame = summarise(rates({"flow": one, "flow.seed1": two, "c-gan": drawn(2)}), BY, 100)
+    rows = frame.set_index(["method", "metric"])
     flow = rows.loc[("flow", "rank1")]
     assert flow.seeds == 2 and flow.value == pytest.approx((one.rank1() + two.rank1()) / 2)
     assert flow.deviation == pytest.approx(np.std([one.rank1(), two.rank1()], ddof=1))
-    assert flow.low <= flow.value <= flow.high and flow.people == 8 and flow.impostor_pairs == 160 * 59
-    assert rows.loc[("flow", "tar_0.01")].enough and not rows.loc[("flow", "tar_0.001")].enough, "9440 pairs"
-    assert np.isnan(rows.loc[("flow", "tar_0.001")].value) and np.isnan(rows.loc[("c-gan", "rank1")].deviation)
+    assert flow.low <= flow.value <= flow.high and flow.people == 8 and len(one.impostor) == 160 * 59
+    assert ("flow", "tar_0.01") in rows.index and ("flow", "tar_0.001") not in rows.index, "9440 pairs"
+    assert np.isnan(rows.loc[("c-gan", "rank1")].deviation)
 
 
 def test_a_paired_difference_is_narrower_than_the_two_intervals():
@@ -194,15 +204,16 @@ def test_a_paired_difference_is_narrower_than_the_two_intervals():
         return Trial(apart, probe, names)
 
     worse = right & (np.tile(np.arange(10), 10) > 0)
-    gain = lineup.differences({"a": trial(right), "b": trial(worse)}, "b", resamples=200)["a"]
+    both = rates({"a": trial(right), "b": trial(worse)})
+    gain = differences(both, minus="b", by=BY, resamples=200).query("metric == 'rank1'").iloc[0]
     assert gain.value == pytest.approx(0.1) and gain.low == pytest.approx(0.1) and gain.high == pytest.approx(0.1)
-    wide = lineup.summary({"v": {"a": trial(right)}}, resamples=200).iloc[0]
+    wide = summarise(both, BY, 200).iloc[0]
     assert wide.high - wide.low > 0.1
 
 
 def test_a_run_of_another_seed_belongs_to_its_method():
-    assert lineup.method_of("landmark-flow.seed2") == "landmark-flow"
-    assert lineup.method_of("copy") == "copy" and lineup.method_of("my.seedling") == "my.seedling"
+    assert verification.method_of("landmark-flow.seed2") == "landmark-flow"
+    assert verification.method_of("copy") == "copy" and verification.method_of("my.seedling") == "my.seedling"
 
 
 def test_a_trial_refuses_strangers():
@@ -234,15 +245,15 @@ def ruined(probes, table):
     points = probes.landmarks.copy()
     points[0] = 40.0
     points[1] = table.size - points[1]
-    return lineup.Faces(probes.images, points)
+    return Faces(probes.images, points)
 
 
 def test_a_probe_without_a_face_is_not_recognised_and_stops_nothing(sequences):
     line, verifier = lineup.line_up(sequences, everybody=True), Plain()
-    gallery = lineup.Faces(sequences.images(line.gallery), sequences.landmarks(line.gallery))
-    whole = lineup.Faces(sequences.images(line.chosen[:, 1]), sequences.landmarks(line.chosen[:, 1]))
+    gallery = Faces(sequences.images(line.gallery), sequences.landmarks(line.gallery))
+    whole = Faces(sequences.images(line.chosen[:, 1]), sequences.landmarks(line.chosen[:, 1]))
     part = ruined(whole, sequences)
-    none = lineup.Faces(whole.images, np.full_like(whole.landmarks, 40.0))
+    none = Faces(whole.images, np.full_like(whole.landmarks, 40.0))
     rows = lineup.trials(line, {"plain": verifier}, gallery, {"untouched": whole, "bad": part, "none": none})["plain"]
     bad, good = rows["bad"], rows["untouched"]
     assert good.seen.all() and (~bad.seen).nonzero()[0].tolist() == [0, 1]
@@ -253,8 +264,7 @@ def test_a_probe_without_a_face_is_not_recognised_and_stops_nothing(sequences):
     )
     assert bad.tar(0.1) <= good.tar(1.0) * (len(line.chosen) - 2) / len(line.chosen)
     assert not rows["none"].seen.any() and rows["none"].rank1() == rows["none"].tar(0.1) == 0
-    table = lineup.summary({"plain": rows}, resamples=20).query("measure == 'rank1'").set_index("method")
-    assert table["unseen"].to_dict() == {"untouched": 0, "bad": 2, "none": len(line.chosen)}
+    assert lineup.unseen(rows) == {"bad": 2, "none": len(line.chosen)}
     assert verifier.given[0] == len(gallery.images) and verifier.given[1] == len(whole.images), (
         "one call where it can be"
     )

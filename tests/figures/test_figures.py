@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fersyn.evaluation import identity, recognition
+from fersyn.evaluation import recognition
+from fersyn.evaluation.verification import Trial
 from fersyn.figures import Note, Picture, Table, charts, checks, dataset, faces, pictured, privacy_note, selection
 from fersyn.table import FaceTable
 
@@ -40,7 +41,7 @@ def test_table_text():
         lambda: charts.bars({"jaw": 3.0, "lips": 2.0}, [0.1, 0.2], "%"),
         lambda: charts.histogram({"a": np.array([1.0, 2, np.nan]), "b": np.array([1.0])}, "x"),
         lambda: charts.confusion(np.array([[3, 1], [0, 0]]), ["anger", "fear"]),
-        lambda: charts.roc(*identity.roc(np.array([0.1, 0.2]), np.array([0.15, 0.5, 0.6])), marks=[0.5]),
+        lambda: charts.roc(np.array([0, 0, 1 / 3, 1 / 3, 1]), np.array([0, 0.5, 0.5, 1, 1]), marks=[0.5]),
         lambda: charts.learning({"fold 1": [2.0, 1.0]}, "loss"),
     ],
 )
@@ -131,7 +132,7 @@ def test_peaks_take_the_strongest_and_for_neutral_the_weakest():
 def test_checks_say_why_there_is_nothing(small_table):
     assert "no true landmark positions" in checks.landmark_error_table(small_table, None).text
     assert checks.landmark_error_face(small_table, everyone(small_table), everyone(small_table), None) is None
-    assert checks.identity_numbers(None) == {} and "fewer than two people" in checks.identity_table(None).text
+    assert checks.identity_figures(None) == [] and "fewer than two people" in checks.identity_table(None).text
     assert "fewer than two people" in checks.recognition_table([], 20).text and checks.recognition_figures([]) == []
 
 
@@ -146,10 +147,10 @@ def test_the_independent_landmarks_have_a_line_of_their_own(small_table):
 
 
 def test_too_few_pairs_are_named():
-    who = identity.IdentityCheck(0.9, np.array([0.2, 0.3]), np.full(50, 0.8), 5, 10)
+    people = np.array(list("abcdef"))
+    who = Trial(np.where(np.eye(6, dtype=bool), 0.2, 0.8), people, people)
     page = checks.identity_table(who)._repr_html_()
     assert "too few pairs" in page and "1000 would be needed" in page
-    assert checks.identity_numbers(who)["tar_at_far"] == {"0.01": None, "0.001": None}
     assert len(checks.identity_figures(who)) == 1, "no ROC curve without pairs"
 
 

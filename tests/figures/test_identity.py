@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fersyn.evaluation import lineup, verifiers
-from fersyn.evaluation.identity import Trial
+from fersyn.evaluation.scores import differences, summarise
+from fersyn.evaluation.verification import RATES, Faces, Trial
 from fersyn.figures import identity
 from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
@@ -29,7 +30,7 @@ def line(small_table):
 def probes(line, small_table):
     landmarks = small_table.landmarks(line.chosen[:, 0])
     faces = {"untouched": 1, "copy": 0, "flow": 0, "flow.seed1": 0}
-    return {name: lineup.Faces(small_table.images(line.chosen[:, side]), landmarks) for name, side in faces.items()}
+    return {name: Faces(small_table.images(line.chosen[:, side]), landmarks) for name, side in faces.items()}
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +45,16 @@ def rows(line, probes):
 
 
 @pytest.fixture(scope="module")
-def summary(rows):
-    return lineup.summary({"dlib": rows}, resamples=50)
+def summary(line, rows):
+    return summarise(rates(line, rows), BY, 50)
 
 
 DLIB = {"dlib": verifiers.get("dlib")}
+BY = ("table", "verifier", "method")
+
+
+def rates(line, rows):
+    return lineup.scores(line, {"dlib": rows}, DLIB).of(metric=list(RATES))
 
 
 def test_published_table_6():
@@ -58,21 +64,19 @@ def test_published_table_6():
     assert "Not comparable" in text
 
 
-def test_too_few_pairs_and_missing_weights_are_said(summary, line):
-    table = identity.table6(summary, DLIB["dlib"])
+def test_too_few_pairs_and_missing_weights_are_said(summary, line, rows):
+    table = identity.table6(summary, DLIB["dlib"], rows)
     assert list(table.frame["probe"]) == ["untouched", "copy", "flow"], "the seeds of a method share a row"
     assert (table.frame["TAR at FAR 1 %"] == "too few pairs").all() and "±" in table.frame["Rank-1"][2]
     assert {y for y, _ in table.bold} == {2}, "untouched and copy are no synthesised faces"
-    note = identity.table6(summary, Missing())
-    assert isinstance(note, Note) and "fersyn weights fetch nonet" in note.text
     assert "fersyn weights fetch nonet" in identity.missing({"none": Missing(), **DLIB})._repr_html_()
     assert isinstance(identity.missing(DLIB), Note)
     assert "ten accepted pairs of two people: too few" in identity.line_up(line)._repr_html_()
 
 
-def test_the_json_holds_every_rate_with_its_interval(summary):
-    found = identity.numbers(summary, DLIB)["dlib ResNet"]["flow"]
-    assert found["rank1"]["low"] <= found["rank1"]["value"] <= found["rank1"]["high"] and found["rank1"]["seeds"] == 2
+def test_every_rate_has_its_interval(summary):
+    found = summary.query("verifier == 'dlib ResNet' and method == 'flow' and metric == 'rank1'").iloc[0]
+    assert found["low"] <= found["value"] <= found["high"] and found["seeds"] == 2
 
 
 def test_probes_made_from_the_gallery_picture_are_told(line):
@@ -81,10 +85,11 @@ def test_probes_made_from_the_gallery_picture_are_told(line):
     assert "2 people of the training are *not* in the gallery" in fine and "from another sequence" in fine
 
 
-def test_differences_name_their_base(rows):
-    table = identity.against({"dlib": rows}, DLIB, "copy", 50)
+def test_differences_name_their_base(line, rows):
+    gaps = differences(rates(line, rows), minus="copy", by=BY, resamples=50)
+    table = identity.against(gaps, "copy")
     assert list(table.frame["probe"]) == ["untouched", "flow"] and "Difference to copy" in table.caption
-    assert isinstance(identity.against({"dlib": rows}, DLIB, "c-gan", 50), Note)
+    assert isinstance(identity.against(gaps[:0], "c-gan"), Note)
 
 
 def test_pictures_describe_themselves(rows, line, probes):
@@ -128,7 +133,7 @@ def test_the_best_verifier_tells_untouched_people_apart(rows, line):
     chance = Trial(
         np.random.default_rng(9).uniform(size=(len(line.chosen), len(line.gallery))), line.people, line.gallery_people
     )
-    assert identity.best_verifier({"chance": {"untouched": chance}, "good": rows}) == "good"
+    assert lineup.best_verifier({"chance": {"untouched": chance}, "good": rows}) == "good"
 
 
 def test_copy_as_synthesiser_gives_the_sources(line, small_table):
@@ -140,12 +145,12 @@ def test_a_probe_without_a_face_is_told_and_drawn(rows, line, probes):
     apart = rows["flow"].apart.copy()
     apart[:2] = np.inf
     lost = {**rows, "flow": Trial(apart, line.people, line.gallery_people)}
-    found = lineup.summary({"dlib": lost}, resamples=20)
+    found = summarise(rates(line, lost), BY, 20)
     told = "probes without a face, counted as not recognised: flow 2"
-    assert told in identity.table6(found, DLIB["dlib"]).caption and "copy" not in identity.unseen_note(found, DLIB)
-    assert identity.unseen_note(found, DLIB) == f"dlib ResNet; {told}."
-    assert identity.unseen_note(lineup.summary({"dlib": rows}, resamples=20), DLIB) == ""
-    assert identity.numbers(found, DLIB)["dlib ResNet"]["flow"]["rank1"]["unseen"] == 2
+    assert told in identity.table6(found, DLIB["dlib"], lost).caption
+    assert "copy" not in identity.unseen_note({"dlib": lost}, DLIB)
+    assert identity.unseen_note({"dlib": lost}, DLIB) == f"dlib ResNet; {told}."
+    assert identity.unseen_note({"dlib": rows}, DLIB) == "" and lineup.unseen(lost) == {"flow": 2}
     assert isinstance(identity.histograms(lost, DLIB["dlib"]), Picture)
     assert isinstance(identity.roc_curves(lost, DLIB["dlib"]), Picture)
     shown = np.ones(len(line.pairs.table), bool)

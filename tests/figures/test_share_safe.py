@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fersyn.evaluation import lineup, measure, protocol, verifiers
+from fersyn.evaluation.verification import Faces
 from fersyn.figures import checks, dataset, identity, pictured, synthesis
 from fersyn.figures.picture import Picture
 from fersyn.methods.copy_source import CopySource
@@ -68,9 +69,9 @@ def draw(table):
     # Without a network: the faces of line-up and probes, and distances by chance.
     sides = {"untouched": 1, "copy": 0}
     landmarks = table.landmarks(line.chosen[:, 0])
-    probes = {name: lineup.Faces(table.images(line.chosen[:, side]), landmarks) for name, side in sides.items()}
+    probes = {name: Faces(table.images(line.chosen[:, side]), landmarks) for name, side in sides.items()}
     apart = np.random.default_rng(0).uniform(0, 1, (len(line.chosen), len(line.gallery)))
-    from fersyn.evaluation.identity import Trial
+    from fersyn.evaluation.verification import Trial
 
     rows = {name: Trial(apart, line.people, line.gallery_people) for name in sides}
     known = np.ones(len(table), bool)
