@@ -1,19 +1,23 @@
 """How hard are the labels? Expression recognition on people whom the classifier has never seen.
 
-Two classifiers: a linear one that sees the 68 landmarks alone, and a small CNN that sees the pixels. Both are
-trained and
-tested on disjoint people, and report the last epoch, never the best one on the test fold.
+Two classifiers: a linear one that sees the 68 landmarks alone, and a small CNN that sees the pixels. Both are trained
+and tested on disjoint people, and report the last epoch, never the best one on the test fold.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 import torch
 
 from fersyn import splits
 from fersyn.errors import FersynError
-from fersyn.evaluation.recogniser import predict, train_recogniser
-from fersyn.expressions import EXPRESSIONS
+from fersyn.evaluation.answers import answers, by_run, confusion
+from fersyn.evaluation.recogniser import named, train_recogniser
+from fersyn.evaluation.scores import Scores
+
+CLASSIFIERS = {"cnn": "CNN on pixels", "landmarks": "linear, on landmarks"}
 
 
 def landmark_features(landmarks: np.ndarray, size: int) -> np.ndarray:
@@ -36,55 +40,49 @@ def landmark_classifier(seed: int = 0):
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """Accuracy of one classifier on people that it has not seen.
+    """What one classifier called the faces of people that it has not seen.
 
     Attributes:
-        accuracy: (seeds * folds,) share of right answers, 0..1, each on one fold's people.
-        balanced: (seeds * folds,) mean over the expressions of the share named rightly.
-        matrix: (K, K) counts, true x named, summed over folds and seeds.
-        classes: the K labels (indices into EXPRESSIONS) that occur.
-        people: number of people; faces: number of pictures that were classified once per seed.
+        name: of the classifier.
+        answers: a row a face and seed (see `fersyn.evaluation.answers`).
         losses: training loss over epochs, one list per fold of the first seed (empty for the landmark classifier).
     """
 
     name: str
-    accuracy: np.ndarray
-    balanced: np.ndarray
-    matrix: np.ndarray
-    classes: list[int]
-    people: int
-    faces: int
+    answers: pd.DataFrame
     losses: list[list[float]] = field(default_factory=list)
 
     @property
-    def mean(self) -> float:
-        """Mean accuracy over folds and seeds, 0..1."""
-        return float(self.accuracy.mean())
+    def people(self) -> int:
+        """Number of people."""
+        return self.answers["person"].nunique()
 
     @property
-    def deviation(self) -> float:
-        """Standard deviation over folds and seeds (n - 1), 0..1; NaN with one."""
-        return float(self.accuracy.std(ddof=1)) if len(self.accuracy) > 1 else float("nan")
+    def faces(self) -> int:
+        """Number of pictures, each named once a seed."""
+        return self.answers["row"].nunique()
 
     @property
-    def balanced_mean(self) -> float:
-        """Mean balanced accuracy over folds and seeds, 0..1."""
-        return float(self.balanced.mean())
-
-    @property
-    def balanced_deviation(self) -> float:
-        """Standard deviation of the balanced accuracy over folds and seeds (n - 1), 0..1; NaN with one."""
-        return float(self.balanced.std(ddof=1)) if len(self.balanced) > 1 else float("nan")
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the classes."""
-        return [EXPRESSIONS[label] for label in self.classes]
+    def runs(self) -> int:
+        """Number of trainings: folds times seeds."""
+        return len(self.answers[["seed", "fold"]].drop_duplicates())
 
     @property
     def chance(self) -> float:
         """Accuracy of always naming the most frequent expression, 0..1."""
-        return float(self.matrix.sum(1).max() / self.matrix.sum())
+        return float(self.answers["expression"].value_counts(normalize=True).max())
+
+    def facts(self) -> dict:
+        """For the JSON, beside the scores: numbers, chance, and the confusion matrix, counts true x named."""
+        matrix, names = confusion(self.answers)
+        numbers = {name: getattr(self, name) for name in ("people", "faces", "runs", "chance")}
+        return {"classifier": self.name, **numbers, "classes": names, "confusion": matrix}
+
+
+def scores(tests: Sequence[CrossValidation], table: str) -> Scores:
+    """Accuracy and balanced accuracy of each classifier (the method) in each of its runs."""
+    rows = [by_run(test.answers, method=test.name, table=table) for test in tests]
+    return Scores(pd.concat(rows, ignore_index=True) if rows else pd.DataFrame())
 
 
 def usable(rows) -> np.ndarray:
@@ -145,7 +143,7 @@ def cross_validate(
             an unknown classifier.
         SubjectLeak: never, unless the folds are broken; it is checked for each.
     """
-    if classifier not in ("cnn", "landmarks"):
+    if classifier not in CLASSIFIERS:
         raise FersynError(f"classifier '{classifier}' is unknown; use 'cnn' or 'landmarks'")
     for name, value, least in (("folds", folds, 2), ("epochs", epochs, 1), ("seeds", seeds, 1)):
         if value < least:
@@ -153,38 +151,44 @@ def cross_validate(
     index = usable(table.rows)
     rows = table.rows.iloc[index]
     labels = table.labels(index)
-    classes = sorted(set(labels.tolist()))
+    classes = np.array(sorted(set(labels.tolist())))
     people = len(set(splits.people(rows)))
     if people < 2 or len(classes) < 2:
         raise FersynError(
             f"{people} people with {len(classes)} labelled expressions; recognition needs two of each or more"
         )
-    own = np.searchsorted(classes, labels)
-    faces = table.tensor(index) if classifier == "cnn" else None
-    features = landmark_features(table.landmarks(index), table.size) if classifier == "landmarks" else None
-    accuracy, balanced, losses = [], [], []
-    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    own, losses, found = np.searchsorted(classes, labels), [], []
+    learn = _cnn(table, index, own, epochs, device) if classifier == "cnn" else _linear(table, index, own)
     for repeat in range(seed, seed + seeds):
         fold_of = splits.assign(rows, splits.kfold(rows, min(folds, people), repeat))
-        for fold in sorted(set(fold_of)):
+        for number, fold in enumerate(sorted(set(fold_of)), 1):
             train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
             splits.check_disjoint(rows.iloc[train], rows.iloc[test])
-            if classifier == "cnn":
-                curve: list[float] = []
-                network = train_recogniser(
-                    faces[train], torch.from_numpy(own[train]), epochs, repeat, len(classes), device=device,
-                    report=lambda _, loss, curve=curve: curve.append(loss),
-                )  # fmt: skip
-                named = predict(network, faces[test]).argmax(1).numpy()
-                if repeat == seed:
-                    losses.append(curve)
-            else:
-                named = landmark_classifier(repeat).fit(features[train], own[train]).predict(features[test])
-            right = named == own[test]
-            accuracy.append(right.mean())
-            balanced.append(np.mean([right[own[test] == k].mean() for k in np.unique(own[test])]))
-            np.add.at(matrix, (own[test], named), 1)
-    return CrossValidation(
-        {"cnn": "CNN on pixels", "landmarks": "linear, on landmarks"}[classifier],
-        np.array(accuracy), np.array(balanced), matrix, classes, people, len(rows), losses,
+            called, curve = learn(train, test, repeat)
+            found.append(answers(table, index[test], classes[called], seed=repeat, fold=number))
+            if repeat == seed and curve:
+                losses.append(curve)
+    return CrossValidation(CLASSIFIERS[classifier], pd.concat(found, ignore_index=True), losses)
+
+
+def _cnn(table, index: np.ndarray, labels: np.ndarray, epochs: int, device: str | torch.device):
+    """(train, test, seed) -> what the CNN calls the test faces, and its loss over epochs."""
+    faces, classes = table.tensor(index), int(labels.max()) + 1
+
+    def learn(train: np.ndarray, test: np.ndarray, seed: int) -> tuple[np.ndarray, list[float]]:
+        curve: list[float] = []
+        network = train_recogniser(
+            faces[train], torch.from_numpy(labels[train]), epochs, seed, classes, device=device,
+            report=lambda _, loss: curve.append(loss),
+        )  # fmt: skip
+        return named(network, faces[test]), curve
+
+    return learn
+
+
+def _linear(table, index: np.ndarray, labels: np.ndarray):
+    """(train, test, seed) -> what the landmark classifier calls the test faces, and no loss."""
+    features = landmark_features(table.landmarks(index), table.size)
+    return lambda train, test, seed: (
+        landmark_classifier(seed).fit(features[train], labels[train]).predict(features[test]), [],
     )  # fmt: skip

@@ -1,8 +1,10 @@
 """Landmark error, identity and recognition in tables and pictures: the second half of notebook 01."""
 
 import numpy as np
+import pandas as pd
 
 from fersyn.evaluation import landmark_errors as errors_of
+from fersyn.evaluation.answers import confusion
 from fersyn.evaluation.recognition import CrossValidation
 from fersyn.evaluation.verification import FARS, PAIRS_PER_FALSE_ACCEPT, Trial
 from fersyn.figures import charts, faces
@@ -102,46 +104,29 @@ def identity_figures(who: Trial | None) -> list[Picture]:
     return found
 
 
-def recognition_numbers(test: CrossValidation) -> dict:
-    """What the JSON keeps of a cross-validation."""
-    return {
-        "classifier": test.name,
-        "accuracy": test.mean,
-        "deviation": test.deviation,
-        "balanced": test.balanced_mean,
-        "balanced_deviation": test.balanced_deviation,
-        "chance": test.chance,
-        "each": test.accuracy.tolist(),
-        "people": test.people,
-        "faces": test.faces,
-        "classes": test.names,
-        "confusion": test.matrix.tolist(),
-    }
+def recognition_table(tests: list[CrossValidation], summary: pd.DataFrame, cnn_people: int) -> Table | Note:
+    """Accuracy as mean ± deviation over folds and seeds, beside that of always naming the most frequent expression.
 
-
-def recognition_table(tests: list[CrossValidation], cnn_people: int) -> Table | Note:
-    """Accuracy as mean ± deviation over folds and seeds, beside that of always naming the most frequent expression."""
+    Args:
+        tests: what was answered.
+        summary: of `scores.summarise`, of their scores.
+        cnn_people: with fewer people the CNN is not trained.
+    """
     if not tests:
         return Note(
             "This set has fewer than two people, or fewer than two labelled expressions: recognition cannot be tested."
         )
-    first = tests[0]
-    lines = [
-        ("always the most frequent expression", f"{100 * first.chance:.1f} %", f"{100 / len(first.classes):.1f} %", "")
-    ]
+    first, own = tests[0], {(row["method"], row["metric"]): row for row in summary.to_dict("records")}
+    guessing = f"{100 / first.answers['expression'].nunique():.1f} %"
+    lines = [("always the most frequent expression", f"{100 * first.chance:.1f} %", guessing, "")]
     for test in tests:
-        spread = f" ± {100 * test.deviation:.1f}" if test.deviation == test.deviation else ""
-        runs = f"{len(test.accuracy)} runs on {test.people} people, {test.faces} faces"
-        lines.append((test.name, f"{100 * test.mean:.1f}{spread} %", f"{100 * test.balanced_mean:.1f} %", runs))
+        plain, balanced = own[test.name, "accuracy"], own[test.name, "balanced"]
+        spread = f" ± {100 * plain['deviation']:.1f}" if np.isfinite(plain["deviation"]) else ""
+        runs = f"{test.runs} runs on {test.people} people, {test.faces} faces"
+        lines.append((test.name, f"{100 * plain['value']:.1f}{spread} %", f"{100 * balanced['value']:.1f} %", runs))
     if len(tests) == 1:
-        lines.append(
-            (
-                "CNN on pixels",
-                "not trained",
-                "",
-                f"{first.people} people are fewer than {cnn_people}: it would learn the people",
-            )
-        )
+        why = f"{first.people} people are fewer than {cnn_people}: it would learn the people"
+        lines.append(("CNN on pixels", "not trained", "", why))
     return Table(lines, ["classifier", "accuracy", "balanced", "from"])
 
 
@@ -150,7 +135,7 @@ def recognition_figures(tests: list[CrossValidation]) -> list[Picture]:
     found = []
     for test in tests:
         caption = f"{test.name}: which expression was named what, in % of each row, all folds together."
-        found.append(charts.confusion(test.matrix, test.names, caption=caption))
+        found.append(charts.confusion(*confusion(test.answers), caption=caption))
     for test in tests:
         if test.losses:
             curves = {f"fold {i + 1}": curve for i, curve in enumerate(test.losses)}

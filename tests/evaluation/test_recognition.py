@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import balanced_accuracy_score
 
 from fersyn import splits
 from fersyn.errors import FersynError, SubjectLeak
 from fersyn.evaluation import recognition
+from fersyn.evaluation.scores import summarise
 from fersyn.expressions import EXPRESSIONS
 
 KINDS = ("neutral", "happiness", "surprise")
@@ -38,28 +40,38 @@ def toy_table(people=6, each=2, seed=0):
     labels = np.array([EXPRESSIONS.index(kind) for kind in rows["expression"]])
     return SimpleNamespace(
         rows=rows, size=32, tensor=lambda index: tensor[index], landmarks=lambda index: landmarks[index],
-        labels=lambda index: labels[index],
+        labels=lambda index: labels[index], people=splits.people(rows),
     )  # fmt: skip
+
+
+def summary(found):
+    return summarise(recognition.scores([found], "toy")).set_index("metric")
 
 
 def test_the_cnn_learns_an_easy_set_on_new_people():
     found = recognition.cross_validate(toy_table(), folds=2, epochs=25)
-    assert found.mean > 0.8 and found.chance == pytest.approx(1 / 3)
-    assert found.matrix.sum() == found.faces == 36 and found.people == 6
-    assert found.names == list(KINDS) and len(found.losses) == 2 and len(found.losses[0]) == 25
-    assert found.matrix.trace() / 36 == pytest.approx(found.mean), "folds of equal size"
+    about, mean = found.facts(), summary(found).loc["accuracy", "value"]
+    assert mean > 0.8 and found.chance == pytest.approx(1 / 3)
+    assert about["confusion"].sum() == found.faces == 36 and found.people == 6 and found.runs == 2
+    assert about["classes"] == list(KINDS) and len(found.losses) == 2 and len(found.losses[0]) == 25
+    assert about["confusion"].trace() / 36 == pytest.approx(mean), "folds of equal size"
 
 
 def test_the_landmark_classifier_too_and_over_seeds():
     found = recognition.cross_validate(toy_table(), folds=3, seeds=2, classifier="landmarks")
-    assert found.accuracy.shape == (6,) and found.mean > 0.8 and found.deviation >= 0 and not found.losses
-    assert found.balanced_mean == pytest.approx(found.balanced.mean())
-    assert found.balanced_deviation == pytest.approx(np.std(found.balanced, ddof=1))
+    own = summary(found)
+    assert own.loc["accuracy", "seeds"] == 6 and own.loc["accuracy", "value"] > 0.8 and not found.losses
+    runs = [
+        balanced_accuracy_score(part["expression"], part["named"])
+        for _, part in found.answers.groupby(["seed", "fold"])
+    ]
+    assert own.loc["balanced", "value"] == pytest.approx(np.mean(runs))
+    assert own.loc["balanced", "deviation"] == pytest.approx(np.std(runs, ddof=1))
 
 
 def test_the_same_seed_gives_the_same_result():
     one, two = (recognition.cross_validate(toy_table(4), folds=2, epochs=2) for _ in range(2))
-    assert (one.matrix == two.matrix).all() and one.losses == two.losses
+    assert one.answers.equals(two.answers) and one.losses == two.losses
 
 
 def test_mixed_people_are_refused(monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from fersyn.evaluation import recognition
+from fersyn.evaluation.scores import summarise
 from fersyn.evaluation.verification import Trial
 from fersyn.figures import Note, Picture, Table, charts, checks, dataset, faces, pictured, privacy_note, selection
 from fersyn.table import FaceTable
@@ -133,7 +134,10 @@ def test_checks_say_why_there_is_nothing(small_table):
     assert "no true landmark positions" in checks.landmark_error_table(small_table, None).text
     assert checks.landmark_error_face(small_table, everyone(small_table), everyone(small_table), None) is None
     assert checks.identity_figures(None) == [] and "fewer than two people" in checks.identity_table(None).text
-    assert "fewer than two people" in checks.recognition_table([], 20).text and checks.recognition_figures([]) == []
+    assert (
+        "fewer than two people" in checks.recognition_table([], pd.DataFrame(), 20).text
+        and checks.recognition_figures([]) == []
+    )
 
 
 def test_the_independent_landmarks_have_a_line_of_their_own(small_table):
@@ -155,10 +159,13 @@ def test_too_few_pairs_are_named():
 
 
 def test_recognition_in_words():
-    test = recognition.CrossValidation(
-        "linear", np.array([0.5, 0.7]), np.array([0.4, 0.6]), np.array([[3, 1], [1, 3]]), [0, 1], 9, 8
+    true, named = (
+        ["neutral", "anger"] * 4,
+        ["anger", "anger", "neutral", "anger", "neutral", "neutral", "neutral", "anger"],
     )
-    page = checks.recognition_table([test], 20)._repr_html_()
-    assert "60.0 ± 14.1 %" in page and "9 people are fewer than 20" in page and "50.0 %" in page
+    found = pd.DataFrame({"expression": true, "named": named, "row": range(8), "person": list("abcdefgh"), "seed": 0})
+    test = recognition.CrossValidation("linear", found.assign(fold=[1, 1, 1, 1, 1, 2, 2, 2]))
+    page = checks.recognition_table([test], summarise(recognition.scores([test], "t")), 20)._repr_html_()
+    assert "73.3 ± 9.4 %" in page and "8 people are fewer than 20" in page and "50.0 %" in page
     assert len(checks.recognition_figures([test])) == 1
     assert re.search(r"neutral 75 %", checks.recognition_figures([test])[0].alt)
