@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from fersyn.evaluation.answers import confusion
 from fersyn.evaluation.augmentation import gain, synthetic
 from fersyn.evaluation.augmentation.experiment import BATCH, SIZE, Fold
-from fersyn.evaluation.augmentation.gain import PUBLISHED, Arm
+from fersyn.evaluation.augmentation.gain import PUBLISHED, Arm, Outcome
 from fersyn.evaluation.bootstrap import Interval, marked
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces, selection, style
@@ -113,15 +114,15 @@ def thumbnail(fold: Fold, shown: np.ndarray) -> Picture | None:
     return faces.strip([face for pair in both for face in pair], "Neutral faces and synthetic ones made of them")
 
 
-def curve(frame: pd.DataFrame) -> Picture:
+def curve(outcome: Outcome) -> Picture:
     """Accuracy over the number of synthetic faces to a real one, with intervals, beside the published curve."""
-    factors = gain.factors(frame)
+    factors = gain.factors(outcome.frame)
     at = np.arange(len(factors), dtype=float)
     said = []
     with style.look():
         figure, axes = style.new(charts.WIDTH, 3.4)
         for shift, variation in ((-0.04, "none"), (0.04, "classical")):
-            found = [gain.accuracy(frame, Arm(variation, factor)) for factor in factors]
+            found = [outcome.accuracy(Arm(variation, factor)) for factor in factors]
             axes.errorbar(
                 at + shift, *_bars(found), color=COLOURS[variation], marker="o", ms=5, capsize=3, lw=2, elinewidth=1.2,
                 label=f"ours, {TITLES[variation]}",
@@ -150,22 +151,22 @@ def _bars(found: Sequence[Interval]) -> tuple[list[float], np.ndarray]:
     return values[:, 0].tolist(), whiskers
 
 
-def table(frame: pd.DataFrame) -> Table:
+def table(outcome: Outcome) -> Table:
     """Table 4: accuracy by factor, the gain over 0 × below it, and the published row."""
-    factors = gain.factors(frame)
+    factors = gain.factors(outcome.frame)
     lines, bold = [], set()
     for variation, title in TITLES.items():
-        lines.append([title, *(interval(gain.accuracy(frame, Arm(variation, factor))) for factor in factors)])
+        lines.append([title, *(interval(outcome.accuracy(Arm(variation, factor))) for factor in factors)])
         gained: list[str] = ["– gain over 0 ×, points", "–"]
         for column, factor in enumerate(factors[1:], 2):
-            found = gain.difference(frame, Arm(variation, factor), Arm(variation))
+            found = outcome.difference(Arm(variation, factor), Arm(variation))
             gained.append(interval(found, signed=True))
             if found.excludes_zero:
                 bold.add((len(lines), column))
         lines.append(gained)
     cells = [f"{PUBLISHED[factor]:.1f}" if factor in PUBLISHED else "–" for factor in factors]
     lines.append(["Oulu-CASIA, as published*", *cells])
-    number = frame["person"].nunique()
+    number = outcome.frame["person"].nunique()
     caption = (
         f"Balanced accuracy in % [95 % interval over {counted(number)}]; gains are paired by person; {marked(number)}. "
         "*Table 4 of the paper: other faces, another network; not comparable"
@@ -173,9 +174,9 @@ def table(frame: pd.DataFrame) -> Table:
     return Table(lines, ["recogniser", *map(times, factors)], caption=caption, bold=bold)
 
 
-def key_figures(frame: pd.DataFrame) -> dict[str, str]:
+def key_figures(outcome: Outcome) -> dict[str, str]:
     """The gains of the most synthetic faces and of classical variation, for the index page: name -> points."""
-    most = gain.factors(frame)[-1]
+    most = gain.factors(outcome.frame)[-1]
     found = {"classical variation against none": (Arm("classical"), Arm())}
     if most:
         found = {
@@ -183,15 +184,15 @@ def key_figures(frame: pd.DataFrame) -> dict[str, str]:
             **found,
             f"{most} × synthetic on top of classical variation": (Arm("classical", most), Arm("classical")),
         }
-    return {name: interval(gain.difference(frame, *pair), signed=True) for name, pair in found.items()}
+    return {name: interval(outcome.difference(*pair), signed=True) for name, pair in found.items()}
 
 
-def verdict(frame: pd.DataFrame) -> Note:
+def verdict(outcome: Outcome) -> Note:
     """The outcome in sentences: what the most synthetic faces brought, and what the controls brought."""
-    most = gain.factors(frame)[-1]
+    most = gain.factors(outcome.frame)[-1]
 
     def told(what: str, arm: Arm, base: Arm) -> str:
-        found = gain.difference(frame, arm, base)
+        found = outcome.difference(arm, base)
         sure = "more than chance" if found.excludes_zero else "which may be chance"
         side = "gain" if found.value >= 0 else "loss"
         return f"- {what}: **{interval(found, signed=True)} points**, a {side}, {sure}."
@@ -205,18 +206,18 @@ def verdict(frame: pd.DataFrame) -> Note:
             told("synthetic faces on top of classical variation", Arm("classical", most), Arm("classical")),
             told("synthetic faces alone against classical variation alone", Arm("none", most), Arm("classical")),
         ]
-    numbers, own = gain.people_curve(frame, "none")
+    numbers, own = gain.people_curve(outcome.frame, "none")
     if len(own) > 1 and own[-1] != plain:
         lines.append(told(f"real faces of {counted(numbers[-1])} instead, nothing else", own[-1], plain))
-    if frame["person"].nunique() < 2:
+    if outcome.frame["person"].nunique() < 2:
         lines = ["*One person is named: nothing can be said.*"]
     return Note("\n".join(lines) or "*No synthetic faces were asked for (`factors`).*")
 
 
-def people(frame: pd.DataFrame) -> Picture | Note:
+def people(outcome: Outcome) -> Picture | Note:
     """Accuracy over the number of real people without synthesis, beside the level that synthesis reached."""
-    most, said = gain.factors(frame)[-1], []
-    if all(len(gain.people_curve(frame, variation)[0]) < 2 for variation in TITLES):
+    most, said = gain.factors(outcome.frame)[-1], []
+    if all(len(gain.people_curve(outcome.frame, variation)[0]) < 2 for variation in TITLES):
         return Note(
             "*There is one number of real people only, so there is no curve; ask for others with `more_people`.*"
         )
@@ -224,8 +225,8 @@ def people(frame: pd.DataFrame) -> Picture | Note:
         figure, axes = style.new(charts.WIDTH, 3.4)
         ticks: set[float] = set()
         for variation, title in TITLES.items():
-            numbers, own = gain.people_curve(frame, variation)
-            found = [gain.accuracy(frame, arm) for arm in own]
+            numbers, own = gain.people_curve(outcome.frame, variation)
+            found = [outcome.accuracy(arm) for arm in own]
             axes.errorbar(
                 numbers, *_bars(found), color=COLOURS[variation], marker="o", ms=5, capsize=3, lw=2, elinewidth=1.2,
                 label=f"real people, {title}",
@@ -234,7 +235,7 @@ def people(frame: pd.DataFrame) -> Picture | Note:
             points = zip(numbers, found, strict=True)
             said.append(f"{title} " + ", ".join(f"{number:.0f} people {interval(one)}" for number, one in points))
             if most:
-                level = 100 * gain.accuracy(frame, Arm(variation, most)).value
+                level = 100 * outcome.accuracy(Arm(variation, most)).value
                 label = f"{times(most)} synthetic, {title}"
                 axes.axhline(level, color=COLOURS[variation], ls="--", lw=1.3, label=label)
                 said.append(f"{label} {level:.1f}")
@@ -253,38 +254,24 @@ def people(frame: pd.DataFrame) -> Picture | Note:
         )  # fmt: skip
 
 
-def worths(frame: pd.DataFrame) -> list[dict]:
-    """How many real people the synthetic faces are worth, for the JSON and for `worth`.
-
-    Each is variation, factor, value, low, high, and the first and last number of people of the curve.
-    """
-    lines = []
-    for variation in TITLES:
-        if len(gain.people_curve(frame, variation)[0]) < 2:
-            continue
-        for factor in gain.factors(frame)[1:]:
-            found, first, last = gain.worth(frame, Arm(variation, factor))
-            lines.append({"variation": variation, "factor": factor, **found.as_dict(), "first": first, "last": last})
-    return lines
-
-
-def worth(frame: pd.DataFrame) -> Table | Note:
+def worth(outcome: Outcome) -> Table | Note:
     """How many real people the synthetic faces are worth."""
     lines = []
-    for line in worths(frame):
-        value, low, high = (_bounded(line[name], line["first"], line["last"]) for name in ("value", "low", "high"))
+    for row in outcome.worths.to_dict("records"):
+        curve, _ = gain.people_curve(outcome.frame, row["variation"])
+        value, low, high = (_bounded(row[name], curve[0], curve[-1]) for name in ("value", "low", "high"))
         between = low if low == high else f"{low} to {high}"
-        lines.append((f"{times(line['factor'])}, {TITLES[line['variation']]}", value, between))
+        lines.append((f"{times(row['factor'])}, {TITLES[row['variation']]}", value, between))
     if not lines:
         return Note("*Without a curve of real people there is nothing to compare with.*")
     return Table(
         lines, ["synthetic faces to each real one", "are worth real people", "95 % interval"],
-        caption=f"So many real people reach the accuracy of faces of {counted(_base(frame))}, real and synthetic",
+        caption=f"So many real people reach the accuracy of faces of {counted(_base(outcome))}, real and synthetic",
     )  # fmt: skip
 
 
-def _base(frame: pd.DataFrame) -> float:
-    return float(Arm().of(frame)["people"].mean())
+def _base(outcome: Outcome) -> float:
+    return float(Arm().of(outcome.frame)["people"].mean())
 
 
 def _bounded(value: float, low: float, high: float) -> str:
@@ -295,46 +282,41 @@ def _bounded(value: float, low: float, high: float) -> str:
     return f"{high:.0f} or more" if value >= high * 0.999 else f"{value:.0f}"
 
 
-def _compared(frame: pd.DataFrame) -> dict[str, Arm]:
-    most = gain.factors(frame)[-1]
+def _compared(outcome: Outcome) -> dict[str, Arm]:
+    most = gain.factors(outcome.frame)[-1]
     found = {"0 ×": Arm(), times(most): Arm("none", most), "classical": Arm("classical"),
              f"classical, {times(most)}": Arm("classical", most)}  # fmt: skip
     return found if most else {name: arm for name, arm in found.items() if not arm.factor}
 
 
-def recalls(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Shares named rightly by recogniser and expression, 0..1, for the JSON."""
-    return {name: gain.recall(frame, arm) for name, arm in _compared(frame).items()}
-
-
-def recall(frame: pd.DataFrame) -> Table:
+def recall(outcome: Outcome) -> Table:
     """Share of each expression that was named rightly, in %, without and with the most synthetic faces; the best of
     each row bold.
     """
-    own = {name: gain.recall(frame, arm) for name, arm in _compared(frame).items()}
+    own = {name: outcome.recall(arm) for name, arm in _compared(outcome).items()}
     names = [name for name in EXPRESSIONS if any(name in each for each in own.values())]
     lines = [(name, *(100 * each[name] for each in own.values())) for name in names]
     bold = {(y, x) for y, line in enumerate(lines) for x in range(1, len(line)) if line[x] == max(line[1:])}
     lines.append(
-        ("all, each expression alike", *(100 * gain.accuracy(frame, arm).value for arm in _compared(frame).values()))
+        ("all, each expression alike", *(100 * outcome.accuracy(arm).value for arm in _compared(outcome).values()))
     )
-    lines.append(("all pictures alike", *(100 * gain.plain(frame, arm) for arm in _compared(frame).values())))
+    lines.append(("all pictures alike", *(100 * outcome.plain(arm) for arm in _compared(outcome).values())))
     return Table(lines, ["named rightly, %", *own], digits=1, bold=bold)
 
 
-def confusions(frame: pd.DataFrame) -> list[Picture]:
+def confusions(outcome: Outcome) -> list[Picture]:
     """Confusion matrices without and with the most synthetic faces, nothing else varied."""
     found = []
-    for name, arm in _compared(frame).items():
+    for name, arm in _compared(outcome).items():
         if arm.variation == "none":
-            matrix, names = gain.confusion(frame, arm)
+            matrix, names = confusion(arm.of(outcome.frame))
             caption = f"{name} synthetic faces: what each expression was named, in % of its row; all folds and seeds."
             found.append(charts.confusion(matrix, names, caption=caption))
     return found
 
 
 def judgement(judged: pd.DataFrame) -> Table:
-    """What the judge (of `augmentation.judge`) named rightly, by expression; in brackets what it called neutral."""
+    """What the judge (of `experiment.judged`) named rightly, by expression; in brackets what it called neutral."""
     kinds = list(dict.fromkeys(judged["faces"]))
     lines = []
     for name in [name for name in EXPRESSIONS if name in set(judged["expression"])]:

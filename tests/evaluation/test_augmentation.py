@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from fersyn.errors import FersynError, SubjectLeak
+from fersyn.evaluation.answers import confusion
 from fersyn.evaluation.augmentation import allowed, experiment, gain, requests, synthetic
 from fersyn.evaluation.augmentation.gain import Arm
 from fersyn.evaluation.recogniser import as_float, classical
+from fersyn.evaluation.scores import summarise
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import Note, Picture, Table
 from fersyn.figures import augmentation as figures
@@ -198,32 +200,33 @@ def answers(people=20, seeds=1):
 
 
 def test_accuracy_is_balanced_and_gains_are_paired():
-    frame = answers(seeds=2)
-    half, ten = gain.accuracy(frame, Arm()), gain.accuracy(frame, Arm("none", 10))
+    found = gain.Outcome(answers(seeds=2))
+    half, ten = found.accuracy(Arm()), found.accuracy(Arm("none", 10))
     assert half.value == pytest.approx(0.5) and ten.value == pytest.approx(0.5) and half.people == 20
     assert half.low < 0.5 < half.high and ten.low == ten.high == pytest.approx(0.5)
-    assert gain.plain(frame, Arm("none", 10)) == pytest.approx(2 / 3)
-    gained = gain.difference(frame, Arm("classical", 10), Arm("classical"))
+    assert found.plain(Arm("none", 10)) == pytest.approx(2 / 3)
+    gained = found.difference(Arm("classical", 10), Arm("classical"))
     assert gained.value == 1 and gained.excludes_zero
-    assert not gain.difference(frame, Arm("none", 10), Arm()).excludes_zero
-    assert gain.recall(frame, Arm("none", 10)) == {"neutral": 1.0, "anger": 0.0}
-    matrix, names = gain.confusion(frame, Arm("none", 10))
+    assert not found.difference(Arm("none", 10), Arm()).excludes_zero
+    assert found.recall(Arm("none", 10)) == {"neutral": 1.0, "anger": 0.0}
+    matrix, names = confusion(Arm("none", 10).of(found.frame))
     assert names == ["neutral", "anger", "fear"] and matrix.tolist() == [[80, 0, 0], [0, 0, 40], [0, 0, 0]]
-    assert gain.deviation(frame, Arm("none", 10)) == 0 and gain.deviation(frame, Arm()) > 0.4
+    runs = found.summary.query("metric == 'balanced'").set_index("method")["deviation"]
+    assert runs["10 ×"] == 0 and runs["0 ×"] > 0.4
     with pytest.raises(FersynError, match="no recogniser was trained"):
-        gain.accuracy(frame, Arm("none", 5))
-    line = gain.summary(frame).query("variation == 'classical' and factor == 10").iloc[0]
-    assert line["gain"] == 1 and line["synthetic"] == 30
+        found.accuracy(Arm("none", 5))
+    assert next(line for line in found.facts() if line["method"] == "classical, 10 ×")["synthetic"] == 30
+    assert set(found.scores.rows["metric"]) == {gain.BALANCED, "balanced", "accuracy", "pooled", "recall"}
 
 
 def test_worth_in_real_people_is_read_from_the_curve():
     frame = answers()
     assert gain.people_curve(frame, "none")[0] == [2, 4, 16]
-    found, first, last = gain.worth(frame, Arm("none", 10))
-    assert (first, last) == (2, 16) and found.value == pytest.approx(4, abs=0.01), "right as often as with 4 people"
-    assert found.low < 4 < found.high
+    found = gain.Outcome(frame).worths.set_index("method").loc["10 ×"]
+    assert found["value"] == pytest.approx(4, abs=0.01), "right as often as with 4 people"
+    assert found["low"] < 4 < found["high"]
     best = frame.assign(named=np.where(frame["factor"] == 10, frame["expression"], frame["named"]))
-    assert gain.worth(best, Arm("none", 10))[0].value == pytest.approx(16, rel=1e-3)
+    assert gain.Outcome(best).worths["value"].to_numpy() == pytest.approx(16, rel=1e-3)
 
 
 def test_a_number_of_people_that_not_every_fold_has_is_no_point_of_the_curve():
@@ -231,9 +234,8 @@ def test_a_number_of_people_that_not_every_fold_has_is_no_point_of_the_curve():
     most = (frame["asked"] == 0) & ~frame["base"]
     for lacking in (frame["fold"] == 2, frame["seed"] == 1):
         assert gain.people_curve(frame[~(most & lacking)], "none")[0] == [2, 4]
-        assert gain.worth(frame[~(most & lacking)], Arm("none", 10))[0].people == 20, (
-            "all people, not those of one fold"
-        )
+        worth = gain.worth(frame[~(most & lacking)], Arm("none", 10))
+        assert len(worth.people) == 20, "all people, not those of one fold"
 
 
 def test_the_judge_has_not_seen_the_people_whose_faces_it_names(folds):
@@ -241,23 +243,27 @@ def test_the_judge_has_not_seen_the_people_whose_faces_it_names(folds):
     assert found.attrs == {"people": 2, "real": 14}
     assert len(set(found["faces"])) == 3 and found["right"].between(0, 1).all()
     assert found.loc[found["faces"] == experiment.REAL, "number"].sum() == 14
+    scores = gain.judged_scores(found, "t")
+    assert summarise(scores)["value"].tolist() == pytest.approx(
+        found.groupby("faces", sort=False)[["right", "neutral"]].mean().T.to_numpy().ravel()
+    )
     page = figures.judgement(found)._repr_html_()
     assert "strength 1 to 1.7" in page and "anger" in page
 
 
 def test_figures(folds, small_table):
-    frame = answers()
-    curve, people = figures.curve(frame), figures.people(frame)
+    found = gain.Outcome(answers())
+    curve, people = figures.curve(found), figures.people(found)
     assert isinstance(curve, Picture) and "10 × 100.0" in curve.alt and isinstance(people, Picture)
-    page = figures.table(frame)._repr_html_()
+    page = figures.table(found)._repr_html_()
     assert "67.3" in page and "76.2" in page and "not comparable" in page
     assert "<strong>+100.0" in page and "<strong>+0.0" not in page, "bold is what is more than chance"
-    assert "more than chance" in figures.verdict(frame).text and "may be chance" in figures.verdict(frame).text
-    assert [line["factor"] for line in figures.worths(frame)] == [10]
-    assert "<td>4</td>" in figures.worth(frame)._repr_html_()
-    assert len(figures.confusions(frame)) == 2 and isinstance(figures.recall(frame), Table)
-    assert figures.key_figures(frame)["10 × synthetic on top of classical variation"].startswith("+100.0")
-    alone = frame[(frame["factor"] == 0) & frame["base"]]
+    assert "more than chance" in figures.verdict(found).text and "may be chance" in figures.verdict(found).text
+    assert found.worths["factor"].tolist() == [10]
+    assert "<td>4</td>" in figures.worth(found)._repr_html_()
+    assert len(figures.confusions(found)) == 2 and isinstance(figures.recall(found), Table)
+    assert figures.key_figures(found)["10 × synthetic on top of classical variation"].startswith("+100.0")
+    alone = gain.Outcome(found.frame[(found.frame["factor"] == 0) & found.frame["base"]])
     assert isinstance(figures.people(alone), Note) and isinstance(figures.worth(alone), Note)
     assert isinstance(figures.table(alone), Table) and isinstance(figures.curve(alone), Picture)
 

@@ -21,6 +21,7 @@ import torch
 from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.evaluation import recognition
+from fersyn.evaluation.answers import answers
 from fersyn.evaluation.augmentation import allowed
 from fersyn.evaluation.augmentation.synthetic import STRENGTHS, draw, make, shrunk
 from fersyn.evaluation.recogniser import classical, middle, named, train_recogniser
@@ -158,12 +159,8 @@ def run_fold(
                 faces, labels, seed=fold.seed, batch=BATCH, device=device, steps=steps, vary=middle, pool=dealt,
                 before=classical if variation == "classical" else None,
             )  # fmt: skip
-            part = {
-                "seed": fold.seed, "fold": fold.number, "variation": variation, **about, "row": fold.test,
-                "person": table.people[fold.test], "expression": table.rows["expression"].to_numpy(object)[fold.test],
-                "named": [EXPRESSIONS[k] for k in named(network, tested)],
-            }  # fmt: skip
-            parts.append(pd.DataFrame(part))
+            found = {"seed": fold.seed, "fold": fold.number, "variation": variation, **about}
+            parts.append(answers(table, fold.test, named(network, tested), **found))
             if report:
                 report(1)
     facts = {
@@ -300,9 +297,9 @@ def judged(fold: Fold, epochs: int = 60, count: int = 320, device: str | torch.d
         kinds[name] = make(synthesiser, table, recipes, SIZE, device=device), recipes.label
     lines = []
     for name, (faces, labels) in kinds.items():
-        answers = named(network, faces)
+        called = named(network, faces)
         for label in sorted(set(labels.tolist())):
-            own = answers[labels == label]
+            own = called[labels == label]
             lines.append((name, EXPRESSIONS[label], float((own == label).mean()), float((own == 0).mean()), len(own)))
     found = pd.DataFrame(lines, columns=["faces", "expression", "right", "neutral", "number"])
     found.attrs = {"people": len(set(table.people[others])), "real": len(others)}

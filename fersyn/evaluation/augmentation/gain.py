@@ -6,16 +6,21 @@ accuracy is the mean over people. With several seeds a person's answers are aver
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from fersyn.errors import FersynError
-from fersyn.evaluation import bootstrap
+from fersyn.evaluation.answers import by_expression, by_run, confusion
 from fersyn.evaluation.bootstrap import Interval
-from fersyn.expressions import EXPRESSIONS
+from fersyn.evaluation.scores import Metric, Scores, SetScore, differences, register, rows_of, summarise
 
+BALANCED = register(Metric("person_balanced", "balanced accuracy over people", "higher", "%", 1, 100.0)).name
+WORTH = register(Metric("worth", "worth in real people", "higher", digits=0, of_a_set=True)).name
+JUDGED = register(Metric("judged_right", "named rightly by the judge", "higher", "%", 1, 100.0)).name
+CALM = register(Metric("judged_neutral", "named neutral by the judge", "lower", "%", 0, 100.0)).name
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 4: Oulu-CASIA, synthetic faces to a real one -> accuracy, %.
 PUBLISHED = {0: 67.3, 1: 68.6, 5: 71.4, 10: 76.2, 100: 76.2}
 
@@ -34,6 +39,12 @@ class Arm:
     variation: str = "none"
     factor: int = 0
     asked: int | None = None
+
+    @property
+    def name(self) -> str:
+        """As a method in the scores: '10 ×', 'classical, 0 ×, 5 people'."""
+        people = {None: "", 0: ", all people"}.get(self.asked, f", {self.asked} people")
+        return f"{'' if self.variation == 'none' else self.variation + ', '}{self.factor} ×{people}"
 
     def of(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Its rows of `experiment.run`; raises FersynError if there are none."""
@@ -68,47 +79,99 @@ def right(frame: pd.DataFrame, arm: Arm) -> pd.Series:
     return (own["expression"] == own["named"]).astype(float).groupby([own["person"], own["expression"]]).mean()
 
 
-def accuracy(frame: pd.DataFrame, arm: Arm) -> Interval:
-    """Balanced accuracy, 0..1, with its interval over people."""
-    own = right(frame, arm)
-    return bootstrap.mean(own.to_numpy(), own.index.get_level_values("person"))
+@dataclass(frozen=True)
+class Outcome:
+    """All that the answers say: scores, their summary, and each arm against the arm without synthetic faces, of no and of
+    classical variation.
+
+    Attributes:
+        frame: the answers, of `experiment.run`.
+        table: name of the face table.
+    """
+
+    frame: pd.DataFrame
+    table: str = ""
+
+    @cached_property
+    def arms(self) -> list[Arm]:
+        """All that were trained."""
+        return arms(self.frame)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """A row a person and expression; of each run; of each expression."""
+        parts = []
+        for arm in self.arms:
+            keys = {"variation": arm.variation, "factor": arm.factor, "method": arm.name, "table": self.table}
+            own = arm.of(self.frame)
+            for seed, answers in own.groupby("seed", sort=True):
+                share = right(answers, arm)
+                people, expressions = (share.index.get_level_values(level) for level in ("person", "expression"))
+                items = [f"{person}, {expression}" for person, expression in share.index]
+                parts.append(rows_of(BALANCED, share, people, items, expressions, seed=seed, **keys))
+            parts += [by_run(own, **keys), by_expression(own, seed="all", **keys)]
+        return Scores(pd.concat(parts, ignore_index=True))
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """A line an arm and metric; of recall one an expression."""
+        by, one = ("table", "method", "variation", "factor"), self.scores
+        whole = summarise(one.of(metric=[BALANCED, "balanced", "accuracy", "pooled"]), by)
+        return pd.concat([whole, summarise(one.of(metric="recall"), (*by, "expression"))], ignore_index=True)
+
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """Paired by person: how much more than in the arms without synthetic faces is right."""
+        own = self.scores.of(metric=BALANCED)
+        return pd.concat([differences(own, minus=Arm(v).name) for v in ("none", "classical")], ignore_index=True)
+
+    def accuracy(self, arm: Arm) -> Interval:
+        """Balanced accuracy, 0..1, with its interval over people."""
+        found = self.summary
+        return _interval(found[(found["method"] == arm.name) & (found["metric"] == BALANCED)], arm)
+
+    def difference(self, arm: Arm, base: Arm) -> Interval:
+        """How much more of `arm` than of `base` (an arm without synthetic faces) is right, parts of 1: paired by person."""
+        return _interval(self.gaps[(self.gaps["method"] == arm.name) & (self.gaps["minus"] == base.name)], arm)
+
+    def plain(self, arm: Arm) -> float:
+        """Share of all pictures that were named rightly, 0..1."""
+        own = self.summary[(self.summary["method"] == arm.name) & (self.summary["metric"] == "pooled")]
+        return float(own["value"].iloc[0])
+
+    def recall(self, arm: Arm) -> dict[str, float]:
+        """Share of each expression that was named rightly, 0..1."""
+        own = self.summary[(self.summary["method"] == arm.name) & (self.summary["metric"] == "recall")]
+        return dict(zip(own["expression"], own["value"], strict=True))
+
+    def facts(self) -> list[dict]:
+        """For the JSON, an arm each: how many real people (mean over folds) and synthetic faces it learnt from, and its
+        confusion matrix, counts true x named.
+        """
+        found = []
+        for arm in self.arms:
+            own = arm.of(self.frame)
+            matrix, names = confusion(own)
+            numbers = own[["people", "synthetic"]].mean()
+            found.append({"method": arm.name, **asdict(arm), **numbers, "classes": names, "confusion": matrix})
+        return found
+
+    @cached_property
+    def worth(self) -> Scores:
+        """What the arms with synthetic faces are worth in real people, where there is a curve to read it from."""
+        own = [arm for arm in self.arms if arm.factor and len(people_curve(self.frame, arm.variation)[0]) > 1]
+        return Scores(pd.DataFrame(), tuple(worth(self.frame, arm, self.table) for arm in own))
+
+    @cached_property
+    def worths(self) -> pd.DataFrame:
+        """Its summary."""
+        return summarise(self.worth, ("table", "method", "variation", "factor"))
 
 
-def plain(frame: pd.DataFrame, arm: Arm) -> float:
-    """Share of all pictures that were named rightly, 0..1."""
-    own = arm.of(frame)
-    return float((own["expression"] == own["named"]).mean())
-
-
-def difference(frame: pd.DataFrame, arm: Arm, base: Arm) -> Interval:
-    """How much more of `arm` than of `base` is right, parts of 1: paired by person, with its interval over people."""
-    one, two = right(frame, arm), right(frame, base)
-    return bootstrap.difference(one.to_numpy(), two.reindex(one.index).to_numpy(), one.index.get_level_values("person"))
-
-
-def deviation(frame: pd.DataFrame, arm: Arm) -> float:
-    """Standard deviation (n - 1) of the balanced accuracy over folds and seeds, 0..1; NaN with one."""
-    own = arm.of(frame)
-    hit = (own["expression"] == own["named"]).astype(float)
-    each = hit.groupby([own["seed"], own["fold"], own["expression"]]).mean().groupby(level=[0, 1]).mean()
-    return float(each.std(ddof=1))
-
-
-def recall(frame: pd.DataFrame, arm: Arm) -> dict[str, float]:
-    """Share of each expression that was named rightly, 0..1."""
-    own = arm.of(frame)
-    found = (own["expression"] == own["named"]).groupby(own["expression"]).mean()
-    return {name: float(found[name]) for name in EXPRESSIONS if name in found.index}
-
-
-def confusion(frame: pd.DataFrame, arm: Arm) -> tuple[np.ndarray, list[str]]:
-    """Counts true x named, all folds and seeds together, and the names of both."""
-    own = arm.of(frame)
-    names = [name for name in EXPRESSIONS if name in set(own["expression"]) | set(own["named"])]
-    place = {name: k for k, name in enumerate(names)}
-    matrix = np.zeros((len(names), len(names)), np.int64)
-    np.add.at(matrix, (own["expression"].map(place).to_numpy(), own["named"].map(place).to_numpy()), 1)
-    return matrix, names
+def _interval(rows: pd.DataFrame, arm: Arm) -> Interval:
+    if not len(rows):
+        raise FersynError(f"no recogniser was trained with {arm}; ask for it among factors and more_people")
+    return Interval.of(rows.iloc[0])
 
 
 def people_curve(frame: pd.DataFrame, variation: str) -> tuple[list[float], list[Arm]]:
@@ -128,15 +191,12 @@ def _tested(frame: pd.DataFrame, arm: Arm) -> set[tuple]:
     return set(zip(own["seed"], own["person"], strict=True))
 
 
-def worth(frame: pd.DataFrame, arm: Arm, resamples: int = 400) -> tuple[Interval, float, float]:
+def worth(frame: pd.DataFrame, arm: Arm, table: str = "") -> SetScore:
     """How many real people give the accuracy that `arm` reached with synthetic faces.
 
     Read from the curve of real people under the same variation, linear in the logarithm of their number; never less
-    than the curve's first number or more than its last.
-
-    Returns:
-        the number with its interval over test people, and the curve's first and last number: a value at an end means
-        "that many or fewer" or "that many or more".
+    than the curve's first number or more than its last: a value at an end means "that many or fewer" or "that many or
+    more".
     """
     numbers, own = people_curve(frame, arm.variation)
     columns = [right(frame, each).groupby("person").mean() for each in (*own, arm)]
@@ -150,26 +210,15 @@ def worth(frame: pd.DataFrame, arm: Arm, resamples: int = 400) -> tuple[Interval
         rising = np.maximum.accumulate(curve) + 1e-9 * np.arange(len(curve))
         return float(np.exp(np.interp(reached, rising, np.log(numbers))))
 
-    return bootstrap.statistic(read, np.arange(len(scores)), resamples), numbers[0], numbers[-1]
+    keys = {"variation": arm.variation, "factor": arm.factor, "method": arm.name, "table": table, "seed": "all"}
+    return SetScore(keys, WORTH, np.arange(len(scores)), read)
 
 
-def summary(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row an arm: variation, factor, asked (NaN but on the curve of real people), people, synthetic (over folds).
-
-    Then accuracy, low, high, deviation, plain, and gain, gain_low, gain_high over factor 0 of the same variation, 0..1.
-    """
-    lines = []
-    for each in arms(frame):
-        own, found = each.of(frame), accuracy(frame, each)
-        line = {
-            "variation": each.variation, "factor": each.factor, "asked": each.asked,
-            "people": float(own["people"].mean()), "synthetic": float(own["synthetic"].mean()),
-            "accuracy": found.value, "low": found.low, "high": found.high, "deviation": deviation(frame, each),
-            "plain": plain(frame, each),
-        }  # fmt: skip
-        base = Arm(each.variation)
-        if each != base:
-            gained = difference(frame, each, base)
-            line |= {"gain": gained.value, "gain_low": gained.low, "gain_high": gained.high}
-        lines.append(line)
-    return pd.DataFrame(lines)
+def judged_scores(judged: pd.DataFrame, table: str, seed: int = 0) -> Scores:
+    """What the judge (of `experiment.judged`) said, as rows: the kind of faces is the method."""
+    nobody = [""] * len(judged)
+    found = [
+        rows_of(metric, judged[column], nobody, judged["expression"], judged["expression"], seed=seed, table=table)
+        for metric, column in ((JUDGED, "right"), (CALM, "neutral"))
+    ]
+    return Scores(pd.concat([each.assign(method=judged["faces"].to_numpy()) for each in found], ignore_index=True))
