@@ -62,7 +62,7 @@ def _augmentation(results: Mapping[str, Any], table: str) -> dict[Name, float | 
     """The numbers of notebook 06 of schema 1: its lists of rows were named by numbers, too."""
 
     def arm(variation: str, factor: int, asked: int | None = None) -> str:
-        people = {None: "", 0: ", all people"}.get(asked, f", {asked} people")
+        people = {None: "", 0: ", all people"}.get(asked, f", {asked:.0f} people" if asked else "")
         return f"{'' if variation == 'none' else variation + ', '}{factor} ×{people}"
 
     found: dict[Name, float | None] = {}
@@ -75,7 +75,7 @@ def _augmentation(results: Mapping[str, Any], table: str) -> dict[Name, float | 
             _row("summary", *named, of=[own], field="high"): row["high"],
             _row("summary", table, kind, "balanced", of=[own], field="deviation"): row["deviation"],
             _row("summary", table, kind, "pooled", of=[own], field="value"): row["plain"],
-            **{("recognisers", own, key): row[key] for key in ("people", "synthetic")},
+            **{("recognisers", f"{own}, {kind}", key): row[key] for key in ("people", "synthetic")},
         }
         if row["gain"] is not None:
             for field, old in (("value", "gain"), ("low", "gain_low"), ("high", "gain_high")):

@@ -73,10 +73,12 @@ class CrossValidation:
         return float(self.answers["expression"].value_counts(normalize=True).max())
 
     def facts(self) -> dict:
-        """For the JSON, beside the scores: numbers, chance, and the confusion matrix, counts true x named."""
+        """For the JSON, beside the scores: numbers, chance, the accuracy of each run, and the confusion matrix, counts true x named."""
         matrix, names = confusion(self.answers)
         numbers = {name: getattr(self, name) for name in ("people", "faces", "runs", "chance")}
-        return {"classifier": self.name, **numbers, "classes": names, "confusion": matrix}
+        hit = self.answers["expression"] == self.answers["named"]
+        each = hit.groupby([self.answers["seed"], self.answers["fold"]]).mean().tolist()
+        return {"classifier": self.name, **numbers, "each": each, "classes": names, "confusion": matrix}
 
 
 def scores(tests: Sequence[CrossValidation], table: str) -> Scores:
