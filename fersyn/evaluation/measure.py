@@ -26,8 +26,6 @@ from fersyn.methods.base import Synthesiser
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_bytes, to_floats, to_images
 
-ABOUT = ["source", "target", "person", "expression"]  # of a row of `Measured.frame`
-
 
 class Pictures:
     """Some pictures, and what the instruments read on them: each reads once, when it is first asked.
@@ -187,7 +185,7 @@ class Measured:
         order = rows["item"].unique()
         values = rows.pivot(index=["seed", "item"], columns="metric", values="value").groupby("item").mean()
         about = rows.drop_duplicates("item").set_index("item")[["person", "expression"]].loc[order]
-        places = pd.DataFrame([map(int, item.split("-")) for item in order], columns=ABOUT[:2], index=order)
+        places = pd.DataFrame([map(int, item.split("-")) for item in order], columns=["source", "target"], index=order)
         names = [name for name in METRICS if name in values or METRICS[name].function and not METRICS[name].of_a_set]
         return pd.concat([places, about, values.reindex(order).reindex(columns=names)], axis=1).reset_index(drop=True)
 

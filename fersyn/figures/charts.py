@@ -35,26 +35,6 @@ def counts(
         return Picture.of_figure(figure, f"Bar chart of {unit}: {said}.", caption)
 
 
-def bars(
-    values: Mapping[str, float],
-    errors: Sequence[float] | None = None,
-    unit: str = "",
-    title: str = "",
-    caption: str = "",
-) -> Picture:
-    """Horizontal bars of one value each, with an optional deviation (same unit) drawn as a whisker."""
-    names, numbers = list(values), list(values.values())
-    with style.look():
-        figure, axes = style.new(WIDTH, 0.6 + 0.33 * len(names))
-        axes.barh(names, numbers, xerr=errors, color=style.BLUE, height=0.7, ecolor=style.INK, capsize=3)
-        axes.invert_yaxis()
-        axes.set(xlabel=unit, title=title)
-        axes.grid(axis="x")
-        axes.tick_params(axis="y", length=0, labelcolor=style.INK)
-        said = "; ".join(f"{name} {number:.2f}" for name, number in values.items())
-        return Picture.of_figure(figure, f"Bar chart, {unit}: {said}.", caption)
-
-
 def histogram(
     values: Mapping[str, np.ndarray], label: str, bins: int | Sequence[float] = 40, title: str = "", caption: str = "",
     density: bool = False,

@@ -39,7 +39,6 @@ def test_table_text():
     "picture",
     [
         lambda: charts.counts({"anger": {"training": 4, "test": 1}, "fear": {"training": 2}}),
-        lambda: charts.bars({"jaw": 3.0, "lips": 2.0}, [0.1, 0.2], "%"),
         lambda: charts.histogram({"a": np.array([1.0, 2, np.nan]), "b": np.array([1.0])}, "x"),
         lambda: charts.confusion(np.array([[3, 1], [0, 0]]), ["anger", "fear"]),
         lambda: charts.roc(np.array([0, 0, 1 / 3, 1 / 3, 1]), np.array([0, 0.5, 0.5, 1, 1]), marks=[0.5]),
