@@ -40,10 +40,6 @@ def numbers(content: Mapping[str, Any]) -> dict[Name, float | None]:
             pair = [row[key] for key in ("method", "minus") if key in row]
             rest = [value for key, value in row.items() if key not in ("method", "minus")]
             found |= {_row(name, *rest, of=pair, field=key): row[key] for key in row if _counts(row[key])}
-    runs: dict[str, int] = {}
-    for method, value in _of_runs(content):
-        found["recognition", method, "each", f"#{runs.get(method, 0)}"] = value
-        runs[method] = runs.get(method, 0) + 1
     old, results = content["schema"] == 1, content.get("results") or {}
     if old and content["notebook"].startswith("06"):
         found |= _augmentation(results, next(iter(content["fingerprints"])))
@@ -51,13 +47,6 @@ def numbers(content: Mapping[str, Any]) -> dict[Name, float | None]:
     for name, value in _flat((), _valued(results)):
         found[_modern(name, content) if old else name] = value
     return found
-
-
-def _of_runs(content: Mapping[str, Any]) -> list[tuple[str, float | None]]:
-    """Notebook 01: each classifier's accuracy in each of its runs, which is a list of facts in schema 1."""
-    scores = content.get("scores") or {"columns": (), "data": ()}
-    rows = (dict(zip(scores["columns"], row, strict=True)) for row in scores["data"])
-    return [(row["method"], row["value"]) for row in rows if row["metric"] == "accuracy"]
 
 
 def _valued(value: Any) -> Any:
