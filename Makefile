@@ -35,7 +35,7 @@ lab: $(READY)
 	@$(BIN)/jupyter lab notebooks
 
 bench: $(READY)
-	@$(BIN)/python -m fersyn.bench $(ARGS)
+	@$(BIN)/python scripts/bench.py $(ARGS)
 
 # A second call installs nothing: the stamp is newer than the files it was made from.
 $(READY): requirements.txt requirements-dev.txt pyproject.toml scripts/setup.sh

@@ -1,7 +1,6 @@
+import bench
 import numpy as np
 from PIL import Image
-
-from fersyn import bench
 
 
 def test_plain_loop_and_ours_find_the_same_faces(portraits, tmp_path, capsys):

@@ -1,6 +1,6 @@
+import bench_training
 import torch
 
-from fersyn import bench_training
 from fersyn.methods.landmark_label import METHOD
 
 

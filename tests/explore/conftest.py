@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from bench_explore import still_motion
 
 from fersyn import methods
-from fersyn.explore.__main__ import still_motion
 from fersyn.training import checkpoint
 from fersyn.training.runs import write_config, write_people
 

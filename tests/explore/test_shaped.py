@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from bench_explore import still_motion
 
 from fersyn.errors import FersynError
-from fersyn.explore.__main__ import still_motion
 from fersyn.explore.shaped import Shaped, pull
 
 

@@ -2,7 +2,7 @@
 steps a second, ours beside a plain eager loop; and the delay of notebook 07. Every repeat of the loops over faces starts in a
 fresh process: imports, models and the start of workers count.
 
-``python -m fersyn.bench [--photos DIR] [--subjects 4] [--workers N] [--repeats 3] [--batch N]
+``python scripts/bench.py [--photos DIR] [--subjects 4] [--workers N] [--repeats 3] [--batch N]
 [--only preprocessing|rendering|training|explore]``
 """
 
@@ -188,7 +188,7 @@ def compare(title: str, runs: dict[str, Callable[[Path], tuple[int, float, int]]
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m fersyn.bench", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python scripts/bench.py", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--photos", type=Path, help="a folder as `fersyn data folder` reads it (default: openpeople's faces)"
     )
@@ -205,13 +205,13 @@ def main(arguments: list[str] | None = None) -> int:
     if options.only in (None, "rendering"):
         _bench_rendering(options)
     if options.only in (None, "training"):
-        from fersyn.bench_training import bench
+        from bench_training import bench
 
         bench(options.repeats, batch=options.batch)
     if options.only in (None, "explore"):
-        from fersyn.explore import __main__ as explore
+        import bench_explore
 
-        print(explore.table(explore.measure()), flush=True)
+        print(bench_explore.table(bench_explore.measure()), flush=True)
     return 0
 
 

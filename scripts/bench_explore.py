@@ -1,4 +1,4 @@
-"""`python -m fersyn.explore`: how long a change of a slider takes on this machine, from the change to the picture: median and
+"""`python scripts/bench_explore.py`: how long a change of a slider takes on this machine, from the change to the picture: median and
 95th percentile. `make bench` measures it too.
 
 An untrained `landmark-flow` at the size of the profile `laptop`: the time of a network does not depend on its weights.
@@ -95,7 +95,7 @@ def table(found: dict[str, tuple[float, float]]) -> str:
 
 def main() -> None:
     """Measure and print how long a change of a slider takes on this machine."""
-    parser = argparse.ArgumentParser(prog="python -m fersyn.explore", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python scripts/bench_explore.py", description=main.__doc__)
     parser.add_argument("--repeats", type=int, default=40, help="changes that are timed")
     parser.add_argument("--threads", type=int, default=None, help="threads of torch (default: as they are)")
     given = parser.parse_args()
