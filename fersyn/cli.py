@@ -16,7 +16,6 @@ from fersyn.errors import FersynError
 from fersyn.reporting.compare import command as compare
 from fersyn.reporting.provenance import command as provenance
 from fersyn.reporting.results import command as results
-from fersyn.training.verifier import command as train_verifier
 from fersyn.weights.command import app as weights
 
 
@@ -260,6 +259,35 @@ def train(
 
 
 @app.command()
+def train_verifier(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run.")],
+    people: Annotated[int, typer.Option(help="Number of people to render; with --data, to train on (0: all).")] = 0,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Face table to train on (default: people rendered for it, in OUT/faces)."),
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Training steps; a second or two each on two cores.")] = 3000,
+    batch: Annotated[int, typer.Option(help="Faces a step.")] = 32,
+    lr: Annotated[float, typer.Option(help="Highest learning rate.")] = 1e-3,
+    seed: Annotated[int, typer.Option(help="Who is rendered; of weights and batches.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, if there is one.")] = False,
+) -> None:
+    """Train a LightCNN-9 as face verifier on rendered people, for notebook 05's parameter `verifier_run`."""
+    from fersyn.table import FaceTable
+    from fersyn.training import verifier
+
+    table = FaceTable.open(data) if data else verifier.rendered(out / "faces", people or 200, seed)
+    if data and people:
+        table = table.view(people=people, seed=seed)
+    settings = verifier.Settings(steps=steps, batch=batch, lr=lr)
+    verifier.train_verifier(table, out, settings, seed, resume)
+    about = verifier.read_about(out)
+    typer.echo(
+        f"{out}\tLightCNN-9, {about['people']} {about['kind']} people\t{steps} steps, accuracy {about['accuracy']:.2f}"
+    )
+
+
+@app.command()
 def edit(
     photo: Annotated[Path, typer.Argument(help="The photograph.")],
     run: Annotated[Path, typer.Option(help="Run folder of a trained method (fersyn train ... --out RUN).")],
@@ -288,7 +316,6 @@ def version() -> None:
 app.command("compare")(compare)
 app.command("results")(results)
 app.command("provenance")(provenance)
-app.command("train-verifier")(train_verifier)
 
 
 def main() -> None:

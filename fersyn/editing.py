@@ -127,7 +127,7 @@ def choose(faces: Sequence[FoundFace], number: int | None, name: str) -> list[Fo
 
 def sheet(faces: Sequence[FoundFace], synthesiser: Synthesiser, intensity: float = 1.0) -> np.ndarray:
     """A row a face: as it is, then with every expression that the method can give; uint8 (rows, columns, 3), titled."""
-    names = expressions_of(synthesiser)
+    names = synthesiser.expressions
     rows = []
     for face in faces:
         tiles = [face.crop, *(edit_face(face, synthesiser, name, intensity) for name in names)]
@@ -139,13 +139,6 @@ def sheet(faces: Sequence[FoundFace], synthesiser: Synthesiser, intensity: float
     for k, title in enumerate(("photograph", *names)):
         draw.text(((k + 0.5) * TILE, 13), title, fill="black", font=font, anchor="mm")
     return np.concatenate([np.asarray(head), *rows])
-
-
-def expressions_of(synthesiser: Synthesiser) -> tuple[str, ...]:
-    """The expressions besides neutral that the method has learnt."""
-    motion = getattr(synthesiser, "motion", None)
-    known = EXPRESSIONS if motion is None else motion.expressions
-    return tuple(name for name in known if name != "neutral")
 
 
 def edit_file(
@@ -179,6 +172,11 @@ def edit_file(
         raise FersynError(f"--intensity {intensity:g}: it must lie between 0 and 1")
     if expression is None and not all_expressions:
         raise FersynError(f"name an --expression ({', '.join(EXPRESSIONS)}), or ask for all with --sheet")
+    if all_expressions and not synthesiser.expressions:
+        raise FersynError(
+            f"--sheet: {synthesiser.name} makes no expression without being given landmarks: its run has no landmark "
+            "motion, for want of sequences to learn it from; train it on more people"
+        )
     if out.suffix.lower() not in SUFFIXES:
         raise FersynError(f"--out {out.name}: use a name that ends in .png, .jpg, .webp or .tif")
     if out.exists() and path.exists() and out.samefile(path):
@@ -197,7 +195,7 @@ def edit_file(
         Image.fromarray(made).save(out, quality=92)
         return [
             *notes,
-            f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} with {len(expressions_of(synthesiser))} expressions",
+            f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} with {len(synthesiser.expressions)} expressions",
         ]
     made = edit_photo(photo, chosen, synthesiser, expression, intensity)
     save(made, path, out)

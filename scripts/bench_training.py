@@ -27,8 +27,9 @@ from fersyn.nets.labels import label_code
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_floats
 from fersyn.table import FaceTable
-from fersyn.training import ema, loop
-from fersyn.training.random import INITIAL, kept, reseed
+from fersyn.training.fabric import make_fabric
+from fersyn.training.process import kept
+from fersyn.training.state import Training
 
 
 class NoiseTable(FaceTable):
@@ -105,26 +106,14 @@ def plain(config, device: torch.device) -> Callable[[], None]:
 
 def ours(config, accelerator: str, precision: str = "32-true", compile: bool = False) -> Callable[[], None]:
     """Return a function that takes one step as the training loop does."""
-    fabric = loop.make_fabric(1, precision, accelerator)
-    pairs = Pairs(NoiseTable(size=config.size), device=fabric.device)
-    reseed(0, INITIAL)
-    bare = METHOD.networks(config)
-    adam = METHOD.optimisers(config, bare)
-    if compile:
-        for net in bare.values():
-            net.compile()
-    nets = {name: fabric.setup_module(net.train()) for name, net in bare.items()}
-    optimisers = {name: fabric.setup_optimizers(optimiser) for name, optimiser in adam.items()}
-    averages = {name: ema.average_of(bare[name]) for name in (config.averaged if config.ema else ())}
-    number = [0]
+    fabric = make_fabric(1, precision, accelerator)
+    training = Training(METHOD, config, NoiseTable(size=config.size), Path("noise"), 0, fabric, compile)
 
     def step() -> None:
-        reseed(0, number[0])
-        batch = pairs.batch(number[0], config.batch)
-        METHOD.step(config, nets, optimisers, batch, fabric, number[0])
-        for name, average in averages.items():
-            ema.update(average, bare[name], config.ema, number[0])
-        number[0] += 1
+        training.enter()
+        training.take(training.fetch())
+        training.average()
+        training.step += 1
 
     return step
 

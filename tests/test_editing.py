@@ -6,12 +6,15 @@ from PIL import Image, ImageDraw
 
 from fersyn.editing import edit_file, face_mask, find, save
 from fersyn.errors import FersynError, NoFace, UnreadablePhoto
+from fersyn.expressions import EXPRESSIONS
+from fersyn.methods.warp import Warp
 
 
 class Tint:
     """Synthesiser that makes faces redder, by the intensity."""
 
     name, needs_landmarks, size, motion = "tint", False, 128, None
+    expressions = EXPRESSIONS[1:]
 
     def edit(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):
         """See `Synthesiser.edit`."""
@@ -156,6 +159,11 @@ def test_the_place_is_left_out(tmp_path, portrait, suffix):
     save(portrait, photo, tmp_path / f"out{suffix}")
     kept = Image.open(tmp_path / f"out{suffix}").getexif()
     assert kept[0x010F] == "A camera" and 0x8825 not in kept and not kept.get_ifd(0x8825)
+
+
+def test_a_sheet_without_a_landmark_motion_is_refused_before_anything_is_done(tmp_path):
+    with pytest.raises(FersynError, match="--sheet: warp makes no expression without being given landmarks"):
+        edit_file(tmp_path / "none.png", Warp(128), tmp_path / "sheet.png", all_expressions=True)
 
 
 def test_sheet_has_a_row_a_face_and_a_column_an_expression(tmp_path, portrait):

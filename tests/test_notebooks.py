@@ -9,7 +9,7 @@ import nbformat
 import papermill
 import pytest
 
-from fersyn.methods.base import PROFILES
+from fersyn.methods.config import PROFILES
 from fersyn.reporting import parameters, project
 
 NOTEBOOKS = sorted((project.root() / "notebooks").glob("*.ipynb"))

@@ -26,7 +26,7 @@ MADE = ("data", "runs", "reports")  # folders that git ignores
 
 @pytest.fixture(scope="module")
 def method():
-    spec = importlib.util.spec_from_file_location("worked_example", EXAMPLE)
+    spec = importlib.util.spec_from_file_location(EXAMPLE.stem, EXAMPLE)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.METHOD
@@ -36,8 +36,6 @@ def synthesiser(method, **changes):
     torch.manual_seed(0)
     config = method.preset("smoke", **changes)
     networks = method.networks(config)
-    for network in networks.values():
-        network.eval()
     return method.synthesiser(config, networks)
 
 
@@ -48,17 +46,12 @@ def given(count=2, size=64):
     return faces, source, source + torch.randn(count, 68, 2, generator=make)
 
 
-def test_about_fifty_lines():
+def test_sixty_lines_with_all_that_they_teach():
     text = EXAMPLE.read_text(encoding="utf-8")
-    tree, told = ast.parse(text), set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
-            if getattr(node, "name", "") == "__init__":
-                continue
             assert ast.get_docstring(node), f"line {node.body[0].lineno}: it is there to teach"
-            told |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
-    lines = [line for number, line in enumerate(text.splitlines(), 1) if line.strip() and number not in told]
-    assert 40 <= len(lines) <= 60
+    assert 40 <= len(text.splitlines()) <= 60
 
 
 def test_it_keeps_the_promises_of_edit(method):

@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 
 from fersyn.evaluation.fidelity import TRUE, landmarks_on
-from fersyn.evaluation.protocol import reachable
 from fersyn.evaluation.scores import Metric, Scores, register, rows_of
 from fersyn.expressions import EXPRESSIONS
 from fersyn.methods.base import Synthesiser
@@ -161,12 +160,12 @@ def sweeps(
     Returns:
         method, and "true picture" first -> result of `sweep`; {} where no intensity is known, or no method can.
     """
-    able = {name: each for name, each in synthesisers.items() if name != "copy" and reachable(each)}
+    able = {name: each for name, each in synthesisers.items() if name != "copy" and each.expressions}
     known, ruler = known_intensities(pairs.table, chosen), directions(pairs.table)
     labels = pairs.table.labels()[known[:, 1]]
     usable = np.isfinite(ruler[labels]).all((1, 2))
     for each in able.values():
-        usable &= np.array([EXPRESSIONS[label] in reachable(each) for label in labels], bool)
+        usable &= np.array([EXPRESSIONS[label] in each.expressions for label in labels], bool)
     known = known[usable][:number]
     if not able or not len(known):
         return {}

@@ -13,8 +13,8 @@ from torch import Tensor
 from fersyn.errors import FersynError, SubjectLeak
 from fersyn.expressions import EXPRESSIONS
 from fersyn.methods.base import Synthesiser
-from fersyn.methods.copy_source import CopySource
-from fersyn.methods.settle import EYES, NOSE
+from fersyn.methods.copy import CopySource
+from fersyn.nets.affine_flow import EYES, NOSE
 from fersyn.methods.warp import Warp
 from fersyn.pairs import Batch, Pairs
 from fersyn.pixels import to_bytes
@@ -77,14 +77,6 @@ def motion_of(synthesisers: Iterable[Synthesiser]):
     """The landmark motion of the first method that has one, or None."""
     found = (getattr(each, "motion", None) for each in synthesisers)
     return next((motion for motion in found if motion is not None), None)
-
-
-def reachable(synthesiser: Synthesiser) -> tuple[str, ...]:
-    """What a method can make without being given landmarks, neutral not counted; empty where it lacks a motion."""
-    if not synthesiser.needs_landmarks:
-        return EXPRESSIONS[1:]
-    motion = getattr(synthesiser, "motion", None)
-    return tuple(name for name in motion.expressions if name != "neutral") if motion is not None else ()
 
 
 def check_people(runs: Iterable, people: Sequence[str]) -> None:

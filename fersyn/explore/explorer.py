@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fersyn.editing import BLURRED, expressions_of
+from fersyn.editing import BLURRED
 from fersyn.errors import FersynError
 from fersyn.explore import choices, keep, view
 from fersyn.explore.choices import Face
@@ -182,7 +182,7 @@ class Explorer(Panel):
         for number, card in enumerate(self.cards):
             card.show(number < len(self._using), narrow=len(self._using) > 1)
         if self._using:
-            first, *others = (expressions_of(each.synthesiser) for each in self._using)
+            first, *others = (each.synthesiser.expressions for each in self._using)
             with self._still():
                 self.wish.offer(name for name in first if all(name in other for other in others))
         able = any(each.synthesiser.needs_landmarks for each in self._using)

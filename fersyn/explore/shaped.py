@@ -20,8 +20,7 @@ from fersyn.errors import FersynError
 from fersyn.expressions import parse
 from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.ibug import EYES
-from fersyn.methods.base import Synthesiser
-from fersyn.methods.target import intensities_of, labels_of
+from fersyn.methods.base import Synthesiser, intensities_of, labels_of
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def _is_right(point: int) -> bool:
     return point in (*range(0, 8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50, 58, 59, 60, 61, 67)
 
 
-class Shaped:
+class Shaped(Synthesiser):
     """`edit` of another synthesiser with a second expression mixed in and handles pulled.
 
     With the landmarks s of the face taken back to neutral, the motions Delta_1 and Delta_2 of the two expressions, the

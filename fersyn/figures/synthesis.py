@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fersyn.errors import FersynError
 from fersyn.evaluation.measure import Measured, Truth, ranked
-from fersyn.evaluation.protocol import edited, reachable
+from fersyn.evaluation.protocol import edited
 from fersyn.evaluation.scores import METRICS
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import faces, selection
@@ -177,7 +177,7 @@ def sweep(
     synthesiser: Synthesiser, table, shown: np.ndarray, steps: int = 6, number: int = 4, seed: int = 0
 ) -> Picture | Note:
     """A neutral face of the hold-out on its way to some expressions, from intensity 0 to 1."""
-    index, names = neutral_faces(table, shown, 2, seed, test=True), list(reachable(synthesiser))
+    index, names = neutral_faces(table, shown, 2, seed, test=True), synthesiser.expressions
     if not names:
         return _no_motion(synthesiser)
     if not len(index):
@@ -203,7 +203,7 @@ def photographs(synthesiser: Synthesiser, table, shown: np.ndarray, number: int 
     """Neutral faces of people of another set, with every expression that the motion model knows."""
     if table is None:
         return no_photographs()
-    index, names = neutral_faces(table, shown, number, seed), list(reachable(synthesiser))
+    index, names = neutral_faces(table, shown, number, seed), synthesiser.expressions
     if not names:
         return _no_motion(synthesiser)
     if not len(index):

@@ -1,133 +1,174 @@
-"""What every method is: its settings (`MethodConfig`), how it is trained (`Method`) and how it is used
-(`Synthesiser`).
+"""What every method is: how it is trained and what its networks make of a face (`Method`), in which stages (`Stage`), and
+how it is used (`Synthesiser`).
 
 The training loop knows `Method` and no method's insides; evaluation, notebooks and the command line know `Synthesiser`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import torch
+from torch import Tensor, nn
 
+from fersyn import expressions
 from fersyn.errors import FersynError
+from fersyn.expressions import EXPRESSIONS
+from fersyn.faces.landmarks import find_source_landmarks
+from fersyn.faces.resize import rescale, resize
+from fersyn.methods.config import MethodConfig
+from fersyn.pairs import Pairs
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-    from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from fersyn.pairs import Batch
-
-PROFILES = ("smoke", "laptop", "paper")
+    from fersyn.table import FaceTable
 
 
-class MethodConfig(BaseModel):
-    """Settings that all methods share; a method's own `Config` inherits them and adds its own with their ranges.
+class Batches(Protocol):
+    """What a stage learns from: a function of (seed, step) alone, so that a stopped training goes on exactly."""
 
-    Frozen. Unknown or out-of-range values raise FersynError with the name, the value and the range. The seed is no
-    setting: one configuration is trained with several.
+    def batch(self, step: int, batch_size: int, seed: int = 0, rank: int = 0, world: int = 1) -> Any:
+        """Return what process `rank` of `world` sees at a step: its part of the `batch_size` examples of all.
 
-    Example:
-        >>> MethodConfig(steps=10).batch
-        16
+        Nothing is drawn from torch's global generator: the step draws from that.
+        """
+        ...
+
+
+def pairs_of(config: MethodConfig, table: FaceTable, device: Any) -> Pairs:
+    """The pairs of a table's training people, as the configuration has them."""
+    return Pairs(table, size=config.size, neutral_share=config.neutral_share, augment=config.augment, device=device)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training with a step, batches and networks of its own.
+
+    Attributes:
+        name: in words, for messages.
+        steps: how many.
+        step: takes one step, as `Method.step` does. Steps are counted through all stages.
+        batches: (config, table, device) -> what gives the batches; pairs of faces, if nothing else is said.
+        networks: those that learn in it; None: all that can. The others stand still meanwhile: in eval mode, without
+            gradients in their weights, and their averages as they are.
+        batch: examples a step over all devices; 0: the configuration's.
+        rate: step 0.. of the stage -> part of the learning rate; None: it falls as the configuration says.
+        lr: learning rate of all optimisers; None: as they were made.
+        ema: decay of the running averages, which begin to forget anew with each stage; None: the configuration's.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"smoke": {}, "laptop": {}, "paper": {}}
+    name: str
+    steps: int
+    step: Callable[..., dict[str, float | Tensor]]
+    batches: Callable[[Any, Any, Any], Batches] = pairs_of
+    networks: tuple[str, ...] | None = None
+    batch: int = 0
+    rate: Callable[[int], float] | None = None
+    lr: float | None = None
+    ema: float | None = None
 
-    size: int = Field(128, ge=16, le=1024, description="side of the faces, px")
-    steps: int = Field(10_000, ge=1, description="training steps")
-    batch: int = Field(16, ge=1, description="pairs a step, over all devices")
-    lr: float = Field(2e-4, gt=0, le=1, description="learning rate")
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.5, 0.999)
-    decay_share: float = Field(0.5, ge=0, le=1, description="last part of the steps, in which lr falls to 0 linearly")
-    ema: float = Field(0.999, ge=0, lt=1, description="decay of the weights' running average; 0: none")
-    averaged: tuple[str, ...] = Field(("generator",), description="networks that are averaged")
-    neutral_share: float = Field(0.25, ge=0, le=1, description="part of the pairs that lead back to neutral")
-    augment: float = Field(0.0, ge=0, le=1, description="strength of the augmentation of the pairs")
 
-    def __init__(self, **values: Any):
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise FersynError(_explain(type(self), error)) from None
+class Method:
+    """How a method is trained, and what its networks make of a face: all that stands in its file, which ends with
+    `METHOD = TheClass()` and gives the method its name (`landmark_flow.py`: landmark-flow).
 
-    @classmethod
-    def preset(cls, profile: str, **changes: Any) -> MethodConfig:
+    Attributes:
+        name: as on the command line.
+        Config: its settings.
+        needs_landmarks: whether the target's landmarks are looked at.
+        needs_source: whether the source's are, for more than to predict the target's.
+        needs_table: whether it learns from a face table.
+        edits: whether it edits faces: then the loop shows it on people held out and learns a landmark motion for it.
+    """
+
+    name: str = ""
+    Config: type[MethodConfig] = MethodConfig
+    needs_landmarks = needs_source = needs_table = edits = True
+
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        cls.name = cls.name or cls.__module__.rpartition(".")[2].replace("_", "-")
+
+    def preset(self, profile: str, **changes: Any) -> MethodConfig:
         """Return the settings of a profile (smoke, laptop or paper) with `changes`."""
-        if profile not in cls.presets:
-            raise FersynError(f"there is no profile '{profile}'; use one of: {', '.join(cls.presets)}")
-        return cls(**{**cls.presets[profile], **changes})
+        return self.Config.preset(profile, **changes)
 
-    def replace(self, **changes: Any) -> MethodConfig:
-        """Return a copy with `changes`, checked like new values."""
-        return type(self)(**{**self.model_dump(), **changes})
+    def networks(self, config: MethodConfig) -> dict[str, nn.Module]:
+        """Make the networks, initialised from torch's global generator (seeded by the loop); {}: nothing to train.
 
-    def with_settings(self, settings: Sequence[str]) -> MethodConfig:
-        """Return a copy with the changes of a command line: `name=value`, the value as YAML (`betas=[0.5,0.9]`)."""
-        changes = {}
-        for setting in settings:
-            name, sign, value = setting.partition("=")
-            if not sign or not name.strip():
-                raise FersynError(f"--set {setting}: write name=value, such as steps=100")
-            changes[name.strip()] = _value(value, setting)
-        return self.replace(**changes)
-
-    def lr_factor(self, step: int) -> float:
-        """Part of `lr` at which step 0.. is taken: 1, then falling linearly over the last `decay_share` of the
-        steps, to reach 0 after the last.
+        One whose weights have `requires_grad` False is frozen: nobody trains it, and no checkpoint holds it.
         """
-        tail = self.decay_share * self.steps
-        return 1.0 if tail <= 0 else min(1.0, (self.steps - step) / tail)
+        return {}
+
+    def optimisers(self, config: MethodConfig, networks: dict[str, nn.Module]) -> dict[str, Optimizer]:
+        """Make the optimisers, at learning rate `config.lr` (the loop lets it fall): Adam for each network that learns,
+        all weights of a network in one pass (fused).
+        """
+        weights = {name: [w for w in network.parameters() if w.requires_grad] for name, network in networks.items()}
+        return {
+            name: torch.optim.Adam(own, config.lr, config.betas, fused=True) for name, own in weights.items() if own
+        }
+
+    def stages(self, config: MethodConfig) -> tuple[Stage, ...]:
+        """The stages of a training, in their order: one of `step` alone, on pairs of faces."""
+        return (Stage("training", config.steps, self.step),)
+
+    def step(
+        self,
+        config: MethodConfig,
+        networks: dict[str, nn.Module],
+        optimisers: dict[str, Optimizer],
+        batch: Any,
+        fabric: Fabric,
+        step: int,
+    ) -> dict[str, float | Tensor]:
+        """Take one training step (losses, `fabric.backward`, optimisers) and return the losses by name, detached.
+
+        Whatever it draws must come from torch's global generator: the loop seeds that from (seed, step, rank), so
+        that a step depends on nothing before it but weights and optimisers. State beside those belongs in buffers of
+        a network.
+        """
+        raise NotImplementedError(f"{self.name} has no training step")
+
+    def forward(
+        self,
+        config: MethodConfig,
+        networks: dict[str, nn.Module],
+        faces: Tensor,
+        source: Tensor | None,
+        target: Tensor | None,
+        label: Tensor,
+        intensity: Tensor,
+    ) -> Tensor:
+        """Faces (N, 3, size, size) in [-1, 1] -> the same people with another expression, alike.
+
+        Args:
+            source, target: landmarks (N, 68, 2) px at that size; None, where the method needs none.
+            label: int64 (N,), index into EXPRESSIONS.
+            intensity: float32 (N,), 0..1.
+        """
+        raise NotImplementedError(f"{self.name} edits no faces")
+
+    def features(self, config: MethodConfig) -> str | None:
+        """Which network a perceptual loss compares features of on this machine, in words; None: there is none."""
+        return None
+
+    def synthesiser(self, config: MethodConfig, networks: dict[str, nn.Module], motion: Any = None) -> Synthesiser:
+        """Wrap trained networks (by name, as `networks` gave them) for use."""
+        return Synthesiser(self, config, networks, motion)
 
 
-def _value(text: str, setting: str) -> Any:
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise FersynError(f"--set {setting}: the value cannot be read; write it as YAML") from None
-    if isinstance(value, str):
-        try:
-            return float(value)  # YAML takes 2e-4 (without a dot) for text
-        except ValueError:
-            pass
-    return value
+class Synthesiser:
+    """A trained method: all that evaluation, notebooks and the command line know of it.
 
-
-def _explain(config: type[MethodConfig], error: ValidationError) -> str:
-    parts = []
-    for item in error.errors(include_url=False):
-        name = ".".join(str(part) for part in item["loc"]) or "the configuration"
-        if item["type"] == "extra_forbidden":
-            parts.append(f"{name} is no setting of it; settings are: {', '.join(sorted(config.model_fields))}")
-            continue
-        text = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        told = (
-            f"{name} is {item.get('input')!r}: it should be {text}" if item["type"] != "missing" else f"{name}: {text}"
-        )
-        parts.append(told + _range(config, item["loc"]))
-    return f"{config.__module__.rpartition('.')[2].replace('_', '-')}: " + "; ".join(parts)
-
-
-def _range(config: type[MethodConfig], location: tuple) -> str:
-    field = config.model_fields.get(location[0]) if location else None
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    limits = [
-        f"{sign} {getattr(limit, name)}"
-        for limit in (field.metadata if field else ())
-        for name, sign in signs.items()
-        if getattr(limit, name, None) is not None
-    ]
-    about = f", {field.description}" if field and field.description else ""
-    return f" (range: {' and '.join(limits)}{about})" if limits else ""
-
-
-@runtime_checkable
-class Synthesiser(Protocol):
-    """All that evaluation, notebooks and the command line know of a method.
+    Args:
+        method, config: what was trained, and its settings.
+        networks: by name; they are put into eval mode.
+        motion: a `fersyn.methods.motion.Motion` that predicts landmarks where an edit is given none, or None.
 
     Attributes:
         name: of the method.
@@ -135,10 +176,25 @@ class Synthesiser(Protocol):
         size: side at which its networks work, px.
     """
 
-    name: str
-    needs_landmarks: bool
-    size: int
+    def __init__(self, method: Method, config: MethodConfig, networks: dict[str, nn.Module], motion: Any = None):
+        self.method, self.config, self.networks = method, config, networks
+        self.motion = motion if method.needs_landmarks else None
+        self.name, self.needs_landmarks, self.size = method.name, method.needs_landmarks, config.size
+        for network in networks.values():
+            network.eval()
 
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """What it can make without being given landmarks, neutral not counted; empty where nobody predicts them."""
+        known = EXPRESSIONS if not self.needs_landmarks else () if self.motion is None else self.motion.expressions
+        return tuple(name for name in known if name != "neutral")
+
+    @property
+    def draws_people(self) -> bool:
+        """Whether it makes faces of new people (`sample`)."""
+        return type(self).sample is not Synthesiser.sample
+
+    @torch.no_grad()
     def edit(
         self,
         faces: Tensor,
@@ -150,60 +206,98 @@ class Synthesiser(Protocol):
         """Return the same people with another expression.
 
         Args:
-            faces: (N, 3, H, H) in [-1, 1], of any side H (`fersyn.faces.resize`).
+            faces: (N, 3, H, H) in [-1, 1], of any side H.
             expression: one name for all, or N names.
             intensity: 0..1, one for all or (N,).
-            landmarks: (N, 68, 2) px of pictures of side H, of the TARGET; None: the method's motion model predicts them from
+            landmarks: (N, 68, 2) px of pictures of side H, of the TARGET; None: the landmark motion predicts them from
                 `source_landmarks`.
             source_landmarks: (N, 68, 2) px; None: found by dlib where they are needed.
 
         Returns:
             (N, 3, H, H) in [-1, 1], on the device of `faces`.
+
+        Raises:
+            FersynError: an unknown expression, an intensity out of range, landmarks of a wrong shape, or neither
+                landmarks nor a motion.
+            ValueError: the faces are no square colour pictures.
         """
-        ...
+        return self.make(faces, *self.asked(faces, expression, intensity, landmarks, source_landmarks))
 
+    def make(
+        self, faces: Tensor, source: Tensor | None, target: Tensor | None, label: Tensor, intensity: Tensor
+    ) -> Tensor:
+        """What `edit` does with what it was asked for: `forward` at the network's size and on its device, and back. A
+        method that works at any size does it otherwise.
+        """
+        side, size = faces.shape[-1], self.size
+        device = next((weight.device for each in self.networks.values() for weight in each.parameters()), faces.device)
+        points = (None if each is None else rescale(each, side, size).to(device) for each in (source, target))
+        asked = (resize(faces, size).to(device), *points, label.to(device), intensity.to(device))
+        made = self.method.forward(self.config, self.networks, *asked)
+        return resize(made.to(faces.device, torch.float32), side)
 
-class Method(Protocol):
-    """What the training loop knows of a method. A method is a class that inherits this, and its module ends with
-    `METHOD = TheClass()`.
-
-    Attributes:
-        name: as on the command line.
-        Config: its settings.
-    """
-
-    name: str
-    Config: type[MethodConfig]
-
-    def preset(self, profile: str, **changes: Any) -> MethodConfig:
-        """Return the settings of a profile (smoke, laptop or paper) with `changes`."""
-        return self.Config.preset(profile, **changes)
-
-    def networks(self, config: MethodConfig) -> dict[str, nn.Module]:
-        """Make the networks, initialised from torch's global generator (seeded by the loop); {}: nothing to train."""
-        ...
-
-    def optimisers(self, config: MethodConfig, networks: dict[str, nn.Module]) -> dict[str, Optimizer]:
-        """Make the optimisers, at learning rate `config.lr` (the loop scales it by `config.lr_factor`)."""
-        ...
-
-    def step(
+    def asked(
         self,
-        config: MethodConfig,
-        networks: dict[str, nn.Module],
-        optimisers: dict[str, Optimizer],
-        batch: Batch,
-        fabric: Fabric,
-        step: int,
-    ) -> dict[str, float | Tensor]:
-        """Take one training step (losses, `fabric.backward`, optimisers) and return the losses by name, detached.
-
-        Whatever it draws must come from torch's global generator: the loop seeds that from (seed, step, rank), so
-        that a step depends on nothing before it but weights and optimisers. State beside those belongs in buffers of
-        a network.
+        faces: Tensor,
+        expression: str | Sequence[str],
+        intensity: float | Tensor,
+        landmarks: Tensor | None,
+        source_landmarks: Tensor | None,
+    ) -> tuple[Tensor | None, Tensor | None, Tensor, Tensor]:
+        """What `edit` was asked for as tensors: landmarks of source and target (N, 68, 2) px of the faces (None where
+        the method needs none), labels (N,) and intensities (N,). Raises what `edit` does.
         """
-        ...
+        count, device = len(faces), faces.device
+        label, strength = labels_of(expression, count, device), intensities_of(intensity, count, device)
+        if not self.needs_landmarks:
+            return None, None, label, strength
+        for title, points in (("landmarks", landmarks), ("source_landmarks", source_landmarks)):
+            if points is not None and tuple(points.shape) != (count, 68, 2):
+                raise FersynError(f"{title} have the shape {tuple(points.shape)}; give ({count}, 68, 2), px")
+        if landmarks is None and self.motion is None:
+            raise FersynError(
+                f"{self.name} needs the target's landmarks, or a landmark motion to predict them: load it from a run "
+                "folder (fersyn.training.runs.load), or train it: fersyn train ... --out RUN"
+            )
+        if source_landmarks is None and landmarks is not None and not self.method.needs_source:
+            source_landmarks = landmarks
+        source = find_source_landmarks(faces) if source_landmarks is None else source_landmarks
+        source = source.to(device, torch.float32)
+        if landmarks is None:
+            landmarks = self.motion.predict(source, label, strength, size=faces.shape[-1])
+        return source, landmarks.to(device, torch.float32), label, strength
 
-    def synthesiser(self, config: MethodConfig, networks: dict[str, nn.Module], motion: Any = None) -> Synthesiser:
-        """Wrap trained networks (in eval mode, by name as `networks` gave them) for use."""
-        ...
+    def sample(self, count: int, expression: str | Sequence[str], seed: int = 0) -> tuple[Tensor, Tensor]:
+        """Draw faces of people who do not exist.
+
+        Args:
+            count: how many.
+            expression: one name for all, or `count` names.
+            seed: the same people with the same seed, whatever the expression.
+
+        Returns:
+            faces (count, 3, size, size) in [-1, 1], and their labels, int64 (count,), indices into EXPRESSIONS.
+
+        Raises:
+            FersynError: the method edits faces that are there, and draws none.
+        """
+        raise FersynError(f"{self.name} draws no new people: it edits faces that it is given")
+
+
+def labels_of(expression: str | Sequence[str], count: int, device: torch.device | str = "cpu") -> Tensor:
+    """Names of expressions, one for all or `count`, as int64 (count,); raises FersynError for others."""
+    names = [expression] * count if isinstance(expression, str) else list(expression)
+    if len(names) != count:
+        raise FersynError(f"{len(names)} expressions for {count} faces; give one for all or one a face")
+    return torch.tensor([expressions.index(name) for name in names], device=device, dtype=torch.int64)
+
+
+def intensities_of(intensity: float | Tensor, count: int, device: torch.device | str = "cpu") -> Tensor:
+    """Intensity, one for all or `count`, as float32 (count,); raises FersynError outside 0..1."""
+    values = torch.as_tensor(intensity, dtype=torch.float32, device=device)
+    if values.ndim > 1 or (values.ndim == 1 and len(values) != count):
+        raise FersynError(f"intensity has the shape {tuple(values.shape)} for {count} faces; give one for all or each")
+    values = values.expand(count)
+    if not bool(((values >= 0) & (values <= 1)).all()):
+        raise FersynError(f"intensity must lie between 0 and 1, got {values.tolist()[:5]}")
+    return values

@@ -6,28 +6,22 @@ is [ours].
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from fersyn.faces.resize import resize
 from fersyn.losses import adversarial
-from fersyn.losses.adversarial import Kind
+from fersyn.losses.adversarial import Kind, channels_last, judging, train_discriminator
 from fersyn.losses.pixel import pixel
-from fersyn.methods.adversaries import adam, channels_last, judging, train_discriminator
 from fersyn.methods.base import Method, MethodConfig
-from fersyn.methods.target import intensities_of, labels_of
 from fersyn.nets.labels import label_maps
 from fersyn.nets.patchgan import PatchGAN
 from fersyn.nets.unet import UNet
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-    from torch.optim import Optimizer
-
     from fersyn.pairs import Batch
 
 LABELS = 8  # maps
@@ -61,8 +55,8 @@ class Config(MethodConfig):
 class CGan(Method):
     """U-Net on (source, label maps); one discriminator on (source, target, label maps)."""
 
-    name = "c-gan"
     Config = Config
+    needs_landmarks = False
 
     def networks(self, config: Config) -> dict[str, nn.Module]:
         """Return generator and discriminator."""
@@ -72,19 +66,7 @@ class CGan(Method):
         }
         return {name: network.to(memory_format=torch.channels_last) for name, network in made.items()}
 
-    def optimisers(self, config: Config, networks: dict[str, nn.Module]) -> dict[str, Optimizer]:
-        """Adam for each network."""
-        return adam(config, networks)
-
-    def step(
-        self,
-        config: Config,
-        networks: dict[str, nn.Module],
-        optimisers: dict[str, Optimizer],
-        batch: Batch,
-        fabric: Fabric,
-        step: int,
-    ) -> dict[str, Tensor]:
+    def step(self, config: Config, networks, optimisers, batch: Batch, fabric, step: int) -> dict[str, Tensor]:
         """The discriminator, then the generator: L = L_GAN + 100 L1 (pix2pix, eq. 4)."""
         kind, target = config.adversarial, batch.target
         given = torch.cat([batch.source, label_maps(batch.label, batch.intensity, config.size)], 1)
@@ -105,36 +87,10 @@ class CGan(Method):
         made = {"generator": total, "adversarial": gan, "pixel": distance}
         return {**{name: value.detach() for name, value in made.items()}, "discriminator": loss, "accuracy": right}
 
-    def synthesiser(self, config: Config, networks: dict[str, nn.Module], motion: Any = None) -> CGanSynthesiser:
-        """Return the generator ready for use; it needs no landmarks, hence no `motion`."""
-        return CGanSynthesiser(config, networks["generator"])
-
-
-class CGanSynthesiser:
-    """A trained U-Net; see `fersyn.methods.base.Synthesiser`. Faces of another size are resized there and back."""
-
-    name = "c-gan"
-    needs_landmarks = False
-
-    def __init__(self, config: Config, generator: nn.Module):
-        self.config, self.generator, self.size = config, generator.eval(), config.size
-
-    @torch.no_grad()
-    def edit(
-        self,
-        faces: Tensor,
-        expression: str | Sequence[str],
-        intensity: float | Tensor = 1.0,
-        landmarks: Tensor | None = None,
-        source_landmarks: Tensor | None = None,
-    ) -> Tensor:
-        """Return the same people with another expression; landmarks are not looked at."""
-        small = resize(faces, self.size)
-        label = labels_of(expression, len(faces), faces.device)
-        degree = intensities_of(intensity, len(faces), faces.device)
-        given = torch.cat([small, label_maps(label, degree, self.size)], 1)
-        made = self.generator(channels_last(given).to(next(self.generator.parameters()).device))
-        return resize(made.to(faces.device, torch.float32), faces.shape[-1])
+    def forward(self, config: Config, networks, faces, source, target, label, intensity) -> Tensor:
+        """What the generator makes of faces and label maps."""
+        given = torch.cat([faces, label_maps(label, intensity, config.size)], 1)
+        return networks["generator"](channels_last(given))
 
 
 METHOD = CGan()

@@ -24,12 +24,10 @@ from fersyn.faces.heatmaps import heatmaps, opening
 from fersyn.faces.resize import rescale, resize
 from fersyn.losses import adversarial as gan
 from fersyn.losses import perceptual
+from fersyn.losses.adversarial import channels_last, judging, train_discriminator
 from fersyn.losses.pixel import pixel
-from fersyn.methods.adversaries import adam, channels_last, judging, train_discriminator
-from fersyn.methods.base import Method, MethodConfig
-from fersyn.methods.settle import EYES, NOSE, settle
-from fersyn.methods.target import target_landmarks
-from fersyn.nets.affine_flow import dense_flow, warp
+from fersyn.methods.base import Method, MethodConfig, Synthesiser
+from fersyn.nets.affine_flow import EYES, NOSE, dense_flow, settle, warp
 from fersyn.nets.flow_unet import FlowUNet, compose
 from fersyn.nets.labels import label_maps
 from fersyn.nets.patchgan import PatchGAN
@@ -81,7 +79,7 @@ def opened(source: Tensor, target: Tensor, size: int) -> Tensor:
 class LandmarkFlow(Method):
     """See the module."""
 
-    name, Config = "landmark-flow", Config
+    Config = Config
 
     def networks(self, config: Config) -> dict[str, torch.nn.Module]:
         """generator (FlowUNet), and discriminator (PatchGAN on source and target) unless its weight is 0."""
@@ -90,18 +88,14 @@ class LandmarkFlow(Method):
             made["discriminator"] = PatchGAN(6, config.discriminator_width)
         return {name: network.to(memory_format=torch.channels_last) for name, network in made.items()}
 
-    def optimisers(self, config: Config, networks) -> dict[str, torch.optim.Optimizer]:
-        """Adam for each."""
-        return adam(config, networks)
-
     def features(self, config: Config) -> str | None:
         """Which network the perceptual loss compares features of on this machine, in words; None: it is not used."""
         return perceptual.describe(config.perceptual_network) if config.weight_perceptual else None
 
     def step(self, config: Config, networks, optimisers, batch, fabric, step: int) -> dict[str, Any]:
         """Discriminator, then generator."""
-        flow, extra, gap = inputs(config, batch.source_landmarks, batch.target_landmarks, batch.label, batch.intensity)
-        made = networks["generator"](batch.source, flow, extra, gap)
+        given = (batch.source, batch.source_landmarks, batch.target_landmarks, batch.label, batch.intensity)
+        made = self.parts(config, networks, *given)
         image, losses = made["image"], {}
 
         def pair(faces: Tensor) -> Tensor:
@@ -127,9 +121,18 @@ class LandmarkFlow(Method):
         optimisers["generator"].step()
         return losses | {name: value.detach() for name, (_, value) in parts.items()}
 
+    def forward(self, config: Config, networks, faces, source, target, label, intensity) -> Tensor:
+        """The image of `parts`."""
+        return self.parts(config, networks, faces, source, target, label, intensity)["image"]
+
+    def parts(self, config: Config, networks, faces, source, target, label, intensity) -> dict[str, Tensor]:
+        """What the generator makes of faces and landmarks as they are: image, bent, mask, flow (px), paint."""
+        flow, extra, gap = inputs(config, source, target, label, intensity)
+        return networks["generator"](faces, flow, extra, gap)
+
     def synthesiser(self, config: Config, networks, motion=None) -> Flow:
         """See `Flow`."""
-        return Flow(config, networks["generator"], motion)
+        return Flow(config, networks, motion)
 
 
 def crops(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,44 +144,38 @@ def crops(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return image[window], target[window]
 
 
-class Flow:
+class Flow(Synthesiser):
     """Synthesiser of `landmark-flow`.
+
+    Faces may have any size: the network looks at them at its own, and its flow, mask and paint are then applied to the
+    pixels as they are, so that a large face stays as sharp as it came.
 
     Args:
         config: of the training.
-        generator: the trained network.
+        networks: the trained ones; `generator` is used.
         motion: predicts landmarks where an edit is given none, or None.
         nose, eyes: parts of their way that an edit follows, 0..1 (`settle`); at the edit alone: in training the landmarks
             and the true picture agree.
     """
 
-    name, needs_landmarks = "landmark-flow", True
-
-    def __init__(self, config: Config, generator: FlowUNet, motion=None, nose: float = NOSE, eyes: float = EYES):
-        self.config, self.generator, self.motion, self.size = config, generator, motion, config.size
+    def __init__(self, config: Config, networks, motion=None, nose: float = NOSE, eyes: float = EYES):
+        super().__init__(METHOD, config, networks, motion)
         self.nose, self.eyes = nose, eyes
 
-    @torch.inference_mode()
-    def edit(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):
-        """See `Synthesiser.edit`."""
-        return self.explain(faces, expression, intensity, landmarks, source_landmarks)["image"]
+    def make(self, faces, source, target, label, intensity) -> Tensor:
+        """See `Flow`."""
+        return self._parts(faces, source, target, label, intensity)["image"]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def explain(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None) -> dict[str, Tensor]:
-        """As `edit`, with what it is made of: image, bent (N, 3, H, W), mask (N, 1, H, W), flow (N, 2, H, W) px.
+        """As `edit`, with what it is made of: image, bent (N, 3, H, W), mask (N, 1, H, W), flow (N, 2, H, W) px."""
+        return self._parts(faces, *self.asked(faces, expression, intensity, landmarks, source_landmarks))
 
-        Faces may have any size: the network looks at them at its own, and its flow, mask and paint are then applied to
-        the pixels as they are, so that a large face stays as sharp as it came.
-        """
-        source, target, label, strength = target_landmarks(
-            self.name, faces, expression, intensity, landmarks, source_landmarks, self.motion
-        )
+    def _parts(self, faces, source, target, label, intensity) -> dict[str, Tensor]:
         target = settle(source, target, self.nose, self.eyes)
-        side, size = faces.shape[-1], self.config.size
-        small = resize(faces, size)
+        side, size = faces.shape[-1], self.size
         points = rescale(source, side, size), rescale(target, side, size)
-        flow, extra, gap = inputs(self.config, *points, label, strength)
-        made = self.generator(small, flow, extra, gap)
+        made = self.method.parts(self.config, self.networks, resize(faces, size), *points, label, intensity)
         if side == size:
             return made
         large = {

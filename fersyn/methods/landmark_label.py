@@ -4,7 +4,7 @@ Photorealistic Facial Expression Synthesis", IEEE Access 9, 2021. The kit's refe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
@@ -12,22 +12,16 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from fersyn.faces.heatmaps import heatmaps
-from fersyn.faces.resize import rescale, resize
 from fersyn.losses import adversarial, perceptual
-from fersyn.losses.adversarial import Kind
+from fersyn.losses.adversarial import Kind, channels_last, judging, train_discriminator
 from fersyn.losses.perceptual import Network
 from fersyn.losses.pixel import pixel
-from fersyn.methods.adversaries import adam, channels_last, judging, train_discriminator
 from fersyn.methods.base import Method, MethodConfig
-from fersyn.methods.target import target_landmarks
 from fersyn.nets.generator import LandmarkLabelGenerator
 from fersyn.nets.labels import label_code
 from fersyn.nets.patchgan import PatchGAN
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-    from torch.optim import Optimizer
-
     from fersyn.pairs import Batch
 
 
@@ -76,8 +70,8 @@ class Config(MethodConfig):
 class LandmarkLabel(Method):
     """Generator, image discriminator (source, target) and geometry discriminator (target, its heatmaps)."""
 
-    name = "landmark-label"
     Config = Config
+    needs_source = False
 
     def networks(self, config: Config) -> dict[str, nn.Module]:
         """Return generator, image_discriminator and geometry_discriminator."""
@@ -91,23 +85,11 @@ class LandmarkLabel(Method):
         }
         return {name: network.to(memory_format=torch.channels_last) for name, network in made.items()}
 
-    def optimisers(self, config: Config, networks: dict[str, nn.Module]) -> dict[str, Optimizer]:
-        """Adam for each network."""
-        return adam(config, networks)
-
     def features(self, config: Config) -> str:
         """Which network the perceptual loss compares features of on this machine, in words."""
         return perceptual.describe(config.perceptual_network)
 
-    def step(
-        self,
-        config: Config,
-        networks: dict[str, nn.Module],
-        optimisers: dict[str, Optimizer],
-        batch: Batch,
-        fabric: Fabric,
-        step: int,
-    ) -> dict[str, Tensor]:
+    def step(self, config: Config, networks, optimisers, batch: Batch, fabric, step: int) -> dict[str, Tensor]:
         """Both discriminators, then the generator: L = 5 L_GAN + 10 L_per + 10 L_pixel (7)."""
         kind = config.adversarial
         source, target = channels_last(batch.source), channels_last(batch.target)
@@ -142,43 +124,10 @@ class LandmarkLabel(Method):
         optimisers["generator"].step()
         return {"generator": total.detach(), **{name: loss.detach() for name, loss in losses.items()}}
 
-    def synthesiser(
-        self, config: Config, networks: dict[str, nn.Module], motion: Any = None
-    ) -> LandmarkLabelSynthesiser:
-        """Return the generator ready for use; `motion` predicts the target's landmarks where none are given."""
-        return LandmarkLabelSynthesiser(config, networks["generator"], motion)
-
-
-class LandmarkLabelSynthesiser:
-    """A trained generator; see `fersyn.methods.base.Synthesiser`. Faces of another size are resized there and back."""
-
-    name = "landmark-label"
-    needs_landmarks = True
-
-    def __init__(self, config: Config, generator: nn.Module, motion: Any = None):
-        self.config, self.generator, self.motion, self.size = config, generator.eval(), motion, config.size
-
-    @torch.no_grad()
-    def edit(
-        self,
-        faces: Tensor,
-        expression: str | Sequence[str],
-        intensity: float | Tensor = 1.0,
-        landmarks: Tensor | None = None,
-        source_landmarks: Tensor | None = None,
-    ) -> Tensor:
-        """Return the same people with another expression; arguments as in `Synthesiser.edit`."""
-        small = resize(faces, self.size)
-        # The source's landmarks only serve to predict the target's: with those given, none need be found.
-        source_landmarks = landmarks if source_landmarks is None else source_landmarks
-        _, points, label, degree = target_landmarks(
-            self.name, faces, expression, intensity, landmarks, source_landmarks, self.motion
-        )
-        points = rescale(points, faces.shape[-1], self.size)
-        heat = heatmaps(points, self.size, self.config.sigma, self.config.heatmap_channels)
-        device = next(self.generator.parameters()).device
-        made = self.generator(channels_last(small).to(device), heat.to(device), label_code(label, degree).to(device))
-        return resize(made.to(faces.device, torch.float32), faces.shape[-1])
+    def forward(self, config: Config, networks, faces, source, target, label, intensity) -> Tensor:
+        """What the generator makes of faces, heatmaps of the target's landmarks, and label code."""
+        heat = heatmaps(target, config.size, config.sigma, config.heatmap_channels)
+        return networks["generator"](channels_last(faces), heat, label_code(label, intensity))
 
 
 METHOD = LandmarkLabel()

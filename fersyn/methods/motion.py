@@ -121,8 +121,6 @@ def fit(table, index: np.ndarray | None = None) -> Motion:
         SubjectLeak: `index` reaches into the hold-out people.
     """
     from sklearn.decomposition import PCA
-    from sklearn.linear_model import Ridge
-    from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 
     rows = table.rows
     index = np.flatnonzero(rows["split"] == "train") if index is None else np.asarray(index)
@@ -144,17 +142,8 @@ def fit(table, index: np.ndarray | None = None) -> Motion:
     pca = PCA(min(COMPONENTS, len(first) - 1, 136), svd_solver="full").fit(shape[first])
     axes = pca.components_.T / np.sqrt(np.maximum(pca.explained_variance_, 1e-9))
 
-    def ridge(inputs: np.ndarray, outputs: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, float]:
-        scores = np.clip((inputs - pca.mean_) @ axes, -2.5, 2.5)
-        folds = min(5, len(set(groups)))
-        model, error = Ridge(STRENGTHS[-1]), float("nan")
-        if folds >= 2:
-            search = GridSearchCV(Ridge(), {"alpha": STRENGTHS}, scoring="neg_mean_squared_error", cv=GroupKFold(folds))
-            model = search.fit(scores, outputs, groups=groups).best_estimator_
-            found = cross_val_predict(model, scores, outputs, groups=groups, cv=GroupKFold(folds))
-            error = float(np.linalg.norm((found - outputs).reshape(-1, 68, 2), axis=-1).mean())
-        model.fit(scores, outputs)
-        return np.concatenate([model.coef_.T, model.intercept_[None]]), error
+    def ridge(faces: np.ndarray, outputs: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, float]:
+        return _ridge(np.clip((faces - pca.mean_) @ axes, -2.5, 2.5), outputs, groups)
 
     shift = np.full((len(EXPRESSIONS), axes.shape[1] + 1, shape.shape[1]), np.nan)
     error = np.full(len(EXPRESSIONS), np.nan)
@@ -168,6 +157,22 @@ def fit(table, index: np.ndarray | None = None) -> Motion:
     a, b = np.concatenate([neutral, neutral]), np.concatenate([peak, neutral])
     rest, _ = ridge(shape[b], shape[a] - shape[b], person[b])
     return Motion(pca.mean_, axes, shift, rest, error)
+
+
+def _ridge(scores: np.ndarray, outputs: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights (K + 1, 136) from components and 1, and their mean error in cross-validation over people."""
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
+
+    folds = min(5, len(set(groups)))
+    model, error = Ridge(STRENGTHS[-1]), float("nan")
+    if folds >= 2:
+        search = GridSearchCV(Ridge(), {"alpha": STRENGTHS}, scoring="neg_mean_squared_error", cv=GroupKFold(folds))
+        model = search.fit(scores, outputs, groups=groups).best_estimator_
+        found = cross_val_predict(model, scores, outputs, groups=groups, cv=GroupKFold(folds))
+        error = float(np.linalg.norm((found - outputs).reshape(-1, 68, 2), axis=-1).mean())
+    model.fit(scores, outputs)
+    return np.concatenate([model.coef_.T, model.intercept_[None]]), error
 
 
 def _pairs(table, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

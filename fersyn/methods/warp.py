@@ -9,10 +9,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from fersyn.methods.base import Method, MethodConfig
-from fersyn.methods.settle import settle
-from fersyn.methods.target import target_landmarks
-from fersyn.nets.affine_flow import control_points
+from fersyn.methods.base import Method, MethodConfig, Synthesiser
+from fersyn.nets.affine_flow import control_points, settle
 
 
 def bend(image: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -29,8 +27,16 @@ def bend(image: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarra
     return warp(image, transform, order=1, mode="edge", preserve_range=True)
 
 
-class Warp:
-    """Synthesiser by geometry alone.
+class WarpMethod(Method):
+    """Method without networks; its run folder holds the landmark motion."""
+
+    def synthesiser(self, config, networks, motion=None):
+        """See the class."""
+        return Warp(config.size, motion)
+
+
+class Warp(Synthesiser):
+    """Synthesiser by geometry alone, at whatever size the faces have.
 
     Args:
         size: side of the faces, px.
@@ -38,39 +44,17 @@ class Warp:
         nose, eyes: parts of their way that are followed, 0..1 (`settle`); 1: as the landmarks say.
     """
 
-    name, needs_landmarks = "warp", True
-
     def __init__(self, size: int, motion=None, nose: float = 1.0, eyes: float = 1.0):
-        self.size, self.motion, self.nose, self.eyes = size, motion, nose, eyes
+        super().__init__(METHOD, MethodConfig(size=size), {}, motion)
+        self.nose, self.eyes = nose, eyes
 
-    def edit(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):
-        """See `Synthesiser.edit`."""
-        source, target, _, _ = target_landmarks(
-            self.name, faces, expression, intensity, landmarks, source_landmarks, self.motion
-        )
+    def make(self, faces, source, target, label, intensity):
+        """Bend each face so that its landmarks come to lie on the target's."""
         target = settle(source, target, self.nose, self.eyes)
         pictures = faces.detach().cpu().double().permute(0, 2, 3, 1).numpy()
         pairs = zip(pictures, source.cpu().numpy(), target.cpu().numpy(), strict=True)
         out = np.stack([bend(image, a, b) for image, a, b in pairs]) if len(pictures) else pictures
         return torch.from_numpy(out).permute(0, 3, 1, 2).to(faces)
-
-
-class WarpMethod(Method):
-    """Method without networks; its run folder holds the landmark motion."""
-
-    name, Config = "warp", MethodConfig
-
-    def networks(self, config):
-        """None."""
-        return {}
-
-    def optimisers(self, config, networks):
-        """None."""
-        return {}
-
-    def synthesiser(self, config, networks, motion=None):
-        """See the class."""
-        return Warp(config.size, motion)
 
 
 METHOD = WarpMethod()

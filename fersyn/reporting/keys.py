@@ -31,9 +31,7 @@ BOTH = ("expressions.py", "ibug.py", "pixels.py", "faces", "table.py", "splits.p
 TABLE = (*BOTH, "rendering", "datasets", "building")
 TRAINING = (*BOTH, "pairs.py", "augment.py", "losses", "nets", "methods", "training")
 # Files in these rooms that cannot.
-APART = (
-    "methods/__init__.py", "training/samples.py", "training/runs.py", "training/runlog.py", "training/stop.py",
-)  # fmt: skip
+APART = ("methods/__init__.py", "training/samples.py", "training/runs.py")
 # Packages whose update may change a face table.
 TABLE_PACKAGES = ("dlib-bin", "opencv-python-headless", "anny", "openpeople")
 

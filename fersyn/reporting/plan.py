@@ -98,7 +98,7 @@ def requests_of(values: dict[str, Any]) -> dict[Any, Request]:
 
 def _training(book: Path, own: dict[str, Any], chosen: Profile) -> tuple[dict[str, Any], dict[str, TrainJob]]:
     """Parameters and trainings of a notebook that declares ``runs``: where the trained methods lie."""
-    from fersyn.methods.base import PROFILES
+    from fersyn.methods.config import PROFILES
 
     where = f"profiles/{chosen.name}.yaml"
     values = {**declared(book), "profile": chosen.name, **own}

@@ -139,6 +139,12 @@ def check(
         )
 
 
+def held(networks: dict[str, nn.Module]) -> dict[str, nn.Module]:
+    """Those networks, as their method has just made them, that a checkpoint holds: all but the frozen ones."""
+    weights = {name: list(network.parameters()) for name, network in networks.items()}
+    return {name: networks[name] for name, own in weights.items() if not own or any(each.requires_grad for each in own)}
+
+
 def load_into(networks: dict[str, nn.Module], states: dict[str, dict], run: Path) -> None:
     """Load weights by network name; raises CheckpointError naming what does not fit."""
     if set(networks) != set(states):
@@ -160,5 +166,5 @@ def load_into(networks: dict[str, nn.Module], states: dict[str, dict], run: Path
 def load_weights(run: Path, networks: dict[str, nn.Module]) -> dict[str, Any]:
     """Load a run's weights for use, the averaged ones where there are averages; return the checkpoint's state."""
     state = read(run)
-    load_into(networks, {**state["networks"], **state["averages"]}, run)
+    load_into(held(networks), {**state["networks"], **state["averages"]}, run)
     return state

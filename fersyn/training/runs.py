@@ -1,9 +1,10 @@
-"""A run folder: RUN/config.json (what was asked), RUN/run.json (what came of it, with which versions on which device),
-RUN/people.json, and the trained method to be used (`load`).
+"""A run folder: RUN/config.json (what was asked), people.json (on whom), log.csv (the losses), run.json (what came of it, with
+which versions on which device), and the trained method to be used (`load`).
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import platform
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ import torch
 
 from fersyn import methods
 from fersyn.errors import FersynError
-from fersyn.files import write_json
+from fersyn.files import write_atomic, write_json
 from fersyn.methods.base import Method, MethodConfig, Synthesiser
 from fersyn.training import checkpoint
 
@@ -53,6 +54,14 @@ def read_config(run: Path) -> tuple[str, dict[str, Any]]:
         raise FersynError(f"{path} cannot be read ({error}); train again into another folder") from None
 
 
+def is_finished(run: Path) -> bool:
+    """Whether RUN/run.json says that all steps are done."""
+    try:
+        return bool(json.loads((Path(run) / "run.json").read_text(encoding="utf-8"))["finished"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def write_people(run: Path, people: Iterable[str]) -> None:
     """Write RUN/people.json: whom the run is trained on, as 'dataset/subject'."""
     write_json(run / "people.json", sorted(set(people)))
@@ -78,6 +87,53 @@ def speed(run: Path) -> float:
     """Images a second over the whole training (NaN where nothing was trained)."""
     about = facts(run)
     return about["step"] * about["config"]["batch"] / about["seconds"] if about["seconds"] else float("nan")
+
+
+class RunLog:
+    """RUN/log.csv: a row every so many steps; a resumed run goes on with it as if nothing had been.
+
+    Rows hold step, losses, learning-rate factor, images a second and seconds since the beginning. A stage with further
+    losses adds columns; cells are empty where there is nothing.
+
+    Args:
+        path: the file.
+        step: steps already taken; rows after it (of a run that was killed after its last checkpoint) are removed.
+    """
+
+    def __init__(self, path: Path, step: int = 0):
+        self.path = path
+        self._columns: list[str] = []
+        if not path.is_file():
+            return
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        if step == 0 or not rows:
+            path.unlink()
+            return
+        # A kill may have cut the last line short.
+        kept = [row for row in rows[1:] if len(row) == len(rows[0]) and row[0].isdigit() and int(row[0]) <= step]
+        self._write(rows[0], kept)
+
+    def add(self, step: int, values: dict[str, float]) -> None:
+        """Append a row: `step` counts finished steps."""
+        new = [name for name in ("step", *values) if name not in self._columns]
+        if new:
+            rows = []
+            if self._columns:
+                with self.path.open(newline="", encoding="utf-8") as file:
+                    rows = [[*row, *("" for _ in new)] for row in csv.reader(file)][1:]
+            self._write([*self._columns, *new], rows)
+        row = [step, *(f"{values[name]:.6g}" if name in values else "" for name in self._columns[1:])]
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerow(row)
+
+    def _write(self, columns: list[str], rows: list[list[str]]) -> None:
+        def write(path: Path) -> None:
+            with path.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+
+        self._columns = columns
+        write_atomic(self.path, write)
 
 
 def load(run: str | Path, device: str | torch.device = "cpu") -> Synthesiser:

@@ -14,6 +14,7 @@ from fersyn.expressions import EXPRESSIONS
 from fersyn.files import write_atomic
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import Batch, Pairs
+from fersyn.pixels import to_bytes, to_images
 from fersyn.table import FaceTable
 
 
@@ -36,14 +37,23 @@ def held_out(table: FaceTable, size: int, count: int = 8) -> tuple[Batch, str]:
 
 def grid(batch: Batch, result: Tensor) -> np.ndarray:
     """Return the grid, uint8 RGB (3 * size, N * size, 3): sources above, then targets, then results."""
-    rows = [torch.cat(list(faces.float().cpu()), -1) for faces in (batch.source, batch.target, result)]
-    pixels = torch.cat(rows, -2).permute(1, 2, 0)
-    return pixels.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).numpy()
+    return _picture([batch.source, batch.target, result])
+
+
+def _picture(rows: list[Tensor]) -> np.ndarray:
+    rows = [torch.cat(list(faces.float().cpu()), -1) for faces in rows]
+    return to_images(to_bytes(torch.cat(rows, -2)[None]))[0]
 
 
 @torch.no_grad()
-def draw(synthesiser: Synthesiser, batch: Batch) -> np.ndarray:
-    """Edit the sources of `batch` to what their targets show, by the targets' landmarks, and return the grid."""
+def draw(synthesiser: Synthesiser, batch: Batch | None) -> np.ndarray | None:
+    """Edit the sources of `batch` to what their targets show, by the targets' landmarks, and return the grid. Without a
+    batch: new people with every expression, a row each; None, where the method draws none.
+    """
+    if batch is None:
+        if not synthesiser.draws_people:
+            return None
+        return _picture([synthesiser.sample(8, name)[0] for name in EXPRESSIONS])
     result = synthesiser.edit(
         batch.source,
         [EXPRESSIONS[label] for label in batch.label.tolist()],

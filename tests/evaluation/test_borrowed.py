@@ -9,7 +9,7 @@ from fersyn.evaluation import borrowed, measure, protocol
 from fersyn.evaluation.scores import Scores, differences, rows_of, summarise
 from fersyn.figures import image_quality
 from fersyn.ibug import GROUPS
-from fersyn.methods.copy_source import CopySource
+from fersyn.methods.copy import CopySource
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from fersyn.evaluation.fidelity import TRUE
 from fersyn.evaluation.protocol import measured_pairs
 from fersyn.evaluation.scores import summarise
 from fersyn.expressions import EXPRESSIONS
-from fersyn.methods.copy_source import CopySource
+from fersyn.methods.copy import CopySource
 from fersyn.methods.warp import Warp
 from fersyn.table import FaceTable
 

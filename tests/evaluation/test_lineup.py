@@ -9,7 +9,7 @@ from fersyn.errors import FersynError, NoFace, SubjectLeak
 from fersyn.evaluation import lineup, verification
 from fersyn.evaluation.scores import differences, summarise
 from fersyn.evaluation.verification import RATES, Faces, Trial
-from fersyn.methods.copy_source import CopySource
+from fersyn.methods.copy import CopySource
 
 
 def with_rows(table, **columns):

@@ -8,7 +8,7 @@ from fersyn.evaluation import bootstrap, fid, fidelity, image_metrics, measure, 
 from fersyn.evaluation.scores import differences, summarise
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import image_quality, score_table
-from fersyn.methods.copy_source import CopySource
+from fersyn.methods.copy import CopySource
 from fersyn.pixels import to_floats
 from fersyn.reporting import Record
 from fersyn.reporting.compare import compare, text

@@ -5,7 +5,7 @@ import torch
 from fersyn.errors import FersynError, SubjectLeak
 from fersyn.evaluation import measure, protocol
 from fersyn.evaluation.scores import summarise
-from fersyn.methods.copy_source import CopySource
+from fersyn.methods.copy import CopySource
 from fersyn.methods.warp import Warp
 from fersyn.pixels import to_bytes
 from fersyn.training import runs

@@ -11,7 +11,7 @@ from fersyn.evaluation.verification import RATES, Faces, Trial
 from fersyn.figures import identity
 from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
-from fersyn.methods.copy_source import CopySource
+from fersyn.methods.copy import CopySource
 
 
 class Missing:

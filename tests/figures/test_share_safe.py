@@ -14,7 +14,7 @@ from fersyn.evaluation import lineup, measure, protocol, verifiers
 from fersyn.evaluation.verification import Faces
 from fersyn.figures import checks, dataset, identity, pictured, synthesis
 from fersyn.figures.picture import Picture
-from fersyn.methods.copy_source import CopySource
+from fersyn.methods.copy import CopySource
 from fersyn.methods.warp import Warp
 from fersyn.table import FaceTable
 

@@ -8,7 +8,7 @@ import torch
 
 from fersyn.evaluation import measure, protocol
 from fersyn.figures import Note, Picture, image_quality, synthesis, training
-from fersyn.methods.copy_source import CopySource
+from fersyn.methods.copy import CopySource
 from fersyn.methods.warp import Warp
 from fersyn.training import runs, samples
 
@@ -102,7 +102,7 @@ def test_without_motion_or_photographs_a_sentence_says_so(methods, small_table, 
     assert "no landmark motion" in synthesis.sweep(Warp(128), small_table, all_of(small_table)).text
     assert synthesis.open_photographs(tmp_path / "none") is None
     assert "fersyn data" in synthesis.photographs(methods["warp"], None, None).text
-    assert protocol.reachable(methods["warp"]) == ("surprise", "anger")
+    assert methods["warp"].expressions == ("surprise", "anger")
 
 
 def run_folder(folder, table):

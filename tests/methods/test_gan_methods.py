@@ -10,8 +10,8 @@ from lightning_fabric import Fabric
 from fersyn.errors import FersynError
 from fersyn.faces.resize import rescale, resize
 from fersyn.losses import perceptual
+from fersyn.losses.adversarial import judging, train_discriminator
 from fersyn.methods import c_gan, landmark_label
-from fersyn.methods.adversaries import judging, train_discriminator
 from fersyn.methods.base import Synthesiser
 
 METHODS = [landmark_label.METHOD, c_gan.METHOD]

@@ -11,7 +11,7 @@ import fersyn.methods as methods
 from fersyn.errors import FersynError
 from fersyn.reporting import keys, project
 
-PLAIN = 'class Mine(Method):\n    """Mine."""\n\n    name, Config = "mine", MethodConfig\n\n\nMETHOD = Mine()\n'
+PLAIN = 'class Mine(Method):\n    """Mine."""\n\n\nMETHOD = Mine()\n'
 
 
 @pytest.fixture
@@ -21,61 +21,49 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_every_file_with_a_method_is_found_by_the_name_that_it_gives_itself():
+def test_every_file_is_a_method_by_its_own_name():
     assert set(methods.names()) >= {"landmark-label", "c-gan", "landmark-flow", "copy", "warp"}
-    assert not {"base", "target", "motion", "resize", "adversaries"} & set(methods.names())
+    assert not {"base", "config", "motion"} & set(methods.names())
     for name in methods.names():
         assert methods.get(name).name == name
-    assert methods.module("copy") == "fersyn.methods.copy_source"
+    assert methods.module("landmark-flow") == "fersyn.methods.landmark_flow"
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        (PLAIN, "mine"),
-        (PLAIN.replace('name, Config = "mine", MethodConfig', 'name = "ours"'), "ours"),
-        (PLAIN.replace("name, Config", "sizes = (64, 128)\n    name, Config"), "mine"),
-        (PLAIN.replace('name, Config = "mine", MethodConfig', 'name: str = "typed"'), "typed"),
-        ("METHOD = make()\n", "my-own"),
-        ("METHOD = Mine(\n", "my-own"),  # half written
-    ],
-)
-def test_the_name_stands_in_the_class_or_else_in_the_file_s_name(folder, text, name):
+@pytest.mark.parametrize("text", [PLAIN, "METHOD = Mine(\n"], ids=["whole", "half written"])
+def test_the_name_is_the_file_s(folder, text):
     (folder / "my_own.py").write_text(text)
-    assert methods.names() == (name,)
-    assert methods.module(name) == "fersyn.methods.my_own"
+    assert methods.names() == ("my-own",)
+    assert methods.module("my-own") == "fersyn.methods.my_own"
+    with pytest.raises(FersynError, match="there is no method 'my_own'; use one of: my-own"):
+        methods.module("my_own")
 
 
 def test_a_file_that_comes_while_a_notebook_is_open_is_found(folder):
     assert methods.names() == ()
     (folder / "my_own.py").write_text(PLAIN)
+    assert methods.names() == ("my-own",)
+
+
+def test_a_file_without_method_is_told(folder, monkeypatch):
+    (folder / "warp.py").write_text("")
+    monkeypatch.delattr(methods.import_module("fersyn.methods.warp"), "METHOD")
+    with pytest.raises(FersynError, match=r"fersyn/methods/warp\.py ends without the line METHOD = "):
+        methods.get("warp")
+
+
+def test_a_method_of_this_process_has_no_file(folder, monkeypatch):
+    monkeypatch.setitem(methods._REGISTERED, "mine", object())
     assert methods.names() == ("mine",)
-
-
-def test_a_file_without_method_is_none(folder):
-    (folder / "helpers.py").write_text(
-        '"""Says METHOD = nothing."""\n\n\ndef f():\n    METHOD = 1\n    return METHOD\n'
-    )
-    assert methods.names() == ()
-
-
-def test_two_files_of_one_name_are_told_and_stop_no_other(folder):
-    (folder / "first.py").write_text(PLAIN)
-    (folder / "second.py").write_text(PLAIN)
-    (folder / "third.py").write_text(PLAIN.replace('"mine"', '"other"'))
-    assert methods.names() == ("mine", "other") and methods.module("other")
-    with pytest.raises(FersynError, match=r"first\.py and second\.py both name their method 'mine'; give one another"):
+    with pytest.raises(
+        FersynError, match="'mine' is known to this process alone; put it into a file of fersyn/methods/"
+    ):
         methods.module("mine")
-    with pytest.raises(FersynError, match=r"no method 'second' \(fersyn/methods/second\.py names its method 'mine'\)"):
-        methods.module("second")
 
 
 def test_a_name_that_only_the_running_code_knows_is_told(folder, monkeypatch):
     (folder / "warp.py").write_text("METHOD = make()\n")
     monkeypatch.setattr(methods.import_module("fersyn.methods.warp").METHOD, "name", "bend", raising=False)
-    with pytest.raises(
-        FersynError, match=r"fersyn/methods/warp\.py: METHOD calls itself 'bend'; write name = \"bend\""
-    ):
+    with pytest.raises(FersynError, match=r"fersyn/methods/warp\.py: METHOD calls itself 'bend'; leave its name away"):
         methods.get("warp")
 
 
@@ -91,7 +79,7 @@ def test_the_command_lists_them_and_needs_no_torch():
 
 def test_a_training_depends_on_the_file_of_its_method_and_on_no_other_s():
     files = {file.name for file in keys.training_files("copy")}
-    assert "copy_source.py" in files and not {"warp.py", "c_gan.py"} & files
+    assert "copy.py" in files and not {"warp.py", "c_gan.py"} & files
     with pytest.raises(FersynError, match="there is no method 'nothing'"):
         keys.training_files("nothing")
 

@@ -4,7 +4,7 @@ import torch
 from fersyn import methods
 from fersyn.ibug import EYES, GROUPS
 from fersyn.methods.landmark_flow import Flow
-from fersyn.methods.settle import settle
+from fersyn.nets.affine_flow import settle
 from fersyn.pairs import Pairs
 
 
@@ -38,13 +38,13 @@ def test_landmark_flow_holds_the_nose_as_told(small_table):
     pairs = Pairs(small_table, size=64)
     method, config = methods.get("landmark-flow"), methods.get("landmark-flow").preset("smoke")
     torch.manual_seed(0)
-    generator = method.networks(config)["generator"]
+    networks = method.networks(config)
     batch = pairs.gather(pairs.examples(1))
     target = batch.source_landmarks.clone()
     target[:, GROUPS["nose"]] += torch.tensor([3.0, 0.0])
 
     def farthest(**held):
-        flow = Flow(config, generator, **held)
+        flow = Flow(config, networks, **held)
         return flow.explain(batch.source, "happy", 1.0, target, batch.source_landmarks)["flow"][:, 0].abs().max()
 
     free, held, usual = farthest(nose=1.0), farthest(nose=0.0), farthest()

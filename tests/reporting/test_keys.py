@@ -34,7 +34,7 @@ def package(tmp_path_factory):
         ("methods/base.py", {"landmark-flow", "c-gan"}),
         ("methods/motion.py", {"landmark-flow", "c-gan"}),
         ("training/loop.py", {"landmark-flow", "c-gan"}),
-        ("training/random.py", {"landmark-flow", "c-gan"}),
+        ("training/process.py", {"landmark-flow", "c-gan"}),
         ("training/checkpoint.py", {"landmark-flow", "c-gan"}),
         ("pairs.py", {"landmark-flow", "c-gan"}),
         ("augment.py", {"landmark-flow", "c-gan"}),

@@ -48,7 +48,7 @@ def test_load_gives_the_averaged_weights(train, toy, table):
     synthesiser = load(out)
     assert isinstance(synthesiser, Synthesiser) and synthesiser.size == 16
     state = checkpoint.read(out)
-    weight = synthesiser.network[0].weight
+    weight = synthesiser.networks["generator"][0].weight
     assert torch.equal(weight, state["averages"]["generator"]["0.weight"])
     assert not torch.equal(weight, state["networks"]["generator"]["0.weight"])
     assert synthesiser.edit(torch.zeros(2, 3, 16, 16), "happy").shape == (2, 3, 16, 16)

@@ -109,6 +109,52 @@ def test_two_processes_train_and_give_one_checkpoint(toy_file, table, tmp_path, 
     assert '"devices": 2' in (out / "run.json").read_text()
 
 
+@pytest.fixture(scope="module")
+def two_stages_never_stopped(toy_file, table, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "two-stages"
+    done = start(toy_file, table, out, "--method", "two-stages")
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.mark.parametrize("deaths", [(3,), (9,), (6,), (5, 7)], ids=["first", "second", "border", "both"])
+def test_two_stages_killed_in_either_or_between_them_end_bit_for_bit_the_same(
+    deaths, toy_file, table, tmp_path, two_stages_never_stopped
+):
+    """Stage 1: a recogniser on pairs; stage 2, from step 6 on: a mapper on codes, another batch, rate and average."""
+    out = tmp_path / "run"
+    for number, step in enumerate(deaths):
+        done = start(toy_file, table, out, "--method", "two-stages", *["--resume"] * (number > 0), "--die", step)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert checkpoint.read(out)["step"] == step // 2 * 2
+    done = start(toy_file, table, out, "--method", "two-stages", "--resume")
+    assert done.returncode == 0 and "two-stages (CPU" in done.stderr and "12/12" in done.stderr, done.stderr
+    assert_same(states(out), states(two_stages_never_stopped))
+    logs = [[row[:5] for row in csv.reader((run / "log.csv").open())] for run in (out, two_stages_never_stopped)]
+    assert [row[:2] for row in logs[0]] == [row[:2] for row in logs[1]] and len(logs[0]) == 13
+
+
+def test_each_stage_trains_its_own_networks_and_nobody_the_frozen_one(two_stages_never_stopped):
+    state = checkpoint.read(two_stages_never_stopped)
+    assert set(state["networks"]) == {"judge", "generator"}, "a frozen network needs no checkpoint"
+    assert state["optimisers"]["judge"]["state"][0]["step"] == 6
+    assert state["optimisers"]["generator"]["state"][0]["step"] == 6
+    assert state["optimisers"]["generator"]["param_groups"][0]["lr"] == pytest.approx(0.05 / 6)
+    with (two_stages_never_stopped / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [bool(row["named"]) for row in rows] == [True] * 6 + [False] * 6
+    assert [bool(row["guided"]) for row in rows] == [False] * 6 + [True] * 6
+    assert (
+        not (two_stages_never_stopped / "motion.npz").exists() and not (two_stages_never_stopped / "samples").exists()
+    )
+
+
+def test_two_stages_train_in_two_processes(toy_file, table, tmp_path):
+    done = start(toy_file, table, tmp_path / "run", "--method", "two-stages", "--devices", 2)
+    assert done.returncode == 0, done.stderr
+    assert checkpoint.read(tmp_path / "run")["step"] == 12
+
+
 REAL = ["landmark-label", "landmark-flow"]
 
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
-import typer
 from typer.testing import CliRunner
 
+from fersyn.cli import app
 from fersyn.errors import FersynError
 from fersyn.evaluation import verifiers
 from fersyn.training import checkpoint, runs, verifier
@@ -71,7 +71,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(run, small_table, tmp
 def test_one_person_cannot_be_told_apart(small_table, tmp_path):
     with pytest.raises(FersynError, match="1 people to train on; a verifier needs two"):
         train_verifier(small_table.view(people=1), tmp_path / "run", TINY)
-    with pytest.raises(FersynError, match="out of range"):
+    with pytest.raises(FersynError, match=r"verifier: steps is 0: .*\(range: >= 1"):
         Settings(steps=0)
 
 
@@ -104,10 +104,20 @@ def test_the_rate_rises_and_falls_to_nothing():
 
 
 def test_the_command_trains_on_a_table(small_table, tmp_path):
-    app = typer.Typer()
-    app.command()(verifier.command)
     out = tmp_path / "run"
-    arguments = ["--out", str(out), "--data", str(small_table.path), "--people", "2", "--steps", "1", "--batch", "2"]
+    arguments = [
+        "train-verifier",
+        "--out",
+        str(out),
+        "--data",
+        str(small_table.path),
+        "--people",
+        "2",
+        "--steps",
+        "1",
+        "--batch",
+        "2",
+    ]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "LightCNN-9, 2 openpeople people" in result.output
@@ -120,6 +130,6 @@ def test_without_a_table_it_renders_people_of_its_own(tmp_path, monkeypatch):
         "fersyn.building.preprocess.build_table", lambda frames, path: asked.update(frames=frames, path=path)
     )
     monkeypatch.setattr("fersyn.building.pool.start_server", lambda: None)
-    verifier._rendered(tmp_path / "faces", 5, verifier.POPULATION + 0)
+    verifier.rendered(tmp_path / "faces", 5, seed=0)
     subjects = {frame.subject for frame in asked["frames"].frames}
     assert len(subjects) == 5 and all(name.startswith("R1000-") for name in subjects), "not those of --seed 0"

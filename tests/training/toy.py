@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from fersyn.methods.base import Method, MethodConfig
+from fersyn.methods.base import Method, MethodConfig, Stage
 
 
 class Config(MethodConfig):
@@ -25,30 +25,16 @@ class Config(MethodConfig):
     augment: float = 0.5
 
 
-class ToySynthesiser:
-    name, needs_landmarks = "toy", False
-
-    def __init__(self, config, network):
-        self.network, self.size = network.eval(), config.size
-
-    def edit(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):
-        return self.network(faces).clamp(-1, 1)
-
-
 class Toy(Method):
     name = "toy"
     Config = Config
+    needs_landmarks = False
     hook = staticmethod(lambda step: 1.0)  # called in the middle of a step; a factor of the generator's loss
 
     def networks(self, config):
         conv = nn.Conv2d(3, 8, 3, padding=1)
         generator = nn.Sequential(conv, nn.BatchNorm2d(8), nn.Dropout(0.5), nn.Conv2d(8, 3, 3, padding=1))
         return {"generator": generator, "discriminator": nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.Conv2d(4, 1, 4))}
-
-    def optimisers(self, config, networks):
-        return {
-            name: torch.optim.Adam(network.parameters(), config.lr, config.betas) for name, network in networks.items()
-        }
 
     def step(self, config, networks, optimisers, batch, fabric, step):
         fake = networks["generator"](batch.source)
@@ -64,8 +50,74 @@ class Toy(Method):
         optimisers["generator"].step()
         return {"generator": loss, "discriminator": wrong}
 
-    def synthesiser(self, config, networks, motion=None):
-        return ToySynthesiser(config, networks["generator"])
+    def forward(self, config, networks, faces, source, target, label, intensity):
+        return networks["generator"](faces).clamp(-1, 1)
+
+
+class Codes:
+    """Latent codes and labels, drawn by (seed, step): no face table is behind them."""
+
+    def __init__(self, config, table, device):
+        self.device = device
+
+    def batch(self, step, batch_size, seed=0, rank=0, world=1):
+        make = torch.Generator().manual_seed(1000 * seed + step)
+        codes, labels = torch.randn(batch_size, 4, generator=make), torch.randint(8, (batch_size,), generator=make)
+        part = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
+        return codes[part].to(self.device), labels[part].to(self.device)
+
+
+class TwoStages(Toy):
+    """First a recogniser learns from single faces; then a mapper learns codes from it, while it and a generator that
+    nobody trains stand still.
+    """
+
+    name = "two-stages"
+    edits = False
+
+    def networks(self, config):
+        painter = nn.Sequential(nn.Linear(4, 3 * 16 * 16), nn.Tanh(), nn.Unflatten(1, (3, 16, 16))).requires_grad_(
+            False
+        )
+        with torch.no_grad():  # as if it came from a file
+            for number, weight in enumerate(painter.parameters()):
+                weight.copy_(torch.linspace(-1, 1, weight.numel()).reshape(weight.shape) * (number + 1))
+        judge = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Flatten(), nn.Linear(64, 8))
+        return {"judge": judge, "generator": nn.Linear(4 + 8, 4), "painter": painter}
+
+    def stages(self, config):
+        first = config.steps // 2
+        return (
+            Stage("recogniser", first, self.recognise, networks=("judge",)),
+            Stage(
+                "mapper", config.steps - first, self.map, Codes, ("generator",), batch=2, lr=0.05, ema=0.5,
+                rate=lambda step: 1 / (step + 1),
+            ),
+        )  # fmt: skip
+
+    def recognise(self, config, networks, optimisers, batch, fabric, step):
+        assert not networks["generator"].training and networks["judge"].training
+        loss = F.cross_entropy(networks["judge"](batch.target), batch.label) * self.hook(step)
+        optimisers["judge"].zero_grad()
+        fabric.backward(loss)
+        optimisers["judge"].step()
+        return {"named": loss}
+
+    def map(self, config, networks, optimisers, batch, fabric, step):
+        codes, labels = batch
+        assert (
+            len(codes) == 2 // fabric.world_size and not networks["judge"].training and not networks["painter"].training
+        )
+        assert not any(weight.requires_grad for weight in networks["judge"].parameters())
+        moved = codes + networks["generator"](torch.cat([codes, F.one_hot(labels, 8)], 1)) + torch.randn(len(codes), 4)
+        loss = F.cross_entropy(networks["judge"](networks["painter"](moved)), labels) * self.hook(step)
+        optimisers["generator"].zero_grad()
+        fabric.backward(loss)
+        optimisers["generator"].step()
+        return {"guided": loss, "moved": moved.detach().abs().mean()}
+
+
+METHODS = {"toy": Toy, "two-stages": TwoStages}
 
 
 def real_method(name, hook=lambda step: 1.0):
@@ -107,7 +159,7 @@ def main():
     parser.add_argument("--method")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    toy = Toy()
+    toy = METHODS.get(options.method, Toy)()
 
     def hook(step):
         if step == options.die:
@@ -128,7 +180,7 @@ def main():
 
         checkpoint.torch.save = save
     fabric = loop.make_fabric(options.devices, accelerator="cpu")
-    method, config = real_method(options.method, hook) if options.method else (toy, Config())
+    method, config = (toy, Config()) if options.method in (None, *METHODS) else real_method(options.method, hook)
     table = FaceTable.open(options.table)
     loop.train(method, config, table, options.out, 3, options.resume, fabric, checkpoint_every=2)
 
