@@ -73,6 +73,13 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
         yield
 
 
+def data_of(module: str) -> Any:
+    """What the YAML file beside a module, of the same name, holds; `module` is its `__file__`."""
+    import yaml
+
+    return yaml.safe_load(Path(module).with_suffix(".yaml").read_text(encoding="utf-8"))
+
+
 def pixel_hash(image: np.ndarray) -> str:
     """Return the sha256 (hex) of a uint8 picture's shape and pixels."""
     import numpy as np  # the command line reads this module before it knows what it is to do

@@ -1,7 +1,7 @@
 """The mesh's own 68 landmarks (iBUG/300-W order, Sagonas et al. 2013), as fixed points on the rig's surface.
 
 Eyes and inner lips are points of the lid and lip rims, so they are exact. Jaw, brows, nose and outer lips have no edge in the mesh:
-their places were set once on the template, at the symmetrised median of where dlib finds them on 60 frontal neutral faces. For
+their places (landmarks.yaml) were set once on the template, at the symmetrised median of where dlib finds them on 60 frontal neutral faces. For
 those points the comparison with dlib shows its scatter and its drift with pose and expression, not its bias.
 """
 
@@ -14,26 +14,10 @@ from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 
 from fersyn import ibug
+from fersyn.files import data_of
 from fersyn.rendering.parts import rims
 from fersyn.rendering.rig import PARTS, load_rig
 
-# (x, z) in mm on the template for the subject's left side; the midline's points have x = 0.
-_JAW = [
-    (0, -119.3),
-    (19, -116.4),
-    (35.3, -107.2),
-    (49.4, -94),
-    (59.5, -76.8),
-    (65.2, -58.7),
-    (68.2, -40),
-    (71.2, -20.4),
-    (72.7, -1.2),
-]
-_BROW = [(9.8, 13.3), (20.7, 18.1), (32.7, 20.4), (44.8, 18.8), (54.5, 11.8)]
-_NOSE = [(0, 1.0), (0, -13.0), (0, -25.4), (0, -37.4)]
-_NOSTRILS = [(0, -51.0), (6.6, -49.3), (12.8, -47.1)]
-_LIPS_UPPER = [(0, -65.4), (6.6, -63.6), (15.3, -67.1)]
-_LIPS_LOWER = [(0, -85.2), (7.0, -84.5), (15.6, -81.5)]
 _INNER_CORNER, _INNER_SIDE = 19.6, 6.6  # |x| of points 60/64 and of 61, 63, 65, 67
 
 MIRROR = np.array(ibug.MIRROR)  # index of each point's mirror image
@@ -47,11 +31,9 @@ def weights() -> tuple[np.ndarray, np.ndarray]:
     def put(point: int, found: tuple[np.ndarray, np.ndarray]) -> None:
         vertices[point], share[point] = found
 
-    for first, step, places in (
-        (8, 1, _JAW), (22, 1, _BROW), (27, 1, _NOSE), (33, 1, _NOSTRILS), (51, 1, _LIPS_UPPER), (57, -1, _LIPS_LOWER),
-    ):  # fmt: skip
-        for k, (x, z) in enumerate(places):
-            point = first + step * k
+    for group in data_of(__file__).values():
+        for k, (x, z) in enumerate(group["places"]):
+            point = group["first"] + group["step"] * k
             put(point, _on_surface(x, z))
             if x:
                 put(int(MIRROR[point]), _on_surface(-x, z))

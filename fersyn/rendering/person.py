@@ -8,41 +8,11 @@ from functools import lru_cache
 import numpy as np
 from skimage.color import lab2rgb
 
+from fersyn.files import data_of
 from fersyn.rendering.rig import Rig, load_rig
 
-# CIE L*a*b* of skin from very light to dark (centres of the ITA classes, Del Bino & Bernerd 2013, ends stretched).
-SKIN = np.array([[76, 8, 14], [69, 11, 17], [61, 13, 19], [52, 14, 20], [42, 13, 17], [33, 10, 12], [26, 8, 8]], float)
-HAIR = {  # linear RGB
-    "black": (0.012, 0.010, 0.009),
-    "dark brown": (0.035, 0.020, 0.012),
-    "brown": (0.085, 0.045, 0.024),
-    "red": (0.21, 0.065, 0.025),
-    "blond": (0.40, 0.27, 0.13),
-    "grey": (0.34, 0.33, 0.32),
-}
-IRIS = {  # linear RGB
-    "brown": (0.10, 0.045, 0.018),
-    "hazel": (0.16, 0.10, 0.035),
-    "green": (0.13, 0.17, 0.075),
-    "blue": (0.12, 0.21, 0.33),
-    "grey": (0.20, 0.23, 0.25),
-}
+_DATA = data_of(__file__)  # colours of skin, hair and iris; changes of the face to be gentle with
 STYLES = ("shaved", "crop", "parted", "fringe", "bob", "long", "curly", "tied")
-# Changes that make an eyelid or lip intersect itself when pushed far.
-GENTLE = (
-    "eye-height",
-    "eye-push",
-    "eye-corner",
-    "eye-eyefold",
-    "eye-epicanthus",
-    "mouth-lowerlip-middle",
-    "mouth-upperlip-middle",
-    "mouth-angles",
-    "eye-trans",
-    "neck-double",
-    "ear-",
-    "mouth-scale-depth",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +62,8 @@ def draw_person(seed: int, index: int, glasses: float = 0.15) -> Person:
     }
     changes = _changes(rig, rng)
     melanin = float(np.clip(np.dot(ancestry, [0.78, 0.34, 0.22]) + rng.normal(0, 0.15), 0, 1))
-    lab = [np.interp(melanin * (len(SKIN) - 1), np.arange(len(SKIN)), SKIN[:, k]) for k in range(3)]
+    tones = np.array(_DATA["skin"], float)
+    lab = [np.interp(melanin * (len(tones) - 1), np.arange(len(tones)), channel) for channel in tones.T]
     lab = np.array(lab) + rng.normal(0, [1.5, 1.2, 1.5])
     skin = linear(lab2rgb(lab))
     grey = rng.random() < np.clip(age * 1.6 - 0.7, 0, 0.9)
@@ -101,10 +72,9 @@ def draw_person(seed: int, index: int, glasses: float = 0.15) -> Person:
         ["black", "dark brown", "brown", "red", "blond"],
         np.array([0.15 + 2 * melanin, 0.5, 0.45 * (1 - melanin), 0.12 * (1 - melanin), 0.4 * (1 - melanin)]),
     )
-    hair = np.array(HAIR["grey" if grey else natural]) * rng.uniform(0.8, 1.25)
-    iris = np.array(IRIS[_choice(rng, list(IRIS), np.array([0.3 + 3 * melanin, 0.3, 0.15, 0.35, 0.15]))]) * rng.uniform(
-        0.8, 1.2
-    )
+    hair = np.array(_DATA["hair"]["grey" if grey else natural]) * rng.uniform(0.8, 1.25)
+    colour = _choice(rng, list(_DATA["iris"]), np.array([0.3 + 3 * melanin, 0.3, 0.15, 0.35, 0.15]))
+    iris = np.array(_DATA["iris"][colour]) * rng.uniform(0.8, 1.2)
     feminine = gender < 0.5
     weights = np.array(
         [0.25, 0.7, 0.5, 0.8, 1.1, 1.6, 0.5 + melanin, 1.2]
@@ -137,7 +107,7 @@ def _changes(rig: Rig, rng: np.random.Generator) -> np.ndarray:
         if label.startswith("r-") and "l-" + label[2:] in values:
             value = values["l-" + label[2:]] + rng.normal(0, 0.04)
         else:
-            spread = 0.16 if any(part in label for part in GENTLE) else 0.32
+            spread = 0.16 if any(part in label for part in _DATA["gentle"]) else 0.32
             value = float(np.clip(rng.normal(0, spread), -0.85, 0.85))
         values[label] = value
     return np.array([values[label] for label in rig.change_labels])

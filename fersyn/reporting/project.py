@@ -109,7 +109,8 @@ def module_files(
             if file.is_file() and file not in files and counts(file.relative_to(package).as_posix()):
                 files.add(file)
                 waiting.extend(imports_of(file.read_text(encoding="utf-8"), inside))
-                # Data files of a package (templates) count like its code.
+                # Data files of a module (of its name) and of a package (templates) count like its code.
+                files.update(path for path in (file.with_suffix(".yaml"),) if path.is_file())
                 if file.name == "__init__.py" and (below / "templates").is_dir():
                     files.update(path for path in (below / "templates").rglob("*") if path.is_file())
     return sorted(files)

@@ -45,10 +45,11 @@ def package(tmp_path_factory):
         ("datasets/frames.py", {"table"}),
         ("datasets/rendered.py", {"table"}),
         ("rendering/person.py", {"table"}),
+        ("rendering/recipes.yaml", {"table"}),
         *(
             (file, set())
             for file in (
-                "weights/registry.py", "weights/download.py", "reporting/index.py", "reporting/keys.py", "figures/charts.py",
+                "weights/registry.py", "weights/registry.yaml", "weights/download.py", "reporting/index.py", "reporting/keys.py", "figures/charts.py",
                 "evaluation/scores.py", "datasets/london.py", "methods/__init__.py", "methods/warp.py", "cli.py",
                 "training/samples.py", "training/requests.py", "progress.py", "errors.py", "files.py", "system.py",
                 "__init__.py",
