@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fersyn.ibug import MIRROR
+from fersyn.faces.landmarks import MIRROR
 
 
 @dataclass(frozen=True)

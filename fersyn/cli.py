@@ -53,7 +53,7 @@ def _build(
         float, typer.Option("--holdout", help="Part of the people that nothing is trained on, 0..1.")
     ] = 0.1,
 ) -> None:
-    from fersyn.building.pool import start_server
+    from fersyn.building.workers import start_server
 
     if workers != 0:
         start_server()  # loads while the rest is imported here

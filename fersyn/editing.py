@@ -19,8 +19,7 @@ from fersyn.datasets.photo import read_photo
 from fersyn.errors import FersynError, NoFace
 from fersyn.expressions import EXPRESSIONS, parse
 from fersyn.faces.align import Alignment, fit
-from fersyn.faces.detect import SMALLEST, find_all_faces
-from fersyn.faces.landmarks import find_landmarks
+from fersyn.faces.landmarks import SMALLEST, find_all_faces, find_landmarks
 from fersyn.methods.base import Synthesiser
 from fersyn.pixels import to_bytes, to_floats, to_images, to_tensor
 

@@ -1,10 +1,13 @@
-"""Faces as bytes and as floats: uint8 in 0..255 where they are kept or shown, float32 in [-1, 1] where networks see them."""
+"""Faces as bytes (uint8 in 0..255, where they are kept or shown), as floats (float32 in [-1, 1], where networks see them), and
+at the size that a network was trained for.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 def to_tensor(images: np.ndarray) -> Tensor:
@@ -33,3 +36,23 @@ def to_bytes(faces: Tensor) -> Tensor:
 def to_images(pixels: Tensor) -> np.ndarray:
     """Bytes, uint8 (N, 3, H, W) on any device, as pictures, uint8 (N, H, W, 3)."""
     return np.ascontiguousarray(pixels.cpu().permute(0, 2, 3, 1).numpy())
+
+
+def resize(faces: Tensor, size: int) -> Tensor:
+    """Faces (N, 3, H, H) at another size (bilinear, antialiased); the same tensor where nothing changes.
+
+    Raises:
+        ValueError: not square colour faces.
+    """
+    if faces.ndim != 4 or faces.shape[1] != 3 or faces.shape[2] != faces.shape[3]:
+        raise ValueError(f"faces must be (N, 3, H, H), got {tuple(faces.shape)}")
+    if faces.shape[2] == size:
+        return faces
+    if not len(faces):  # interpolate refuses an empty batch
+        return faces.new_zeros(0, 3, size, size)
+    return functional.interpolate(faces, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+def rescale(landmarks: Tensor, before: int, after: int) -> Tensor:
+    """Landmarks in px of a picture of side `before` -> of side `after` (pixel centres at whole numbers)."""
+    return landmarks if before == after else (landmarks + 0.5) * (after / before) - 0.5

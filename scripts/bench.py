@@ -117,7 +117,7 @@ def ours(frame_set, out: Path, workers: int) -> tuple[int, float, int]:
 def _build(frame_set, out: Path, workers: int) -> tuple[int, float, int]:
     with peak_memory_of_children() as peak:
         began = time.perf_counter()
-        from fersyn.building.pool import start_server
+        from fersyn.building.workers import start_server
 
         start_server()  # as the command does
         from fersyn.building.preprocess import build_table

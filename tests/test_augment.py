@@ -3,7 +3,7 @@ import torch
 
 from fersyn import augment
 from fersyn.faces.heatmaps import heatmaps
-from fersyn.ibug import MIRROR
+from fersyn.faces.landmarks import MIRROR
 
 
 def blobs(points):

@@ -4,7 +4,7 @@ import torch
 
 from fersyn.errors import FersynError, SubjectLeak
 from fersyn.expressions import EXPRESSIONS
-from fersyn.ibug import MIRROR
+from fersyn.faces.landmarks import MIRROR
 from fersyn.pairs import Pairs
 from fersyn.table import FaceTable
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fersyn.faces.resize import rescale, resize
 from fersyn.methods.base import Synthesiser
+from fersyn.pixels import rescale, resize
 from fersyn.reporting import project
 
 ROOT = project.root(Path(__file__))

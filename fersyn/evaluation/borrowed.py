@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fersyn.evaluation.measure import Measured, Pictures, Truth, measure
 from fersyn.evaluation.scores import Scores
-from fersyn.ibug import GROUPS
+from fersyn.faces.landmarks import GROUPS
 from fersyn.pixels import to_images, to_tensor
 
 MARGIN = 0.035  # how far beyond the lips' landmarks the mouth is taken, part of the picture's side

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fersyn.ibug import GROUPS
+from fersyn.faces.landmarks import GROUPS
 
 # Points that lie on an edge of a rendered face, the rims of lids and lips, and so owe their place to no detector: eyes,
 # corners of the mouth, inner lips. The other 46 were set at dlib's own median (fersyn.rendering.landmarks).

@@ -18,8 +18,7 @@ from torch import Tensor
 
 from fersyn.errors import FersynError
 from fersyn.expressions import parse
-from fersyn.faces.landmarks import find_source_landmarks
-from fersyn.ibug import EYES
+from fersyn.faces.landmarks import EYES, find_source_landmarks
 from fersyn.methods.base import Synthesiser, intensities_of, labels_of
 
 

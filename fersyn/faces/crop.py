@@ -9,8 +9,7 @@ import numpy as np
 
 from fersyn.errors import NoFace
 from fersyn.faces.align import Alignment, fit
-from fersyn.faces.detect import SMALLEST, Box, find_faces
-from fersyn.faces.landmarks import find_landmarks
+from fersyn.faces.landmarks import SMALLEST, Box, find_faces, find_landmarks
 
 # Where eyes, nose tip and corners of the mouth stand in the 112 x 112 crop of ArcFace (Deng et al., CVPR 2019) and
 # SFace, px.

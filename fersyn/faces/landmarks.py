@@ -1,26 +1,152 @@
-"""The 68 landmarks of the iBUG scheme by dlib's ensemble of regression trees (Kazemi & Sullivan, CVPR 2014)."""
+"""Faces and their 68 landmarks, by dlib: its frontal detector (HOG and a linear SVM over a pyramid; King, JMLR 2009) and its
+ensemble of regression trees (Kazemi & Sullivan, CVPR 2014); and the iBUG/300-W scheme of landmarks (Sagonas et al. 2013).
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
 import numpy as np
 
 from fersyn.errors import FersynError
-from fersyn.faces.detect import Box, find_faces, resize
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+GROUPS = {
+    "jaw": range(0, 17),
+    "brows": range(17, 27),
+    "nose": range(27, 36),
+    "eyes": range(36, 48),
+    "lips": range(48, 68),
+}
+EYES = range(36, 42), range(42, 48)  # the person's right, left
+
+# Where each point comes from in the mirror image: points[MIRROR] with x -> width - 1 - x is a face again.
+MIRROR = (
+    *range(16, -1, -1),  # jaw
+    *range(26, 16, -1),  # brows
+    *range(27, 31),  # bridge of the nose
+    *range(35, 30, -1),  # its base
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),  # eyes
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),  # outer lips
+    *(64, 63, 62, 61, 60, 67, 66, 65),  # inner lips
+)
+
+# The detector's window is 80 px, so that at a long side of 320 px it finds faces that fill a quarter of the picture or
+# more: portraits and frames of expression sets. Time grows with the area (6 ms at 320 px, 26 ms at 640 px), hence small
+# first, and larger only where nothing was found.
+FIRST_TRY = 320
+SECOND_TRY = 1000
+LAST_TRY_UPSAMPLED = 1600
+SMALLEST = 20  # px: a picture whose shorter side is less holds no face that could be aligned
 # The trees compare single pixels and were trained on faces of a few hundred px: larger ones are reduced, or they
 # compare noise.
 _FACE_PX = 300
 _SEARCHED = 256  # px: side at which dlib looks at an aligned crop
 # Where dlib's box lies in an aligned crop, of its side (24 openpeople and 60 London faces).
 _BOX = (0.142, 0.142, 0.83, 0.83)
+
+
+class Box(NamedTuple):
+    """A face's box in px of the picture (float; may reach over its edge) with the detector's score."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    score: float = 0.0
+
+    @property
+    def area(self) -> float:
+        """Width times height, px^2."""
+        return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
+
+
+@lru_cache(maxsize=1)
+def _detector():
+    import dlib
+
+    return dlib.get_frontal_face_detector()
+
+
+def find_faces(image: np.ndarray) -> list[Box]:
+    """Return the boxes of all faces found in a uint8 RGB picture (H, W, 3), the largest first; empty where there are
+    none.
+
+    First on a copy of at most 320 px, then, if nothing is found, at 1000 px, then enlarged twice (at most to 1600 px).
+    """
+    if min(image.shape[:2]) < SMALLEST:
+        return []
+    tried = 0.0
+    for scale in _scales(image):
+        if scale <= tried * 1.05:
+            continue
+        boxes = _at_scale(image, scale)
+        if boxes:
+            return sorted(boxes, key=lambda box: (-box.area, box.left, box.top))
+        tried = scale
+    return []
+
+
+def resize(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a copy `scale` times as large, antialiased when smaller, and the true factors (x, y), which rounding
+    to whole px makes differ.
+    """
+    height, width = image.shape[:2]
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if size == (width, height):
+        return image, np.ones(2)
+    copy = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return copy, np.array([size[0] / width, size[1] / height])
+
+
+def _scales(image: np.ndarray) -> list[float]:
+    limits = ((1.0, FIRST_TRY), (1.0, SECOND_TRY), (2.0, LAST_TRY_UPSAMPLED))
+    return [min(most, side / max(image.shape[:2])) for most, side in limits]
+
+
+def _at_scale(image: np.ndarray, scale: float) -> list[Box]:
+    copy, factors = resize(image, scale)
+    fx, fy = map(float, factors)
+    rectangles, scores, _ = _detector().run(np.ascontiguousarray(copy), 0, 0.0)
+    # Pixel centres are whole numbers in both pictures: hence the halves.
+    return [
+        Box(
+            (r.left() + 0.5) / fx - 0.5,
+            (r.top() + 0.5) / fy - 0.5,
+            (r.right() + 0.5) / fx - 0.5,
+            (r.bottom() + 0.5) / fy - 0.5,
+            float(s),
+        )
+        for r, s in zip(rectangles, scores, strict=True)
+    ]
+
+
+def find_all_faces(image: np.ndarray) -> list[Box]:
+    """Return the boxes of all faces of a photograph of several people, the largest first.
+
+    `find_faces` stops at the size at which it finds any; this looks at all sizes, and where two boxes show one face keeps
+    the one that the detector is surer of.
+    """
+    boxes = sorted(
+        (box for scale in set(_scales(image)) for box in _at_scale(image, scale)), key=lambda box: -box.score
+    )
+    kept: list[Box] = []
+    for box in boxes:
+        if all(_overlap(box, other) < 0.3 for other in kept):
+            kept.append(box)
+    return sorted(kept, key=lambda box: -box.area)
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Shared area over that of the smaller box."""
+    width, height = min(a.right, b.right) - max(a.left, b.left), min(a.bottom, b.bottom) - max(a.top, b.top)
+    return max(0.0, width) * max(0.0, height) / max(min(a.area, b.area), 1e-9)
 
 
 def model_path(name: str) -> str:
@@ -66,15 +192,13 @@ def find_source_landmarks(faces: Tensor) -> Tensor:
     """
     import torch
 
-    from fersyn.faces.resize import rescale
-    from fersyn.faces.resize import resize as resized  # preprocessing, which looks for landmarks too, needs no torch
-    from fersyn.pixels import to_bytes, to_images
+    from fersyn import pixels  # preprocessing, which looks for landmarks too, needs no torch
 
     size = faces.shape[-1]
-    large = resized(faces.detach().float().cpu(), max(_SEARCHED, size))
+    large = pixels.resize(faces.detach().float().cpu(), max(_SEARCHED, size))
     side = large.shape[-1]
-    pixels = to_images(to_bytes(large))
+    images = pixels.to_images(pixels.to_bytes(large))
     usual = Box(*(part * side for part in _BOX))
-    points = [find_landmarks(image, next(iter(find_faces(image)), usual)) for image in pixels]
+    points = [find_landmarks(image, next(iter(find_faces(image)), usual)) for image in images]
     found = torch.from_numpy(np.stack(points).astype(np.float32)) if points else torch.zeros(0, 68, 2)
-    return rescale(found, side, size).to(faces.device)
+    return pixels.rescale(found, side, size).to(faces.device)

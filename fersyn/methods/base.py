@@ -17,9 +17,9 @@ from fersyn import expressions
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.landmarks import find_source_landmarks
-from fersyn.faces.resize import rescale, resize
 from fersyn.methods.config import MethodConfig
 from fersyn.pairs import Pairs
+from fersyn.pixels import rescale, resize
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

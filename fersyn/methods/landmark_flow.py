@@ -21,7 +21,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from fersyn.faces.heatmaps import heatmaps, opening
-from fersyn.faces.resize import rescale, resize
 from fersyn.losses import adversarial as gan
 from fersyn.losses import perceptual
 from fersyn.losses.adversarial import channels_last, judging, train_discriminator
@@ -31,6 +30,7 @@ from fersyn.nets.affine_flow import EYES, NOSE, dense_flow, settle, warp
 from fersyn.nets.flow_unet import FlowUNet, compose
 from fersyn.nets.labels import label_maps
 from fersyn.nets.patchgan import PatchGAN
+from fersyn.pixels import rescale, resize
 
 CROP = 0.5  # part of the picture's side on which the perceptual loss looks, at a random place: a quarter of its cost
 

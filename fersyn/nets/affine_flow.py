@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fersyn import ibug
+from fersyn.faces import landmarks as ibug
 
 EDGE = 5  # points a side of the picture that stay where they are
 # The flow is interpolated on at most GRID x GRID points and enlarged: the corners of triangles are no features.

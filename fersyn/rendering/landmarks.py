@@ -13,7 +13,7 @@ import numpy as np
 from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 
-from fersyn import ibug
+from fersyn.faces import landmarks as ibug
 from fersyn.files import data_of
 from fersyn.rendering.parts import rims
 from fersyn.rendering.rig import PARTS, load_rig

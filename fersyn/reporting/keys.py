@@ -27,7 +27,7 @@ from fersyn.system import versions
 from fersyn.training.requests import Request
 
 # Whose files can change what comes of it: of both, of a table, of a training.
-BOTH = ("expressions.py", "ibug.py", "pixels.py", "faces", "table.py", "splits.py")
+BOTH = ("expressions.py", "pixels.py", "faces", "table.py", "splits.py")
 TABLE = (*BOTH, "rendering", "datasets", "building")
 TRAINING = (*BOTH, "pairs.py", "augment.py", "losses", "nets", "methods", "training")
 # Files in these rooms that cannot.

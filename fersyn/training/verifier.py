@@ -195,8 +195,8 @@ def read_about(run: str | Path) -> dict[str, Any]:
 
 def rendered(path: Path, people: int, seed: int) -> FaceTable:
     """People of a population of their own; built once. A tenth of them is kept from the training, as in every table."""
-    from fersyn.building.pool import start_server
     from fersyn.building.preprocess import build_table
+    from fersyn.building.workers import start_server
     from fersyn.datasets.rendered import read_rendered
 
     start_server()  # loads while the rest is imported here

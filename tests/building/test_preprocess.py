@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fersyn.building import folder, preprocess, worker
+from fersyn.building import folder, preprocess, workers
 from fersyn.building.folder import Journal, file_name, source_key
 from fersyn.building.preprocess import build_table
 from fersyn.datasets.folder import read_folder
@@ -183,7 +183,7 @@ def test_what_is_no_fault_of_the_picture_ends_the_run(portrait, tmp_path, error,
 
 @pytest.mark.parametrize("victim", ["images", "previews"])
 def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(photos, tmp_path, monkeypatch, victim):
-    real, left = worker.write_atomic, [3]
+    real, left = workers.write_atomic, [3]
 
     def full(path, write):
         left[0] -= path.parent.name == victim
@@ -191,7 +191,7 @@ def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(photos, tmp_path, mon
             raise OSError(28, "No space left on device")
         return real(path, write)
 
-    monkeypatch.setattr(worker, "write_atomic", full)
+    monkeypatch.setattr(workers, "write_atomic", full)
     with pytest.raises(FersynError, match=f"{victim}.*: cannot be written .No space left on device.; mend that and"):
         build_table(read_folder(photos), tmp_path / "t", workers=0)
     monkeypatch.undo()

@@ -7,8 +7,8 @@ import torch
 
 from fersyn.evaluation import borrowed, measure, protocol
 from fersyn.evaluation.scores import Scores, differences, rows_of, summarise
+from fersyn.faces.landmarks import GROUPS
 from fersyn.figures import image_quality
-from fersyn.ibug import GROUPS
 from fersyn.methods.copy import CopySource
 
 

@@ -6,7 +6,7 @@ import torch
 
 from fersyn.errors import FersynError
 from fersyn.explore.shaped import HANDLES, pull
-from fersyn.ibug import MIRROR
+from fersyn.faces.landmarks import MIRROR
 
 
 @pytest.fixture(scope="module")

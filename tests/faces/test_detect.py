@@ -4,8 +4,7 @@ import pytest
 
 from fersyn.errors import FersynError, NoFace
 from fersyn.faces.crop import crop_face
-from fersyn.faces.detect import find_faces
-from fersyn.faces.landmarks import find_landmarks, model_path
+from fersyn.faces.landmarks import find_faces, find_landmarks, model_path
 
 
 def scaled(image, factor):

@@ -8,11 +8,11 @@ import torch
 from lightning_fabric import Fabric
 
 from fersyn.errors import FersynError
-from fersyn.faces.resize import rescale, resize
 from fersyn.losses import perceptual
 from fersyn.losses.adversarial import judging, train_discriminator
 from fersyn.methods import c_gan, landmark_label
 from fersyn.methods.base import Synthesiser
+from fersyn.pixels import rescale, resize
 
 METHODS = [landmark_label.METHOD, c_gan.METHOD]
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from fersyn import methods
-from fersyn.ibug import EYES, GROUPS
+from fersyn.faces.landmarks import EYES, GROUPS
 from fersyn.methods.landmark_flow import Flow
 from fersyn.nets.affine_flow import settle
 from fersyn.pairs import Pairs

@@ -41,7 +41,7 @@ def package(tmp_path_factory):
         ("table.py", {"landmark-flow", "c-gan", "table"}),
         ("expressions.py", {"landmark-flow", "c-gan", "table"}),
         ("faces/align.py", {"table"}),
-        ("building/worker.py", {"table"}),
+        ("building/workers.py", {"table"}),
         ("datasets/frames.py", {"table"}),
         ("datasets/rendered.py", {"table"}),
         ("rendering/person.py", {"table"}),

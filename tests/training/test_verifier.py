@@ -129,7 +129,7 @@ def test_without_a_table_it_renders_people_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "fersyn.building.preprocess.build_table", lambda frames, path: asked.update(frames=frames, path=path)
     )
-    monkeypatch.setattr("fersyn.building.pool.start_server", lambda: None)
+    monkeypatch.setattr("fersyn.building.workers.start_server", lambda: None)
     verifier.rendered(tmp_path / "faces", 5, seed=0)
     subjects = {frame.subject for frame in asked["frames"].frames}
     assert len(subjects) == 5 and all(name.startswith("R1000-") for name in subjects), "not those of --seed 0"

@@ -21,11 +21,10 @@ from torch import Tensor
 from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
-from fersyn.faces.resize import resize
-from fersyn.ibug import MIRROR
+from fersyn.faces.landmarks import MIRROR
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import NEUTRAL, Pairs
-from fersyn.pixels import to_bytes
+from fersyn.pixels import resize, to_bytes
 
 # Displacements are drawn between these, in those of a full expression. A method trained on few people and steps gives
 # less expression than it is asked for, so the range reaches beyond 1 (the label's entry stays at 1).
