@@ -200,7 +200,7 @@ def report(
     ] = False,
 ) -> None:
     """Run the notebooks and write reports/PROFILE/index.html."""
-    from fersyn.reporting.run import report as run
+    from fersyn.reporting.plan import report as run
 
     status = run(
         profile=profile, cores=cores, dry_run=dry_run, only=only, settings=settings or (), private=private

@@ -121,7 +121,7 @@ def test_version():
 
 
 def test_report_goes_to_reporting(monkeypatch):
-    import fersyn.reporting.run as reporting
+    import fersyn.reporting.plan as reporting
 
     asked = {}
     monkeypatch.setattr(reporting, "report", lambda **arguments: asked.update(arguments) or 3)

@@ -11,22 +11,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup, escape
 
 from fersyn import __version__
 from fersyn.files import write_atomic
 from fersyn.reporting import project, provenance
 from fersyn.reporting.privacy import BANNER
+from fersyn.reporting.record import TEMPLATES, render
 
-TEMPLATES = Path(__file__).parent / "templates"
 NUMBERS = ("metrics", "scores", "summary", "differences", "results", "thumbnails")  # of a record, not on the index page
+PAGES = (
+    {".html": "Open the report", "-code.html": "With code", ".json": "Numbers (JSON)"},
+    {".failed.html": "Open the traceback"},
+)  # of a run that is done, and of one that failed
 
 
-def duration(seconds: float | None) -> str | None:
-    """``8 s``, ``3 min 20 s``; None stays None."""
-    if seconds is None:
-        return None
+def duration(seconds: float) -> str:
+    """``8 s``, ``3 min 20 s``."""
     whole = round(seconds)
     return f"{whole} s" if whole < 100 else f"{whole // 60} min {whole % 60} s"
 
@@ -49,100 +50,33 @@ def whole(title: str) -> Markup:
     )
 
 
-def facts(content: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and value of everything that the numbers depend on, for the card's fold-out."""
-    rows = [
-        (
-            "Parameters",
-            ", ".join(f"{key} = {json.dumps(value)}" for key, value in content.get("parameters", {}).items()),
-        ),
-        ("Seed", "" if content.get("seed") is None else str(content["seed"])),
-        ("Commit", content.get("commit", "")),
-        ("Data", ", ".join(f"{name} ({mark[:16]})" for name, mark in content.get("fingerprints", {}).items())),
-        ("Weights", ", ".join(map(_weights, content.get("weights", [])))),
-        ("Device", content.get("device", "")),
-        ("Versions", ", ".join(f"{name} {version}" for name, version in content.get("versions", {}).items())),
-        ("Started", content.get("started", "").replace("T", " ").replace("+00:00", " UTC")),
-    ]
-    return [(name, value) for name, value in rows if value]
-
-
-def _weights(entry: dict[str, Any]) -> str:
-    """``sface (SHA-256 0ba9fbfa01b5270c)``, or what stands in for weights that are missing."""
-    mark = f"SHA-256 {entry['sha256'][:16]}" if entry.get("sha256") else entry.get("source") or "no hash"
-    return f"{entry.get('name')} ({mark})"
-
-
 def driven(folder: Path) -> list[str]:
     """Titles of the project's notebooks that a person drives (tag ``interactive``): no report holds them."""
     found = []
     for file in filter(project.is_driven, project.notebooks(folder)):
         cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
-        lines = (
-            line for cell in cells if cell["cell_type"] == "markdown" for line in "".join(cell["source"]).splitlines()
-        )
-        found.append(next((line[2:].strip() for line in lines if line.startswith("# ")), file.stem))
+        texts = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        title = re.search(r"^# (.*)$", "\n".join(texts), re.M)
+        found.append(title[1].strip() if title else file.stem)
     return found
 
 
 def card(folder: Path, run: str) -> dict[str, Any]:
     """What the template needs to know about one run, whether it succeeded, failed or never ran."""
-    done, failed = folder / f"{run}.json", folder / f"{run}.failed.json"
-    file = failed if failed.is_file() else done
-    if not file.is_file():
-        return {"run": run, "status": "missing", "title": run, "seconds": None}
+    files = (folder / f"{run}{suffix}" for suffix in (".failed.json", ".json"))
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        return {"run": run, "status": "missing", "title": run}
     content = json.loads(file.read_text(encoding="utf-8"))
-    if content.get("status") == "failed":
-        pages = [(f"{run}.failed.html", "Open the traceback")]
-    else:
-        pages = [
-            (f"{run}.html", "Open the report"),
-            (f"{run}-code.html", "With code"),
-            (f"{run}.json", "Numbers (JSON)"),
-        ]
-    links = [{"href": name, "text": text} for name, text in pages if (folder / name).is_file()]
+    content.setdefault("status", "done")
+    links = [{"href": f"{run}{suffix}", "text": text} for suffix, text in PAGES[content["status"] == "failed"].items()]
     return {
+        **content,
         "run": run,
-        "status": content.get("status", "done"),
         "title": content.get("title") or run,
-        "seconds": duration(content.get("seconds")),
-        "error": content.get("error"),
-        "page": links[0]["href"] if links else None,
-        "links": links,
-        "thumbnails": content.get("thumbnails", []),
-        "notes": content.get("notes", []),
-        "private": bool(content.get("private")),
+        "links": [link for link in links if (folder / link["href"]).is_file()],
         "record": {name: value for name, value in content.items() if name not in NUMBERS},
-        "facts": facts(content),
-        "credits": content.get("credits", []),
-        "key_figures": [
-            {
-                "name": figure["name"],
-                "unit": figure.get("unit"),
-                "text": isinstance(figure.get("value"), str),
-                "value": number(figure.get("value"), figure.get("digits", 1)),
-                "spread": number(figure["spread"], figure.get("digits", 1))
-                if figure.get("spread") is not None
-                else None,
-            }
-            for figure in content.get("key_figures", [])
-        ],
     }
-
-
-def summary(cards: list[dict[str, Any]]) -> str:
-    """One sentence on top of the page."""
-    failed = sum(item["status"] == "failed" for item in cards)
-    missing = sum(item["status"] == "missing" for item in cards)
-    parts = [f"{len(cards)} notebook run{'s' if len(cards) != 1 else ''}"]
-    if failed:
-        parts.append(f"{failed} failed")
-    if missing:
-        parts.append(f"{missing} not made")
-    return (
-        ", ".join(parts)
-        + ". Each card opens a page that explains what was asked, how it was measured and what came out."
-    )
 
 
 def write(folder: Path, runs: Iterable[str]) -> Path:
@@ -151,20 +85,16 @@ def write(folder: Path, runs: Iterable[str]) -> Path:
     private = folder.name.endswith("-private") or any(item.get("private") for item in cards)
     profile = folder.name.removesuffix("-private")
     about = {"profile": profile, "private": private, "runs": {item["run"]: item.get("record", {}) for item in cards}}
-    credits = []
-    for credit in (entry for item in cards for entry in item.get("credits", [])):
-        if credit not in credits:
-            credits.append(credit)
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
-    environment.filters["whole"] = whole
-    page = environment.get_template("index.html.j2").render(
+    credits = [entry for item in cards for entry in item.get("credits", [])]
+    page = render(
+        "index.html.j2",
+        filters={"whole": whole, "duration": duration, "number": number},
         profile=profile,
         banner=BANNER if private else "",
         driven=driven(project.root(folder)),
         provenance=provenance.element(about),
-        summary=summary(cards),
         cards=cards,
-        credits=credits,
+        credits=[credit for place, credit in enumerate(credits) if credit not in credits[:place]],
         style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
         version=__version__,
     )

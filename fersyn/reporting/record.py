@@ -1,12 +1,12 @@
 """What a notebook writes down: its provenance on the page, and its numbers as JSON beside its HTML."""
 
-import html
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fersyn.errors import FersynError
 from fersyn.files import write_json
 from fersyn.reporting import privacy, provenance
 
@@ -15,6 +15,25 @@ ROWS = "scores"  # thousands of rows: each stands on a line of the JSON, and non
 # What a run of a notebook leaves beside its name, and what it leaves instead when it fails.
 SUFFIXES = (".ipynb", ".html", "-code.html", ".json")
 FAILED_SUFFIXES = (".failed.ipynb", ".failed.html", ".failed.json")
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The record of a run, of its JSON file or its page.
+
+    Raises:
+        FersynError: the file cannot be read, or is none of this kind.
+    """
+    try:
+        page = file.suffix == ".html"
+        content = provenance.of_page(file) if page else json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise FersynError(f"{file} cannot be read as JSON ({error}); make the report again") from None
+    if not isinstance(content, dict) or "schema" not in content:
+        raise FersynError(f"{file} holds no run of a notebook; name a JSON file beside a report's pages")
+    if content["schema"] != SCHEMA:
+        raise FersynError(f"{file} has schema {content['schema']}, this fersyn reads {SCHEMA}; make the report again")
+    return content
 
 
 def plain(value: Any) -> Any:
@@ -30,10 +49,20 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _weights_line(entry: Mapping[str, Any]) -> str:
-    """One line on the page: name, the beginning of the hash, where they came from (or what stands in for them)."""
-    mark = f", SHA-256 <code>{html.escape(str(entry['sha256'])[:12])}</code>" if entry.get("sha256") else ""
-    return f"{html.escape(str(entry['name']))}{mark}: {html.escape(str(entry.get('source') or ''))}"
+def render(template: str, filters: Mapping[str, Any] | None = None, **values: Any) -> str:
+    """One of the pages' HTML templates (`templates/*.html.j2`) filled in; texts are escaped.
+
+    Filters: `json`, `listed` ("torch 2.6, numpy 2" of a mapping), and `filters`.
+    """
+    import jinja2  # not for those who only read records
+
+    found = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    found.filters |= {
+        "json": json.dumps,
+        "listed": lambda each: ", ".join(f"{name} {own}" for name, own in each.items()),
+    }
+    found.filters |= filters or {}
+    return found.get_template(template).render(values)
 
 
 def _left_out(tables: Iterable[Any], private: bool) -> list[str]:
@@ -152,23 +181,7 @@ class Record:
         write_json(Path(path), privacy.scrub_all(plain(self.content)), nan=False, rows=ROWS)
 
     def _repr_html_(self) -> str:
-        content = privacy.scrub_all(plain(self.content))
-        parameters = ", ".join(f"{name} = {json.dumps(value)}" for name, value in content["parameters"].items())
-        rows = {
-            "Parameters": f"<code>{html.escape(parameters)}</code>",
-            "Seed": html.escape(str(content["seed"])),
-            "Commit": f"<code>{html.escape(content['commit'])}</code>",
-            "Data": "<br>".join(
-                f"{html.escape(name)}, fingerprint <code>{html.escape(mark[:16])}</code>"
-                for name, mark in content["fingerprints"].items()
-            ),
-            "Weights": "<br>".join(_weights_line(entry) for entry in content["weights"]),
-            "Device": html.escape(content["device"]),
-            "Versions": html.escape(", ".join(f"{name} {version}" for name, version in content["versions"].items())),
-        }
-        lines = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows.items() if value)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in content["notes"])
-        return f'<div class="provenance"><dl>{lines}</dl>{notes}</div>'
+        return render("provenance.html.j2", **privacy.scrub_all(plain(self.content)))
 
     def __repr__(self) -> str:
         return f"<Record {self.content['title']!r}: {len(self.content['key_figures'])} key figures>"

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from fersyn.errors import FersynError
-from fersyn.reporting.saved import read
+from fersyn.reporting.record import read
 
 QUALITY = {
     "psnr": "PSNR, dB ↑",

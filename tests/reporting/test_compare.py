@@ -7,9 +7,8 @@ import typer
 from typer.testing import CliRunner
 
 from fersyn.errors import FersynError
-from fersyn.reporting.compare import command, compare, compare_runs, text
+from fersyn.reporting.compare import Number, command, compare, compare_runs, text
 from fersyn.reporting.record import Record
-from fersyn.reporting.saved import Number
 
 
 def content(results=None, figures=(), **changes):

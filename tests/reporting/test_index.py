@@ -81,7 +81,12 @@ def test_old_records_do_not_break_the_page(tmp_path):
 
 
 def test_durations():
-    assert [index.duration(seconds) for seconds in (None, 8.4, 99.4, 200)] == [None, "8 s", "99 s", "3 min 20 s"]
+    assert [index.duration(seconds) for seconds in (8.4, 99.4, 200)] == ["8 s", "99 s", "3 min 20 s"]
+
+
+def test_a_run_without_a_time_tells_none(tmp_path):
+    put(tmp_path, "01-a", seconds=None)
+    assert '<p class="sub">01-a</p>' in page(tmp_path, ["01-a"])
 
 
 def test_weights_stand_on_the_card(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from fersyn.errors import FersynError
 from fersyn.reporting import project
-from fersyn.reporting.run import _alone, report
+from fersyn.reporting.plan import _alone, report
 
 ROOT = project.root(Path(__file__))
 
