@@ -297,10 +297,10 @@ class Explorer(Panel):
         if self._face is None:
             self.source.value = b""
             nobody = "Nobody in this set may be shown in public: choose a person, for your eyes only."
-            self.about.value = view.caption(nobody if self._tables else "Upload a photograph, or use the camera.")
+            self.about.value = view.small(nobody if self._tables else "Upload a photograph, or use the camera.")
             return
         self.source.value = view.jpeg(view.enlarged(self._face.crop))
-        self.title.value, self.about.value = view.titled("As it is", self._face.title), view.caption(self._known())
+        self.title.value, self.about.value = view.titled("As it is", self._face.title), view.small(self._known())
         self.source.tooltip = f"The face as it is: {self._face.title}"
 
     def _known(self) -> str:

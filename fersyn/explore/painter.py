@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,49 +128,31 @@ class Latest:
     """
 
     def __init__(self, work: Callable[[object], None]):
-        self._work, self._ready = work, threading.Condition()
-        self._waiting: list[object] = []
-        self._busy, self._closed = False, False
-        self._thread: threading.Thread | None = None
+        self._work, self._newest = work, Future()
+        self._newest.set_result(None)
+        self._thread = ThreadPoolExecutor(1, "fersyn-explore")  # begins with the first request
         self.done = self.dropped = 0
 
     def ask(self, request: object) -> None:
         """Put a request in place of the one that waits, and return at once."""
-        with self._ready:
-            self.dropped += len(self._waiting)
-            self._waiting = [request]
-            if self._thread is None:  # not before it is needed; and a daemon, for a kernel must be able to end
-                self._thread = threading.Thread(target=self._loop, name="fersyn-explore", daemon=True)
-                self._thread.start()
-            self._ready.notify_all()
+        self.dropped += self._newest.cancel()
+        self._newest = self._thread.submit(self._do, request)
+
+    def _do(self, request: object) -> None:
+        try:
+            self._work(request)
+        finally:
+            self.done += 1
 
     @property
     def waiting(self) -> bool:
         """Whether there is something newer than what is worked on."""
-        return bool(self._waiting)
+        return not (self._newest.running() or self._newest.done())
 
     def wait(self, seconds: float = 60) -> bool:
         """Wait until nothing is left to do; False after so many seconds."""
-        with self._ready:
-            return self._ready.wait_for(lambda: not self._waiting and not self._busy, seconds)
+        return not wait([self._newest], seconds).not_done
 
     def close(self) -> None:
         """End the thread after what it is doing."""
-        with self._ready:
-            self._closed, self._waiting = True, []
-            self._ready.notify_all()
-
-    def _loop(self) -> None:
-        while True:
-            with self._ready:
-                self._ready.wait_for(lambda: self._waiting or self._closed)
-                if self._closed:
-                    return
-                request, self._waiting, self._busy = self._waiting.pop(), [], True
-            try:
-                self._work(request)
-            finally:
-                with self._ready:
-                    self._busy = False
-                    self.done += 1
-                    self._ready.notify_all()
+        self._thread.shutdown(wait=False, cancel_futures=True)

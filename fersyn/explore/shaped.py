@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
+import yaml
 from torch import Tensor
 
 from fersyn.errors import FersynError
@@ -28,59 +30,26 @@ class Handle:
 
     Attributes:
         title: as on its slider.
+        help: what it does.
         least, most: range of the amount, eye distances.
         moves: point -> (outwards, down), how far it goes at amount 1; outwards is away from the middle of the face.
-        help: what it does.
+        limits: (upper points, lower points, least distance left in eye distances): they must not pass through each other.
     """
 
     title: str
+    help: str
     least: float
     most: float
     moves: Mapping[int, tuple[float, float]]
-    help: str
+    limits: Sequence[tuple[Sequence[int], Sequence[int], float]]
 
 
-def _both(points: Mapping[tuple[int, int], tuple[float, float]]) -> dict[int, tuple[float, float]]:
-    return {point: move for pair, move in points.items() for point in pair}
+def _handle(title: str, help: str, range: Sequence[float], moves: Sequence, limits: Sequence = ()) -> Handle:
+    return Handle(title, help, *range, {point: (out, fall) for points, out, fall in moves for point in points}, limits)
 
 
-HANDLES: dict[str, Handle] = {
-    "mouth_open": Handle(
-        "Mouth open", -0.15, 0.5,
-        {57: (0, 1.0), 66: (0, 1.0), 8: (0, 0.75), 51: (0, -0.1), 62: (0, -0.12)}
-        | _both({
-            (56, 58): (0, 0.92), (55, 59): (0, 0.6), (65, 67): (0, 0.92), (61, 63): (0, -0.1), (50, 52): (0, -0.08),
-            (48, 54): (-0.08, 0.22), (60, 64): (-0.06, 0.22),
-            (7, 9): (0, 0.7), (6, 10): (0, 0.55), (5, 11): (0, 0.36), (4, 12): (0, 0.18),
-        }),
-        "Lower lip, chin and jaw go down; below 0 an open mouth closes, until the lips meet",
-    ),
-    "mouth_corners": Handle(
-        "Mouth corners", -0.2, 0.2,
-        _both({
-            (48, 54): (0.4, -1.0), (60, 64): (0.4, -1.0), (49, 53): (0.2, -0.45), (55, 59): (0.2, -0.45),
-            (61, 63): (0.1, -0.3), (65, 67): (0.1, -0.3),
-        }),
-        "Up and outwards as in a smile; below 0 down and inwards",
-    ),
-    "brow_height": Handle(
-        "Brow height", -0.15, 0.2,
-        _both({(17, 26): (0, -0.7), (18, 25): (0, -0.9), (19, 24): (0, -1.0), (20, 23): (0, -1.0), (21, 22): (0, -1.0)}),
-        "Up; below 0 down, until the brows come near the lids",
-    ),
-    "eye_opening": Handle(
-        "Eye opening", -0.15, 0.15,
-        _both({(37, 44): (0, -0.75), (38, 43): (0, -0.75), (40, 47): (0, 0.25), (41, 46): (0, 0.25)}),
-        "Upper lids up, lower lids a little down; below 0 the eyes close",
-    ),
-}  # fmt: skip
-
-# What must not pass through each other: (upper points, lower points, least distance left), in eye distances.
-_LIMITS = {
-    "mouth_open": (((61, 62, 63), (67, 66, 65), 0.0),),
-    "brow_height": (((18, 19, 20), (36, 37, 38), 0.08), ((23, 24, 25), (43, 44, 45), 0.08)),
-    "eye_opening": (((37, 38), (41, 40), 0.03), ((43, 44), (47, 46), 0.03)),
-}
+_FILE = Path(__file__).with_name("handles.yaml")
+HANDLES = {name: _handle(**own) for name, own in yaml.safe_load(_FILE.read_text(encoding="utf-8")).items()}
 
 
 def _check(amounts: Mapping[str, float]) -> dict[str, float]:
@@ -133,8 +102,8 @@ def _limited(name: str, landmarks: Tensor, amount: float, unit: Tensor, down: Te
     wanted = amount * unit
     if amount > 0:
         return wanted
-    for upper, lower, least in _LIMITS.get(name, ()):
-        moves = HANDLES[name].moves
+    moves = HANDLES[name].moves
+    for upper, lower, least in HANDLES[name].limits:
         for above, below in zip(upper, lower, strict=True):
             gap = ((landmarks[:, below] - landmarks[:, above]) * down).sum(-1, keepdim=True)
             closing = moves.get(below, (0, 0))[1] - moves.get(above, (0, 0))[1]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
+import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import jinja2
 import numpy as np
 
 from fersyn.explore.measures import DLIB_SAME, SFACE_SAME, Measured
@@ -16,7 +18,9 @@ from fersyn.figures.faces import overlay
 SIDE = 320  # px of a picture as it is sent: sharp on a dense screen at the width at which it is shown
 FULL = 64  # a difference of so many grey levels is drawn as the strongest
 
-STYLE = f"<style>\n{(Path(__file__).parent / 'style.css').read_text(encoding='utf-8')}</style>"
+_HERE = Path(__file__).parent
+STYLE = f"<style>\n{(_HERE / 'style.css').read_text(encoding='utf-8')}</style>"
+_MEASURES = jinja2.Template((_HERE / "measures.html.j2").read_text(encoding="utf-8"), autoescape=True)
 
 
 def group(title: str) -> str:
@@ -26,11 +30,10 @@ def group(title: str) -> str:
 
 def titled(title: str, caption: str = "") -> str:
     """Title of a picture, with a line below it."""
-    below = f'<div class="fersyn-caption">{html.escape(caption)}</div>' if caption else ""
-    return f'<div class="fersyn-title">{html.escape(title)}</div>{below}'
+    return f'<div class="fersyn-title">{html.escape(title)}</div>' + (small(caption) if caption else "")
 
 
-def caption(text: str) -> str:
+def small(text: str) -> str:
     """Small text below a picture."""
     return f'<div class="fersyn-caption">{html.escape(text)}</div>'
 
@@ -47,42 +50,16 @@ def failed(text: str) -> str:
 
 def saved(path: Path, shown: str) -> str:
     """The status line after saving: where the file is, and a link that hands it to the browser."""
-    types = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".mp4": "video/mp4"}
+    kind, _ = mimetypes.guess_type(path.name)
     data = base64.b64encode(path.read_bytes()).decode()
     name = html.escape(path.name, quote=True)
-    link = f'<a download="{name}" href="data:{types.get(path.suffix.lower(), "image/png")};base64,{data}">download</a>'
+    link = f'<a download="{name}" href="data:{kind or "image/png"};base64,{data}">download</a>'
     return f"<span>Saved as {html.escape(shown)} ({link})</span>"
 
 
 def measures(found: Measured, asked: Sequence[str]) -> str:
     """Identity and the recogniser's probabilities as bars; the expressions asked for in bold."""
-    rows = []
-    if found.dlib is not None or found.sface is not None:
-        rows.append('<tr><th colspan="3">Same person? (the mark: where doubt begins)</th></tr>')
-    if found.dlib is not None:
-        title = f"Distance of dlib's descriptors; two pictures of one person mostly lie below {DLIB_SAME:g}"
-        rows.append(_bar("dlib distance", found.dlib, title, mark=DLIB_SAME))
-    if found.sface is not None:
-        title = f"Cosine of SFace's descriptors; two pictures of one person mostly lie above {SFACE_SAME:g}"
-        rows.append(_bar("SFace cosine", found.sface, title, mark=SFACE_SAME))
-    if found.named:
-        rows.append('<tr><th colspan="3">What a recogniser sees</th></tr>')
-    for name, share in found.named.items():
-        rows.append(_bar(name, share, f"Probability of {name}", asked=name in asked, percent=True))
-    return f'<table class="fersyn-table" aria-label="Measured on the result">{"".join(rows)}</table>'
-
-
-def _bar(
-    name: str, value: float, title: str, mark: float | None = None, asked: bool = False, percent: bool = False
-) -> str:
-    width = 100 * min(max(value, 0.0), 1.0)
-    line = f'<div class="mark" style="left:{100 * mark:.0f}%"></div>' if mark is not None else ""
-    text = f"{value:.0%}" if percent else f"{value:.2f}"
-    return (
-        f'<tr title="{html.escape(title, quote=True)}"><td{" class=asked" if asked else ""}>{html.escape(name)}</td>'
-        f'<td style="width:55%"><div class="track"><div class="fill" style="width:{width:.1f}%"></div>{line}</div></td>'
-        f'<td class="number">{text}</td></tr>'
-    )
+    return _MEASURES.render(found=found, asked=asked, dlib_same=DLIB_SAME, sface_same=SFACE_SAME)
 
 
 def enlarged(image: np.ndarray, side: int = SIDE) -> np.ndarray:
