@@ -18,9 +18,10 @@ from torch import Tensor
 
 from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.evaluation import aside, fid, fidelity, image_metrics
+from fersyn.evaluation import fid, fidelity, image_metrics
 from fersyn.evaluation.protocol import BATCH, edited_pairs, measured_pairs
 from fersyn.evaluation.scores import METRICS, Metric, Scores, SetScore, register, rows_of
+from fersyn.evaluation.verifiers.dlib_face import Descriptors
 from fersyn.expressions import EXPRESSIONS
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import Pairs
@@ -38,7 +39,7 @@ class Pictures:
     def __init__(self, pixels: Tensor, faces: Tensor | None = None):
         self.pixels = pixels
         self.faces = to_floats(pixels) if faces is None else faces
-        self._described: aside.Descriptors | None = None
+        self._described: Descriptors | None = None
 
     @cached_property
     def landmarks(self) -> np.ndarray:
@@ -58,7 +59,7 @@ class Pictures:
 
     def describe(self) -> None:
         """Begin with the descriptors in another process, while the other instruments read."""
-        self._described = self._described or aside.Descriptors(to_images(self.pixels), self.landmarks)
+        self._described = self._described or Descriptors(to_images(self.pixels), self.landmarks)
 
 
 @dataclass(frozen=True)

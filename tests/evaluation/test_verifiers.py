@@ -36,7 +36,7 @@ def checkpoint(network):
 
 
 def test_all_are_verifiers_and_say_what_to_do():
-    for name in verifiers.names():
+    for name in verifiers.NAMES:
         each = verifiers.get(name)
         assert isinstance(each, Verifier) and each.name == name and each.how and each.score in base.AXES
         assert weights.entry(each.weights)
@@ -81,7 +81,7 @@ def test_an_added_light_cnn_checkpoint_is_what_embeds(name, empty_cache, some_fa
     assert found.dtype == np.float32 and np.allclose(found, expected.numpy(), atol=1e-5)
 
 
-def test_vgg_face_is_cut_and_described_by_the_published_layers(some_faces):
+def test_vgg_face_is_cut_and_described_by_the_published_layers(some_faces, monkeypatch):
     torch.manual_seed(2)
     network = vgg_face.VGGFace(IDENTITIES, width=2).eval()
     bare = load(vgg_face.VGGFace(width=2), network.state_dict(), "vgg-face", "fc8")
@@ -91,7 +91,10 @@ def test_vgg_face_is_cut_and_described_by_the_published_layers(some_faces):
     ).astype(np.float32)
     with torch.inference_mode():
         expected = network(torch.from_numpy(faces).permute(0, 3, 1, 2)).numpy()
-    assert np.allclose(torch_networks.describe_vgg(bare, images, landmarks, batch=1), expected, rtol=1e-4, atol=1e-4)
+    small = {"network": lambda self: bare, "width": bare.fc7.out_features, "batch": 1}
+    for name, value in small.items():
+        monkeypatch.setattr(torch_networks.VGGFace, name, value)
+    assert np.allclose(verifiers.get("vgg-face").embed(images, landmarks), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_file_of_another_network_is_refused():

@@ -17,30 +17,22 @@ from pathlib import Path
 from fersyn.errors import FersynError
 from fersyn.evaluation.verifiers.base import AXES, Verifier, distances
 
-__all__ = ["AXES", "Verifier", "chosen", "distances", "get", "names"]
+__all__ = ["AXES", "NAMES", "Verifier", "chosen", "distances", "get"]
 
-_NAMES = ("dlib", "sface", "arcface-mbf", "light-cnn-9", "light-cnn-29", "light-cnn-29v2", "vgg-face")
-
-
-def names() -> tuple[str, ...]:
-    """Names of all verifiers."""
-    return _NAMES
+NAMES = ("dlib", "sface", "arcface-mbf", "light-cnn-9", "light-cnn-29", "light-cnn-29v2", "vgg-face")
 
 
 def get(name: str) -> Verifier:
     """Return a verifier, available or not; raises FersynError with the list if there is none of that name."""
-    if name not in _NAMES:
-        raise FersynError(f"there is no verifier '{name}'; use some of: {', '.join(_NAMES)}")
-    # Not above: who only wants dlib's (`fersyn.evaluation.aside`) need not wait for torch.
+    if name not in NAMES:
+        raise FersynError(f"there is no verifier '{name}'; use some of: {', '.join(NAMES)}")
+    # Not above: the other process of `dlib_face.Descriptors` need not wait for torch.
     from fersyn.evaluation.verifiers import dlib_face, opencv, torch_networks
 
-    makers = {
-        "dlib": dlib_face.DlibFace,
-        "sface": opencv.SFace,
-        "arcface-mbf": opencv.ArcFace,
-        "vgg-face": torch_networks.VGGFace,
-    }
-    return makers[name]() if name in makers else torch_networks.LightCNN(name)
+    for kind in (dlib_face.DlibFace, opencv.SFace, opencv.ArcFace, torch_networks.VGGFace):
+        if kind.name == name:
+            return kind()
+    return torch_networks.LightCNN(name)
 
 
 def chosen(wanted: Iterable[str], run: str | Path = "") -> dict[str, Verifier]:
@@ -49,6 +41,5 @@ def chosen(wanted: Iterable[str], run: str | Path = "") -> dict[str, Verifier]:
     if str(run):
         from fersyn.evaluation.verifiers.torch_networks import Trained
 
-        verifier = Trained(run)
-        found[verifier.name] = verifier
+        found[Trained.name] = Trained(run)
     return found

@@ -1,11 +1,11 @@
 """What evaluation knows of a verifier, a network that turns a face into numbers that lie close together for one person,
-and what the verifiers share: distances, weights, checks.
+and what the verifiers share: batches, distances, weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,31 +15,33 @@ from fersyn.errors import FersynError
 if TYPE_CHECKING:
     from torch import nn
 
-Score = Literal["cosine", "euclidean"]
 AXES = {"cosine": "1 - cosine of the two descriptors", "euclidean": "Euclidean distance of the two descriptors"}
 
 
-@runtime_checkable
-class Verifier(Protocol):
-    """A network that describes faces.
+class Verifier:
+    """A network that describes faces; a subclass says how it describes some of them.
 
     Attributes:
         name: as in a notebook's parameter `verifiers`.
         title: the column's heading.
-        score: how two descriptors are compared, as the network's authors do.
+        score: how two descriptors are compared, as the network's authors do: one of `AXES`.
         weights: name in `fersyn.weights`; empty where the weights are our own.
         how: what to do where it is not available.
+        width: numbers of a descriptor.
+        batch: faces described at once.
     """
 
     name: str
     title: str
-    score: Score
+    score = "cosine"
     weights: str
     how: str
+    width: int
+    batch = 1
 
     def available(self) -> bool:
         """Whether its weights are on this machine."""
-        ...
+        return weights.find(self.weights) is not None
 
     def embed(self, images: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """Describe faces.
@@ -55,10 +57,21 @@ class Verifier(Protocol):
             NoFace: landmarks from which no crop can be cut; the whole call fails.
             FersynError: numbers of images and landmarks differ, or the weights are missing.
         """
-        ...
+        if len(images) != len(landmarks):
+            raise FersynError(
+                f"{len(images)} images but {len(landmarks)} sets of landmarks; give one set of landmarks an image"
+            )
+        found = np.zeros((len(images), self.width), np.float32)
+        for part in (slice(start, start + self.batch) for start in range(0, len(images), self.batch)):
+            found[part] = self.describe(images[part], landmarks[part])
+        return found
+
+    def describe(self, images: np.ndarray, landmarks: np.ndarray) -> Any:
+        """`embed` of a batch."""
+        raise NotImplementedError
 
 
-def distances(score: Score, gallery: np.ndarray, probe: np.ndarray) -> np.ndarray:
+def distances(score: str, gallery: np.ndarray, probe: np.ndarray) -> np.ndarray:
     """Distances (P, G) of all probes (P, D) to all gallery descriptors (G, D): 0 for equal ones."""
     if score == "cosine":
         return 1 - _unit(probe) @ _unit(gallery).T
@@ -71,22 +84,8 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-def present(name: str) -> bool:
-    """Whether the weights of a name in `fersyn.weights` are on this machine."""
-    return weights.find(name) is not None
-
-
-def check_input(images: np.ndarray, landmarks: np.ndarray) -> None:
-    """Raise FersynError unless there is one set of landmarks an image."""
-    if len(images) != len(landmarks):
-        raise FersynError(
-            f"{len(images)} images but {len(landmarks)} sets of landmarks; give one set of landmarks an image"
-        )
-
-
 def load(network: nn.Module, state: Mapping[str, Any], name: str, classifier: str) -> nn.Module:
-    """Put published weights into a network without a classifier; return it ready for use. Other prefixes and the last
-    layer of a classifier do no harm, all else does.
+    """Put published weights into a network without a classifier; return it ready for use.
 
     Args:
         network: made without classes.

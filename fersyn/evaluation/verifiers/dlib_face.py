@@ -1,16 +1,27 @@
-"""dlib's face ResNet: in the package face_recognition_models, so always there."""
+"""dlib's face ResNet, in the package face_recognition_models and so always there; here, or in another process meanwhile.
+
+dlib's networks hold Python's lock and use one core: where torch is busy on the others, their time is won. A plain command and
+two files, not `multiprocessing`, which runs a user's script a second time. The result is the same either way.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from fersyn.errors import FersynError
-from fersyn.evaluation.verifiers.base import check_input
+from fersyn.evaluation.verifiers.base import Verifier
 from fersyn.faces.landmarks import model_path
 
 FILE = "dlib_face_recognition_resnet_model_v1.dat"
+WORTH = 48  # pictures for which starting a process pays
+_HOME = str(Path(__file__).resolve().parents[3])
 
 
 @lru_cache(maxsize=1)
@@ -20,10 +31,12 @@ def _network():
     return dlib.face_recognition_model_v1(model_path(FILE))
 
 
-class DlibFace:
-    """King, 2017; trained on some 3 million photographs of 7485 people; 128 numbers, Euclidean distance."""
+class DlibFace(Verifier):
+    """King, 2017; trained on some 3 million photographs of 7485 people; 128 numbers of length about 1 to 1.5, Euclidean
+    distance: two pictures of one person mostly lie closer than 0.6.
+    """
 
-    name, title, score, weights = "dlib", "dlib ResNet", "euclidean", "dlib-face"
+    name, title, score, weights, width, batch = "dlib", "dlib ResNet", "euclidean", "dlib-face", 128, 64
     how = "pip install face_recognition_models"
 
     def available(self) -> bool:
@@ -33,22 +46,72 @@ class DlibFace:
         except FersynError:
             return False
 
-    def embed(self, images: np.ndarray, landmarks: np.ndarray, batch: int = 64) -> np.ndarray:
-        """See `Verifier.embed`: float32 (N, 128), of length about 1 to 1.5; two pictures of one person mostly lie closer
-        than 0.6. `batch` faces are given to the network at once.
-        """
+    def describe(self, images, landmarks):
+        """See `Verifier.describe`."""
         import dlib
 
-        check_input(images, landmarks)
-        found = np.zeros((len(images), 128), np.float32)
-        for start in range(0, len(images), batch):
-            chips = []
-            for image, points in zip(images[start : start + batch], landmarks[start : start + batch], strict=True):
-                low, high = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int)
-                shape = dlib.full_object_detection(
-                    dlib.rectangle(int(low[0]), int(low[1]), int(high[0]), int(high[1])),
-                    [dlib.point(round(float(x)), round(float(y))) for x, y in points],
-                )
-                chips.append(dlib.get_face_chip(np.ascontiguousarray(image), shape, size=150, padding=0.25))
-            found[start : start + batch] = np.array(_network().compute_face_descriptor(chips))
-        return found
+        chips = []
+        for image, points in zip(images, landmarks, strict=True):
+            low, high = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int)
+            shape = dlib.full_object_detection(
+                dlib.rectangle(int(low[0]), int(low[1]), int(high[0]), int(high[1])),
+                [dlib.point(round(float(x)), round(float(y))) for x, y in points],
+            )
+            chips.append(dlib.get_face_chip(np.ascontiguousarray(image), shape, size=150, padding=0.25))
+        return np.array(_network().compute_face_descriptor(chips))
+
+
+class Descriptors:
+    """`DlibFace.embed` of faces, worked out in another process; `result()` waits for them.
+
+    Args:
+        images: uint8 RGB (N, H, W, 3).
+        landmarks: (N, 68, 2) px of the images.
+        worth: fewest pictures for which a process is started.
+    """
+
+    def __init__(self, images: np.ndarray, landmarks: np.ndarray, worth: int = WORTH):
+        self._faces, self._folder, self._process = (images, landmarks), None, None
+        if len(images) >= worth and sys.executable:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="fersyn-")
+        for name, array in zip(("images", "landmarks"), self._faces, strict=True):
+            np.save(Path(self._folder.name) / f"{name}.npy", array)
+        path = os.pathsep.join(part for part in (_HOME, os.environ.get("PYTHONPATH")) if part)
+        one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, self._folder.name], env={**os.environ, **one, "PYTHONPATH": path},
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        except OSError:  # no process may be had: it is worked out here
+            self._folder.cleanup()
+
+    def result(self) -> np.ndarray:
+        """float32 (N, 128); worked out here where the other process was ended or not begun."""
+        if self._process is not None:
+            try:
+                done = self._process.wait() == 0
+                file = Path(self._folder.name) / "found.npy"
+                found = np.load(file, allow_pickle=False) if done and file.is_file() else None
+            finally:
+                if self._process.poll() is None:  # interrupted while waiting
+                    self._process.kill()
+                    self._process.wait()
+                self._process = None
+                self._folder.cleanup()
+            if found is not None:
+                return found
+        return DlibFace().embed(*self._faces)
+
+
+def main(folder: Path) -> None:
+    """The other process: describe FOLDER/images.npy with landmarks.npy, and write found.npy."""
+    faces = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("images", "landmarks"))
+    np.save(folder / "found.npy", DlibFace().embed(*faces))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

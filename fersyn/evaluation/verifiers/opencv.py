@@ -10,7 +10,7 @@ import numpy as np
 
 from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.evaluation.verifiers.base import check_input, present
+from fersyn.evaluation.verifiers.base import Verifier
 from fersyn.faces.crop import arcface_crop, five_points
 
 
@@ -27,32 +27,18 @@ def quiet() -> Iterator[None]:
         logging.setLogLevel(before)
 
 
-class _Onnx:
-    """What both share; a subclass says how its file is opened, and how a face is described."""
-
-    name: str
-    title: str
-    width: int  # numbers of a descriptor
-    score = "cosine"
+class _Onnx(Verifier):
+    """What both share: a subclass says how its file is opened, and how one face is described."""
 
     def __init__(self):
         self.weights, self.how = self.name, weights.cure(self.name)
 
-    def available(self) -> bool:
-        """Whether the ONNX file is in the cache."""
-        return present(self.weights)
-
-    def embed(self, images, landmarks):
-        """See `Verifier.embed`."""
-        check_input(images, landmarks)
+    def describe(self, images, landmarks):
+        """See `Verifier.describe`."""
         path = weights.find(self.weights)
         if path is None:
             raise FersynError(f"the weights of {self.title} are missing: {self.how}")
-        network = _opened(type(self), str(path))
-        found = np.zeros((len(images), self.width), np.float32)
-        for row, (image, points) in enumerate(zip(images, landmarks, strict=True)):
-            found[row] = self.describe(network, image, points)
-        return found
+        return [self.one(_opened(type(self), str(path)), *face) for face in zip(images, landmarks, strict=True)]
 
 
 @lru_cache(maxsize=2)
@@ -78,8 +64,8 @@ class SFace(_Onnx):
         return cv2.FaceRecognizerSF.create(path, "")
 
     @staticmethod
-    def describe(network, image: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """One face."""
+    def one(network, image: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Its numbers for one face."""
         face = np.zeros((1, 15), np.float32)  # box, five points, confidence, as OpenCV's detector gives them
         face[0, 4:14] = five_points(points).ravel()
         return network.feature(network.alignCrop(np.ascontiguousarray(image[..., ::-1]), face))[0]
@@ -101,11 +87,10 @@ class ArcFace(_Onnx):
         return cv2.dnn.readNetFromONNX(path)
 
     @staticmethod
-    def describe(network, image: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """One face."""
+    def one(network, image: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Its numbers for one face."""
         import cv2
 
-        chip = arcface_crop(image, points)
         with quiet():
-            network.setInput(cv2.dnn.blobFromImage(chip, 1 / 127.5, (112, 112), (127.5,) * 3))
+            network.setInput(cv2.dnn.blobFromImage(arcface_crop(image, points), 1 / 127.5, (112, 112), (127.5,) * 3))
             return network.forward()[0]

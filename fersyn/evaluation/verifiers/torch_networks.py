@@ -4,7 +4,6 @@ weights, and a LightCNN-9 that the kit has trained itself (`fersyn train-verifie
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,45 +12,11 @@ import torch
 from torch import nn
 
 from fersyn import weights
-from fersyn.evaluation.verifiers.base import check_input, load, present
+from fersyn.evaluation.verifiers.base import Verifier, load
 from fersyn.faces import align
 from fersyn.faces.crop import light_cnn_crop
 from fersyn.nets import light_cnn, vgg_face
 from fersyn.weights import cure
-
-
-@torch.inference_mode()
-def _in_batches(network: nn.Module, images, landmarks, batch: int, width: int, cut: Callable, seen: Callable):
-    """Descriptors float32 (N, width) of faces uint8 RGB (N, H, W, 3): `cut` with its landmarks each, and `seen` as the
-    network wants a batch of them.
-    """
-    check_input(images, landmarks)
-    found = [np.zeros((0, width), np.float32)]
-    for start in range(0, len(images), batch):
-        part = zip(images[start : start + batch], landmarks[start : start + batch], strict=True)
-        faces = torch.from_numpy(np.stack([cut(image, points) for image, points in part]))
-        found.append(network(seen(faces)).numpy())
-    return np.concatenate(found)
-
-
-def describe(network: nn.Module, images: np.ndarray, landmarks: np.ndarray, batch: int = 32) -> np.ndarray:
-    """LightCNN's descriptors float32 (N, 256) of faces uint8 RGB (N, H, W, 3) with landmarks (N, 68, 2) px."""
-    return _in_batches(
-        network, images, landmarks, batch, light_cnn.FEATURES, light_cnn_crop,
-        lambda grey: grey[:, None].float().div_(255),
-    )  # fmt: skip
-
-
-def describe_vgg(network: nn.Module, images: np.ndarray, landmarks: np.ndarray, batch: int = 8) -> np.ndarray:
-    """VGG-Face's descriptors float32 (N, D) of faces uint8 RGB (N, H, W, 3) with landmarks (N, 68, 2) px.
-
-    The crop is the kit's own [ours: the authors aligned with a detector of theirs]: forehead to chin, eyes level.
-    """
-    return _in_batches(
-        network, images, landmarks, batch, network.fc7.out_features,
-        lambda image, points: align.fit(points, vgg_face.SIZE).warp(image),
-        lambda faces: faces.permute(0, 3, 1, 2).float(),
-    )  # fmt: skip
 
 
 @lru_cache(maxsize=3)
@@ -76,48 +41,55 @@ def _trained(run: Path, written: float) -> nn.Module:
         return load(light_cnn.LightCNN9(), checkpoint.read(run)["networks"]["verifier"], str(run), "fc2")
 
 
-class LightCNN:
+class LightCNN(Verifier):
     """A published LightCNN; 256 numbers, cosine (as their paper compares them)."""
 
-    score = "cosine"
+    width, batch = light_cnn.FEATURES, 32
 
     def __init__(self, name: str):
         self.name = self.weights = name
         self.title = name.replace("light-cnn", "LightCNN")
         self.how = cure(name)
 
-    def available(self) -> bool:
-        """Whether the checkpoint is in the cache."""
-        return present(self.weights)
+    def network(self) -> nn.Module:
+        """As it describes faces."""
+        return _light_cnn(self.name)
 
-    def embed(self, images, landmarks):
-        """See `Verifier.embed`."""
-        return describe(_light_cnn(self.name), images, landmarks)
+    @torch.inference_mode()
+    def describe(self, images, landmarks):
+        """See `Verifier.describe`."""
+        grey = np.stack([light_cnn_crop(*face) for face in zip(images, landmarks, strict=True)])
+        return self.network()(torch.from_numpy(grey)[:, None].float().div_(255)).numpy()
 
 
-class VGGFace:
-    """`fc7` of VGG-Face; 4096 numbers, cosine (their distance of vectors of length 1 gives the same order)."""
+class VGGFace(Verifier):
+    """`fc7` of VGG-Face; 4096 numbers, cosine (their distance of vectors of length 1 gives the same order).
 
-    name, title, score, weights = "vgg-face", "VGG-Face", "cosine", "vgg-face"
+    The crop is the kit's own [ours: the authors aligned with a detector of theirs]: forehead to chin, eyes level.
+    """
+
+    name, title, weights, width, batch = "vgg-face", "VGG-Face", "vgg-face", 4096, 8
     how = cure(weights)
 
-    def available(self) -> bool:
-        """Whether the file is in the cache."""
-        return present(self.weights)
+    def network(self) -> nn.Module:
+        """As it describes faces."""
+        return _vgg_face()
 
-    def embed(self, images, landmarks):
-        """See `Verifier.embed`."""
-        return describe_vgg(_vgg_face(), images, landmarks)
+    @torch.inference_mode()
+    def describe(self, images, landmarks):
+        """See `Verifier.describe`."""
+        cut = [align.fit(points, vgg_face.SIZE).warp(image) for image, points in zip(images, landmarks, strict=True)]
+        return self.network()(torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).float()).numpy()
 
 
-class Trained:
+class Trained(LightCNN):
     """The verifier of a run folder; 256 numbers, cosine.
 
     Raises:
         FersynError: the folder holds no verifier.
     """
 
-    name, score, weights = "light-cnn-9-trained", "cosine", ""
+    name, weights = "light-cnn-9-trained", ""
 
     def __init__(self, run: str | Path):
         from fersyn.training.verifier import read_about
@@ -140,9 +112,9 @@ class Trained:
 
         return trained_people(self.run)
 
-    def embed(self, images, landmarks):
-        """See `Verifier.embed`."""
+    def network(self) -> nn.Module:
+        """Of the checkpoint that is there now."""
         from fersyn.training import checkpoint
 
         file = checkpoint.find(self.run)
-        return describe(_trained(self.run, file.stat().st_mtime if file else 0.0), images, landmarks)
+        return _trained(self.run, file.stat().st_mtime if file else 0.0)
