@@ -7,7 +7,6 @@ people are compared by each person's difference, which is far surer than two int
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-LEVEL = 0.95
+LEVEL = 0.95  # share of the intervals that should hold the true number
 RESAMPLES = 2000
 # Fewer people cannot show a difference: all of five lean one way by chance in 2 of 32 cases, more often than in 5 of 100.
 LEAST = 6
@@ -36,13 +35,9 @@ class Interval:
     high: float
     people: int
 
-    def as_dict(self) -> dict[str, float]:
-        """For the JSON: value, low, high, people."""
-        return {"value": self.value, "low": self.low, "high": self.high, "people": self.people}
-
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Interval:
-        """From `as_dict`, or a table's row with these columns."""
+        """From a table's row with these columns."""
         return cls(*(row[name] for name in ("value", "low", "high", "people")))
 
     @property
@@ -85,7 +80,7 @@ def by_person(values: Any, people: Sequence) -> np.ndarray:
     return np.bincount(own, values[seen]) / np.bincount(own)
 
 
-def mean(values: Any, people: Sequence, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL) -> Interval:
+def mean(values: Any, people: Sequence, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
     """Mean over people of their mean values, with its bootstrap interval (BCa: Efron, 1987; scipy).
 
     Args:
@@ -93,7 +88,6 @@ def mean(values: Any, people: Sequence, resamples: int = RESAMPLES, seed: int = 
         people: (N,) whose each is.
         resamples: how often people are drawn.
         seed: of the draws.
-        level: share of such intervals that should hold the true mean.
     """
     from scipy import stats
 
@@ -103,36 +97,16 @@ def mean(values: Any, people: Sequence, resamples: int = RESAMPLES, seed: int = 
     middle = float(own.mean())
     if np.ptp(own) < 1e-12:
         return Interval(middle, middle, middle, len(own))
-    draw = "rng" if "rng" in inspect.signature(stats.bootstrap).parameters else "random_state"  # before scipy 1.15
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # degenerate draws of very few people: NaN, handled below
         for method in ("BCa", "percentile"):
             found = stats.bootstrap(
-                (own,), np.mean, n_resamples=resamples, confidence_level=level, method=method,
-                **{draw: np.random.default_rng(seed)},
+                (own,), np.mean, n_resamples=resamples, confidence_level=LEVEL, method=method,
+                rng=np.random.default_rng(seed),
             ).confidence_interval  # fmt: skip
             if np.isfinite([found.low, found.high]).all():
                 break
     return Interval(middle, float(found.low), float(found.high), len(own))
-
-
-def difference(
-    a: Any, b: Any, people: Sequence, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL
-) -> Interval:
-    """Mean over people of a - b, where both were measured on the same pictures: a paired comparison.
-
-    Args:
-        a, b: (N,) numbers, in the same order of pictures.
-        people: (N,) whose each is.
-        resamples, seed, level: as for `mean`.
-
-    Raises:
-        ValueError: lengths differ.
-    """
-    a, b = np.asarray(a, float), np.asarray(b, float)
-    if a.shape != b.shape:
-        raise ValueError(f"{len(a)} and {len(b)} values: a paired difference needs the same pictures")
-    return mean(a - b, people, resamples, seed, level)
 
 
 def statistic(
@@ -140,7 +114,6 @@ def statistic(
     people: Sequence,
     resamples: int = 400,
     seed: int = 0,
-    level: float = LEVEL,
     centred: bool = False,
 ) -> Interval:
     """Interval of any number that is computed from all pictures at once, such as FID or a Rank-1 rate.
@@ -150,7 +123,6 @@ def statistic(
         people: (N,) whose each picture is.
         resamples: how often people are drawn.
         seed: of the draws.
-        level: share of such intervals that should hold the true number.
         centred: move the interval so that the resamples' mean lies at the estimate. For numbers that repeated pictures
             push to one side, as they push FID and KID up: then only the spread of the resamples is to be trusted.
 
@@ -168,5 +140,5 @@ def statistic(
     found = found[np.isfinite(found)]
     if not len(found):
         return Interval(value, float("nan"), float("nan"), len(places))
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2]) + (value - found.mean() if centred else 0.0)
+    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) + (value - found.mean() if centred else 0.0)
     return Interval(value, float(low), float(high), len(places))

@@ -7,6 +7,7 @@ whole set of pictures has (FID, a Rank-1 rate) stand beside the rows as function
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -142,7 +143,7 @@ def rows_of(
 def summarise(
     scores: Scores, by: Sequence[str] = ("table", "method"), resamples: int = RESAMPLES, seed: int = 0
 ) -> pd.DataFrame:
-    """Means over people (each person's pictures first, the seeds averaged) with 95 % intervals, and numbers of sets.
+    """Means over people (each person's pictures first; of the seeds, those that there are) with 95 % intervals, and numbers of sets.
 
     Args:
         scores: what was measured.
@@ -155,20 +156,15 @@ def summarise(
         people_deviation (over people). What could not be measured has no row.
     """
     lines = []
-    for (*keys, metric), grid in _grids(scores.rows, by).items():
-        if not np.isfinite(grid.values).any():
-            continue
-        found = bootstrap.mean(grid.values.mean(0), grid.people, seed=seed)
-        each = [float(bootstrap.by_person(own, grid.people).mean()) for own in grid.values]
-        spread = _deviation(bootstrap.by_person(grid.values.mean(0), grid.people))
-        lines.append(_line(by, keys, metric, found, len(grid.people), each) | {"people_deviation": spread})
-    for (*keys, metric), own in _grouped(scores.sets, by).items():
-        functions, people = [one.function for one in own], own[0].people
-        if not len(people):
-            continue
-        found = bootstrap.statistic(_average(functions), people, resamples, seed, centred=METRICS[metric].centred)
-        each = [float(function(np.arange(len(people)))) for function in functions]
-        lines.append(_line(by, keys, metric, found, len(people), each) | {"people_deviation": float("nan")})
+    for (*keys, metric), own in _measured(scores, by).items():
+        if own.known():
+            found, each = own.interval(metric, resamples, seed), own.each()
+            lines.append(
+                {
+                    **dict(zip(by, keys, strict=True)), "metric": metric, **vars(found), "pictures": len(own.people),
+                    "seeds": len(each), "deviation": _deviation(each), "people_deviation": _deviation(own.by_person()),
+                }
+            )  # fmt: skip
     return pd.DataFrame(lines, columns=None if lines else [*by, "metric", "value", "low", "high", "people", "seeds"])
 
 
@@ -196,33 +192,21 @@ def differences(
         FersynError: nobody measured that method.
     """
     lines = []
-    fixed, place = of or minus, list(by).index("method")
-    grids, sets = _grids(scores.rows, by), _grouped(scores.sets, by)
-    if not any(key[place] == fixed for key in (*grids, *sets)):
-        there = dict.fromkeys(key[place] for key in (*grids, *sets))
+    fixed, place, known = of or minus, list(by).index("method"), _measured(scores, by)
+    there = dict.fromkeys(key[place] for key in known)
+    if fixed not in there:
         raise FersynError(f"'{fixed}' was not measured; there are: {', '.join(there)}")
-
-    def paired(known: Mapping[tuple, Any]):
-        for key, other in known.items():
-            partner = (*key[:place], fixed, *key[place + 1 :])
-            if key[place] != fixed and partner in known:
-                both = (known[partner], other) if of else (other, known[partner])
-                names = (fixed, key[place]) if of else (key[place], fixed)
-                yield {**dict(zip(by, key, strict=False)), "method": names[0], "minus": names[1]}, key[-1], *both
-
-    for about, metric, one, other in paired(grids):
-        gap = one.values.mean(0) - other.on(one.items).mean(0)
-        if np.isfinite(gap).any():
-            found, own = bootstrap.mean(gap, one.people, seed=seed), bootstrap.by_person(gap, one.people)
-            better = int(METRICS[metric].improves(own).sum())
-            lines.append({**about, "metric": metric, **found.as_dict(), "better": better})
-    for about, metric, one, other in paired(sets):
-        first, second = (_average([each.function for each in side]) for side in (one, other))
-        found = bootstrap.statistic(
-            lambda rows, a=first, b=second: a(rows) - b(rows), one[0].people, resamples, seed,
-            centred=METRICS[metric].centred,
-        )  # fmt: skip
-        lines.append({**about, "metric": metric, **found.as_dict(), "better": float("nan")})
+    for key, other in known.items():
+        partner = known.get((*key[:place], fixed, *key[place + 1 :]))
+        if key[place] == fixed or partner is None:
+            continue
+        gap = partner.minus(other) if of else other.minus(partner)
+        if gap.known():
+            names = (fixed, key[place]) if of else (key[place], fixed)
+            about = {**dict(zip(by, key, strict=False)), "method": names[0], "minus": names[1], "metric": key[-1]}
+            own = gap.by_person()
+            better = int(METRICS[key[-1]].improves(own).sum()) if len(own) else float("nan")
+            lines.append({**about, **vars(gap.interval(key[-1], resamples, seed)), "better": better})
     columns = [*by, "minus", "metric", "value", "low", "high", "people", "better"]
     return pd.DataFrame(lines, columns=columns)
 
@@ -240,31 +224,70 @@ class _Grid:
     items: pd.Index
     people: np.ndarray
 
-    def on(self, items: pd.Index) -> np.ndarray:
-        """The values for these items; NaN where there are none."""
-        place = self.items.get_indexer(items)
-        return np.where(place >= 0, self.values[:, place], np.nan)
+    def known(self) -> bool:
+        return bool(np.isfinite(self.values).any())
+
+    def pooled(self) -> np.ndarray:
+        """(items,), mean over the seeds that have a value: a fold may lack a seed's."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an item without any
+            return np.nanmean(self.values, 0)
+
+    def by_person(self) -> np.ndarray:
+        return bootstrap.by_person(self.pooled(), self.people)
+
+    def each(self) -> list[float]:
+        return [float(bootstrap.by_person(own, self.people).mean()) for own in self.values]
+
+    def interval(self, metric: str, resamples: int, seed: int) -> bootstrap.Interval:
+        return bootstrap.mean(self.pooled(), self.people, seed=seed)
+
+    def minus(self, other: _Grid) -> _Grid:
+        place = other.items.get_indexer(self.items)
+        gap = self.pooled() - np.where(place >= 0, other.pooled()[place], np.nan)
+        return _Grid(gap[None], self.items, self.people)
 
 
-def _grids(rows: pd.DataFrame, by: Sequence[str]) -> dict[tuple, _Grid]:
-    """Rows by (*by, metric), in the order in which they stand."""
-    found: dict[tuple, _Grid] = {}
+@dataclass(frozen=True)
+class _Set:
+    """The numbers of sets of the same pictures, a seed each; what `_Grid` has, for what only sets have."""
+
+    functions: list[Callable[[np.ndarray], float]]
+    people: Sequence
+
+    def known(self) -> bool:
+        return len(self.people) > 0
+
+    def pooled(self, positions: np.ndarray) -> float:
+        return float(np.mean([function(positions) for function in self.functions]))
+
+    def by_person(self) -> np.ndarray:
+        return np.zeros(0)
+
+    def each(self) -> list[float]:
+        return [float(function(np.arange(len(self.people)))) for function in self.functions]
+
+    def interval(self, metric: str, resamples: int, seed: int) -> bootstrap.Interval:
+        return bootstrap.statistic(self.pooled, self.people, resamples, seed, centred=METRICS[metric].centred)
+
+    def minus(self, other: _Set) -> _Set:
+        return _Set([lambda positions: self.pooled(positions) - other.pooled(positions)], self.people)
+
+
+def _measured(scores: Scores, by: Sequence[str]) -> dict[tuple, _Grid | _Set]:
+    """What was measured by (*by, metric), rows first, in the order in which they stand."""
+    found: dict[tuple, _Grid | _Set] = {}
+    rows = scores.rows
     for key, own in rows.groupby([*by, "metric"], sort=False, dropna=False) if len(rows) else ():
-        place, items = pd.factorize(own["item"])
-        turn, seeds = pd.factorize(own["seed"])
-        if len(own) != len(own[["item", "seed"]].drop_duplicates()):
+        if own.duplicated(["item", "seed"]).any():
             raise ValueError(f"{key}: an item has two values of one seed; group by what tells them apart")
+        (place, items), (turn, seeds) = (pd.factorize(own[name]) for name in ("item", "seed"))
         values = np.full((len(seeds), len(items)), np.nan)
         values[turn, place] = own["value"].to_numpy(float)
-        people = own["person"].to_numpy(object)[np.unique(place, return_index=True)[1]]
-        found[key] = _Grid(values, pd.Index(items), people)
-    return found
-
-
-def _grouped(sets: Sequence[SetScore], by: Sequence[str]) -> dict[tuple, list[SetScore]]:
-    found: dict[tuple, list[SetScore]] = {}
-    for one in sets:
-        found.setdefault((*(one.keys[name] for name in by), one.metric), []).append(one)
+        found[key] = _Grid(values, pd.Index(items), own["person"].to_numpy(object)[np.unique(place, return_index=True)[1]])
+    for one in scores.sets:
+        key = (*(one.keys[name] for name in by), one.metric)
+        found.setdefault(key, _Set([], one.people)).functions.append(one.function)
     return found
 
 
@@ -272,14 +295,5 @@ def _key(one: SetScore, name: str) -> Any:
     return one.metric if name == "metric" else one.keys.get(name)
 
 
-def _average(functions: Sequence[Callable]) -> Callable[[np.ndarray], float]:
-    return lambda positions: float(np.mean([function(positions) for function in functions]))
-
-
 def _deviation(values: Any) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-
-
-def _line(by, keys, metric: str, found: bootstrap.Interval, pictures: int, each: list[float]) -> dict[str, Any]:
-    about = {**dict(zip(by, keys, strict=True)), "metric": metric, **found.as_dict()}
-    return about | {"pictures": pictures, "seeds": len(each), "deviation": _deviation(each)}

@@ -37,11 +37,11 @@ def test_a_paired_difference_is_surer_than_two_intervals():
     rng = np.random.default_rng(2)
     hard = rng.normal(0, 1, 30).repeat(4)
     a, b = hard + 0.1 + rng.normal(0, 0.05, 120), hard + rng.normal(0, 0.05, 120)
-    gap = bootstrap.difference(a, b, PEOPLE)
+    gap = bootstrap.mean(a - b, PEOPLE)
     assert gap.excludes_zero and gap.value == pytest.approx(0.1, abs=0.03)
     one, other = bootstrap.mean(a, PEOPLE), bootstrap.mean(b, PEOPLE)
     assert one.low < other.high, "the two intervals alone could not tell"
-    assert not bootstrap.difference(b, b[::-1], PEOPLE).excludes_zero
+    assert not bootstrap.mean(b - b[::-1], PEOPLE).excludes_zero
 
 
 def test_same_seed_same_interval():
@@ -99,7 +99,5 @@ def test_a_biased_statistic_is_centred():
 
 
 def test_lengths_must_fit():
-    with pytest.raises(ValueError, match="same pictures"):
-        bootstrap.difference([1, 2], [1], ["a", "b"])
     with pytest.raises(ValueError, match="person"):
         bootstrap.mean([1, 2], ["a"])

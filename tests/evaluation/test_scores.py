@@ -68,6 +68,19 @@ def test_differences_are_paired_by_item_and_say_which_way():
         scores.differences(Scores(frame), of="nobody")
 
 
+def test_people_who_lack_a_seed_are_pooled_with_what_there_is():
+    whole = rows("copy", seeds=(0, 1))
+    lacking = (whole["seed"] == 1) & whole["person"].isin(PEOPLE[:6])
+    both = Scores(pd.concat([whole[~lacking], rows("flow", seeds=(0, 1))], ignore_index=True))
+    one, two = values("copy", 0), values("copy", 1)
+    wanted = np.where(np.arange(24) < 6, one, (one + two) / 2)
+    found = scores.summarise(both.of(method="copy")).iloc[0]
+    assert bootstrap.Interval.of(found) == bootstrap.mean(wanted, PEOPLE) and found["people"] == 8
+    gap = scores.differences(both, of="copy").iloc[0]
+    other = (values("flow", 0) + values("flow", 1)) / 2
+    assert bootstrap.Interval.of(gap) == bootstrap.mean(wanted - other, PEOPLE)
+
+
 def test_lower_is_better_where_the_metric_says_so():
     frame = pd.concat([rows("copy", "far").assign(value=1.0), rows("flow", "far").assign(value=0.5)])
     (row,) = scores.differences(Scores(frame), of="flow").to_dict("records")
