@@ -130,16 +130,6 @@ class Distances:
         return float(sum(inside) - 2 * cross.mean())
 
 
-def fid(made: np.ndarray, real: np.ndarray) -> float:
-    """FID of two sets of features (N, D) and (M, D)."""
-    return Distances(made, real).fid()
-
-
-def kid(made: np.ndarray, real: np.ndarray) -> float:
-    """KID of two sets of features (N, D) and (M, D); multiply by 1000 to print it."""
-    return Distances(made, real).kid()
-
-
 def _centred(products: np.ndarray) -> np.ndarray:
     """Inner products of features after the mean of each set was taken off."""
     return products - products.mean(0) - products.mean(1)[:, None] + products.mean()

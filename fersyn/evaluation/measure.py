@@ -298,7 +298,7 @@ def _right(made: Pictures, true: Truth) -> np.ndarray | None:
 
 
 def _landmark_error(made: Pictures, true: Truth) -> np.ndarray | None:
-    return fidelity.landmark_error(made.landmarks, true.asked) if true.content else None
+    return fidelity.landmark_errors(made.landmarks, true.asked).mean(1) if true.content else None
 
 
 def _identity(made: Pictures, true: Truth) -> np.ndarray | None:

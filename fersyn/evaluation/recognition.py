@@ -1,11 +1,17 @@
-"""How hard are the labels? Expression recognition on people whom the classifier has never seen.
+"""What recognisers call the faces of people whom they have not seen, and how often they are right (notebooks 01 and 06).
 
-Two classifiers: a linear one that sees the 68 landmarks alone, and a small CNN that sees the pixels. Both are trained
-and tested on disjoint people, and report the last epoch, never the best one on the test fold.
+Notebook 01 asks how hard the labels are, of a linear classifier that sees the 68 landmarks alone and of a small CNN that
+sees the pixels. Both are trained and tested on disjoint people, and report the last epoch, never the best on the test fold.
+
+Answers are a table with a row a face: seed, fold, row (position in the face table), person, expression, named. A *run* is one
+seed and fold.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,29 +19,62 @@ import torch
 
 from fersyn import splits
 from fersyn.errors import FersynError
-from fersyn.evaluation.answers import answers, by_run, confusion
 from fersyn.evaluation.recogniser import named, train_recogniser
-from fersyn.evaluation.scores import Scores
+from fersyn.evaluation.scores import Metric, Scores, register, rows_of
+from fersyn.expressions import EXPRESSIONS
 
 CLASSIFIERS = {"cnn": "CNN on pixels", "landmarks": "linear, on landmarks"}
 
+register(Metric("accuracy", "named rightly, pictures alike", "higher", "%", 1, 100.0))
+register(Metric("balanced", "named rightly, expressions alike", "higher", "%", 1, 100.0))
+register(Metric("pooled", "named rightly, all runs together", "higher", "%", 1, 100.0))
+register(Metric("recall", "of one expression named rightly", "higher", "%", 1, 100.0))
 
-def landmark_features(landmarks: np.ndarray, size: int) -> np.ndarray:
-    """Landmarks (N, 68, 2) px of aligned crops of ``size`` px as features (N, 136), crop units, centre 0."""
-    return (np.asarray(landmarks, np.float64) / size - 0.5).reshape(len(landmarks), -1)
+
+def answers(table, index: np.ndarray, named: Sequence[int], **about: Any) -> pd.DataFrame:
+    """Answers to the faces of rows `index` (N,): `named` (N,) are indices into EXPRESSIONS, `about` columns alike in all."""
+    labels = table.labels(index)
+    return pd.DataFrame(
+        {
+            **about, "row": index, "person": table.people[index],
+            "expression": [EXPRESSIONS[k] for k in labels], "named": [EXPRESSIONS[k] for k in named],
+        }
+    )  # fmt: skip
 
 
-def landmark_classifier(seed: int = 0):
-    """The classifier that sees landmarks alone: multinomial logistic regression (scikit-learn), every class weighing
-    the same.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+def by_run(found: pd.DataFrame, **keys: Any) -> pd.DataFrame:
+    """Rows of accuracy and balanced accuracy, one a run; a summary's deviation is that over folds and seeds."""
+    from sklearn.metrics import recall_score
 
-    return make_pipeline(
-        StandardScaler(), LogisticRegression(C=0.1, max_iter=2000, class_weight="balanced", random_state=seed)
+    parts = []
+    for (seed, fold), own in found.groupby(["seed", "fold"], sort=True):
+        there = sorted(set(own["expression"]))  # not those that are only named: nobody asked for them
+        kinds = {"labels": there, "average": "macro", "zero_division": 0}
+        for metric, value in (
+            ("accuracy", (own["expression"] == own["named"]).mean()),
+            ("balanced", recall_score(own["expression"], own["named"], **kinds)),
+        ):
+            parts.append(rows_of(metric, [value], [""], ["run"], [""], seed=f"{seed}, fold {fold}", **keys))
+    return pd.concat(parts, ignore_index=True)
+
+
+def by_expression(found: pd.DataFrame, **keys: Any) -> pd.DataFrame:
+    """Rows of recall, one an expression, and of the accuracy of all pictures; all runs together."""
+    right = found["expression"] == found["named"]
+    share = right.groupby(found["expression"]).mean()
+    names = [name for name in EXPRESSIONS if name in share.index]
+    every = rows_of("pooled", [right.mean()], [""], ["all"], [""], **keys)
+    return pd.concat(
+        [rows_of("recall", share[names], [""] * len(names), names, names, **keys), every], ignore_index=True
     )
+
+
+def confusion(found: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """Counts true x named, int64 (K, K), all runs together, and the K names of both (scikit-learn)."""
+    from sklearn.metrics import confusion_matrix
+
+    names = [name for name in EXPRESSIONS if name in set(found["expression"]) | set(found["named"])]
+    return confusion_matrix(found["expression"], found["named"], labels=names).astype(np.int64), names
 
 
 @dataclass(frozen=True)
@@ -44,7 +83,7 @@ class CrossValidation:
 
     Attributes:
         name: of the classifier.
-        answers: a row a face and seed (see `fersyn.evaluation.answers`).
+        answers: a row a face and seed.
         losses: training loss over epochs, one list per fold of the first seed (empty for the landmark classifier).
     """
 
@@ -52,32 +91,20 @@ class CrossValidation:
     answers: pd.DataFrame
     losses: list[list[float]] = field(default_factory=list)
 
-    @property
-    def people(self) -> int:
-        """Number of people."""
-        return self.answers["person"].nunique()
-
-    @property
-    def faces(self) -> int:
-        """Number of pictures, each named once a seed."""
-        return self.answers["row"].nunique()
-
-    @property
-    def runs(self) -> int:
-        """Number of trainings: folds times seeds."""
-        return len(self.answers[["seed", "fold"]].drop_duplicates())
-
-    @property
-    def chance(self) -> float:
-        """Accuracy of always naming the most frequent expression, 0..1."""
-        return float(self.answers["expression"].value_counts(normalize=True).max())
-
     def facts(self) -> dict:
-        """For the JSON, beside the scores: numbers, chance, the accuracy of each run, and the confusion matrix, counts true x named."""
-        matrix, names = confusion(self.answers)
-        numbers = {name: getattr(self, name) for name in ("people", "faces", "runs", "chance")}
-        hit = self.answers["expression"] == self.answers["named"]
-        each = hit.groupby([self.answers["seed"], self.answers["fold"]]).mean().tolist()
+        """For the JSON, beside the scores: numbers of people, faces (each named once a seed) and runs (folds times seeds),
+        chance (accuracy of always naming the most frequent expression, 0..1), the accuracy of each run, and the confusion
+        matrix, counts true x named.
+        """
+        own, (matrix, names) = self.answers, confusion(self.answers)
+        each = (own["expression"] == own["named"]).groupby([own["seed"], own["fold"]]).mean().tolist()
+        chance = float(own["expression"].value_counts(normalize=True).max())
+        numbers = {
+            "people": own["person"].nunique(),
+            "faces": own["row"].nunique(),
+            "runs": len(each),
+            "chance": chance,
+        }
         return {"classifier": self.name, **numbers, "each": each, "classes": names, "confusion": matrix}
 
 
@@ -189,8 +216,17 @@ def _cnn(table, index: np.ndarray, labels: np.ndarray, epochs: int, device: str 
 
 
 def _linear(table, index: np.ndarray, labels: np.ndarray):
-    """(train, test, seed) -> what the landmark classifier calls the test faces, and no loss."""
-    features = landmark_features(table.landmarks(index), table.size)
-    return lambda train, test, seed: (
-        landmark_classifier(seed).fit(features[train], labels[train]).predict(features[test]), [],
-    )  # fmt: skip
+    """(train, test, seed) -> what multinomial logistic regression on the landmarks (crop units, centre 0) calls the test
+    faces, every class weighing the same (scikit-learn); and no loss.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    features = (table.landmarks(index).astype(np.float64) / table.size - 0.5).reshape(len(index), -1)
+
+    def learn(train: np.ndarray, test: np.ndarray, seed: int) -> tuple[np.ndarray, list[float]]:
+        linear = LogisticRegression(C=0.1, max_iter=2000, class_weight="balanced", random_state=seed)
+        return make_pipeline(StandardScaler(), linear).fit(features[train], labels[train]).predict(features[test]), []
+
+    return learn

@@ -284,7 +284,9 @@ def _measured(scores: Scores, by: Sequence[str]) -> dict[tuple, _Grid | _Set]:
         (place, items), (turn, seeds) = (pd.factorize(own[name]) for name in ("item", "seed"))
         values = np.full((len(seeds), len(items)), np.nan)
         values[turn, place] = own["value"].to_numpy(float)
-        found[key] = _Grid(values, pd.Index(items), own["person"].to_numpy(object)[np.unique(place, return_index=True)[1]])
+        found[key] = _Grid(
+            values, pd.Index(items), own["person"].to_numpy(object)[np.unique(place, return_index=True)[1]]
+        )
     for one in scores.sets:
         key = (*(one.keys[name] for name in by), one.metric)
         found.setdefault(key, _Set([], one.people)).functions.append(one.function)

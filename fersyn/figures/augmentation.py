@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fersyn.evaluation.answers import confusion
 from fersyn.evaluation.augmentation import gain, synthetic
 from fersyn.evaluation.augmentation.experiment import BATCH, SIZE, Fold
 from fersyn.evaluation.augmentation.gain import PUBLISHED, Arm, Outcome
 from fersyn.evaluation.bootstrap import Interval, marked
+from fersyn.evaluation.recognition import confusion
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces, selection, style
 from fersyn.figures.note import Note

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from fersyn.evaluation import landmark_errors as errors_of
-from fersyn.evaluation.answers import confusion
-from fersyn.evaluation.recognition import CrossValidation
+from fersyn.evaluation import fidelity
+from fersyn.evaluation.recognition import CrossValidation, confusion
 from fersyn.evaluation.verification import FARS, PAIRS_PER_FALSE_ACCEPT, Trial
+from fersyn.faces.landmarks import GROUPS
 from fersyn.figures import charts, faces
 from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
@@ -29,8 +29,8 @@ def landmark_error_table(table, error: np.ndarray | None) -> Table | Note:
             "only faces that the kit renders itself do. "
             "So this page cannot say how far dlib's landmarks are off here; look at the drawn ones above."
         )
-    edges = errors_of.INDEPENDENT
-    parts = {f"eyes and inner lips ({len(edges)}, independent)": edges, "all 68": range(68), **errors_of.GROUPS}
+    edges = fidelity.INDEPENDENT
+    parts = {f"eyes and inner lips ({len(edges)}, independent)": edges, "all 68": range(68), **GROUPS}
     lines = []
     for name, points in parts.items():
         own = error[:, list(points)]
@@ -59,7 +59,7 @@ def landmark_error_worst(
         return None
     rows = np.flatnonzero(known)
     worst = [i for i in np.argsort(-error.mean(1)) if shown[rows[i]]][:number]
-    truth = errors_of.truth_of(table.rows.iloc[rows[worst]])
+    truth = fidelity.true_landmarks(table.rows.iloc[rows[worst]])
     cells = [
         faces.overlay(image, found, truth=true)
         for image, found, true in zip(table.images(rows[worst]), table.landmarks(rows[worst]), truth, strict=True)
@@ -116,16 +116,17 @@ def recognition_table(tests: list[CrossValidation], summary: pd.DataFrame, cnn_p
         return Note(
             "This set has fewer than two people, or fewer than two labelled expressions: recognition cannot be tested."
         )
-    first, own = tests[0], {(row["method"], row["metric"]): row for row in summary.to_dict("records")}
-    guessing = f"{100 / first.answers['expression'].nunique():.1f} %"
-    lines = [("always the most frequent expression", f"{100 * first.chance:.1f} %", guessing, "")]
+    first, own = tests[0].facts(), {(row["method"], row["metric"]): row for row in summary.to_dict("records")}
+    guessing = f"{100 / tests[0].answers['expression'].nunique():.1f} %"
+    lines = [("always the most frequent expression", f"{100 * first['chance']:.1f} %", guessing, "")]
     for test in tests:
         plain, balanced = own[test.name, "accuracy"], own[test.name, "balanced"]
         spread = f" ± {100 * plain['deviation']:.1f}" if np.isfinite(plain["deviation"]) else ""
-        runs = f"{test.runs} runs on {test.people} people, {test.faces} faces"
+        about = test.facts()
+        runs = f"{about['runs']} runs on {about['people']} people, {about['faces']} faces"
         lines.append((test.name, f"{100 * plain['value']:.1f}{spread} %", f"{100 * balanced['value']:.1f} %", runs))
     if len(tests) == 1:
-        why = f"{first.people} people are fewer than {cnn_people}: it would learn the people"
+        why = f"{first['people']} people are fewer than {cnn_people}: it would learn the people"
         lines.append(("CNN on pixels", "not trained", "", why))
     return Table(lines, ["classifier", "accuracy", "balanced", "from"])
 

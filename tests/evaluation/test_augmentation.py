@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from fersyn.errors import FersynError, SubjectLeak
-from fersyn.evaluation.answers import confusion
 from fersyn.evaluation.augmentation import allowed, experiment, gain, requests, synthetic
 from fersyn.evaluation.augmentation.gain import Arm
 from fersyn.evaluation.recogniser import as_float, classical
+from fersyn.evaluation.recognition import confusion
 from fersyn.evaluation.scores import summarise
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import Note, Picture, Table

@@ -31,15 +31,15 @@ def test_the_frechet_distance_is_that_of_pytorch_fid(n, m):
     a, b = blobs(0, n), blobs(1, m, 0.4)
     theirs = calculate_frechet_distance(a.mean(0), np.cov(a, rowvar=False), b.mean(0), np.cov(b, rowvar=False))
     # The root of a singular matrix is theirs to about 1e-3.
-    assert fid.fid(a, b) == pytest.approx(theirs, rel=1e-3)
+    assert fid.Distances(a, b).fid() == pytest.approx(theirs, rel=1e-3)
 
 
 def test_few_pictures_give_what_the_exact_root_gives():
     a, b = blobs(2, 12), blobs(3, 12, 0.2)
     roots = np.linalg.eigvals(np.cov(a, rowvar=False) @ np.cov(b, rowvar=False))
     exact = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(np.cov(a, rowvar=False) + np.cov(b, rowvar=False))
-    assert fid.fid(a, b) == pytest.approx(exact - 2 * np.sqrt(roots.real.clip(0)).sum(), rel=1e-5)
-    assert fid.fid(a, a) == pytest.approx(0, abs=1e-9)
+    assert fid.Distances(a, b).fid() == pytest.approx(exact - 2 * np.sqrt(roots.real.clip(0)).sum(), rel=1e-5)
+    assert fid.Distances(a, a).fid() == pytest.approx(0, abs=1e-9)
 
 
 def test_kid_is_that_of_torchmetrics_and_unbiased():
@@ -47,9 +47,9 @@ def test_kid_is_that_of_torchmetrics_and_unbiased():
 
     a, b = blobs(4, 30), blobs(5, 30, 0.3)
     theirs = poly_mmd(torch.from_numpy(a), torch.from_numpy(b)).item()
-    assert fid.kid(a, b) == pytest.approx(theirs, rel=1e-9)
-    same = [fid.kid(blobs(seed, 20), blobs(seed + 500, 20)) for seed in range(60)]
-    apart = fid.kid(blobs(0, 20), blobs(1, 20, 1.0))
+    assert fid.Distances(a, b).kid() == pytest.approx(theirs, rel=1e-9)
+    same = [fid.Distances(blobs(seed, 20), blobs(seed + 500, 20)).kid() for seed in range(60)]
+    apart = fid.Distances(blobs(0, 20), blobs(1, 20, 1.0)).kid()
     assert min(same) < 0 and abs(np.mean(same)) < 0.2 * apart, "as often below 0 as above, for sets that do not differ"
 
 
@@ -57,8 +57,8 @@ def test_positions_are_a_part_of_the_pictures():
     a, b = blobs(6, 20), blobs(7, 20, 0.2)
     both = fid.Distances(a, b)
     part = np.array([3, 5, 5, 8, 13, 19])
-    assert both.fid(part) == pytest.approx(fid.fid(a[part], b[part]))
-    assert both.kid(part) == pytest.approx(fid.kid(a[part], b[part]))
+    assert both.fid(part) == pytest.approx(fid.Distances(a[part], b[part]).fid())
+    assert both.kid(part) == pytest.approx(fid.Distances(a[part], b[part]).kid())
 
 
 def test_intervals_hold_the_estimate_and_shrink_with_people():
@@ -75,9 +75,9 @@ def test_intervals_hold_the_estimate_and_shrink_with_people():
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="two features"):
-        fid.fid(blobs(0, 1), blobs(1, 5))
+        fid.Distances(blobs(0, 1), blobs(1, 5)).fid()
     with pytest.raises(ValueError, match="two features"):
-        fid.fid(blobs(0, 5), blobs(1, 5)[:, :3])
+        fid.Distances(blobs(0, 5), blobs(1, 5)[:, :3]).fid()
 
 
 def test_without_the_network_there_is_no_number(monkeypatch):
@@ -115,7 +115,7 @@ def test_ours_is_what_the_command_of_pytorch_fid_prints(small_table, tmp_path):
         env={**os.environ, "TORCH_HOME": str(tmp_path)},
     )
     theirs = float(done.stdout.split("FID:")[1])
-    ours = fid.fid(*(fid.features(small_table.tensor(own)) for own in index))
+    ours = fid.Distances(*(fid.features(small_table.tensor(own)) for own in index)).fid()
     assert ours == pytest.approx(theirs, abs=1e-3), f"{ours} here, {theirs} there"
 
 

@@ -95,7 +95,7 @@ def test_summaries_average_people_and_then_seeds(true, measured):
     assert set(copied.index) >= {"psnr", "ssim", "st_lpips", "right", "landmark_error", "identity", "fid", "kid"}
     assert ("lpips" in copied.index) == (weights.find(image_metrics.LPIPS) is not None)
     assert copied["deviation"].isna().all()
-    wanted = fid.fid(features(to_floats(true.source)), true.read.features)
+    wanted = fid.Distances(features(to_floats(true.source)), true.read.features).fid()
     assert copied.loc["fid", "value"] == pytest.approx(wanted)
 
 

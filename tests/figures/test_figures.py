@@ -140,7 +140,7 @@ def test_checks_say_why_there_is_nothing(small_table):
 
 
 def test_the_independent_landmarks_have_a_line_of_their_own(small_table):
-    from fersyn.evaluation.landmark_errors import INDEPENDENT
+    from fersyn.evaluation.fidelity import INDEPENDENT
 
     error = np.full((2, 68), 6.0)
     error[:, INDEPENDENT] = 3.0

@@ -21,7 +21,6 @@ import torch
 from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.evaluation import recognition
-from fersyn.evaluation.answers import answers
 from fersyn.evaluation.augmentation import allowed
 from fersyn.evaluation.augmentation.synthetic import STRENGTHS, draw, make, shrunk
 from fersyn.evaluation.recogniser import classical, middle, named, train_recogniser
@@ -160,7 +159,7 @@ def run_fold(
                 before=classical if variation == "classical" else None,
             )  # fmt: skip
             found = {"seed": fold.seed, "fold": fold.number, "variation": variation, **about}
-            parts.append(answers(table, fold.test, named(network, tested), **found))
+            parts.append(recognition.answers(table, fold.test, named(network, tested), **found))
             if report:
                 report(1)
     facts = {

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from fersyn.errors import FersynError
-from fersyn.evaluation.answers import by_expression, by_run, confusion
 from fersyn.evaluation.bootstrap import Interval
+from fersyn.evaluation.recognition import by_expression, by_run, confusion
 from fersyn.evaluation.scores import Metric, Scores, SetScore, differences, register, rows_of, summarise
 
 BALANCED = register(Metric("person_balanced", "balanced accuracy over people", "higher", "%", 1, 100.0)).name
