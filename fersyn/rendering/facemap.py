@@ -40,19 +40,18 @@ def grid() -> tuple[np.ndarray, np.ndarray]:
     return np.meshgrid(x, z)
 
 
-def strokes(canvas: np.ndarray, lines: list[np.ndarray], value: float, width: float) -> None:
-    """Draw antialiased polylines (mm) into a uint8 canvas in place; width in mm."""
-    shift = 4
-    points = [np.round(to_pixels(line) * 2**shift).astype(np.int32) for line in lines]
-    thickness = max(1, round(width * SCALE))
-    cv2.polylines(canvas, points, False, float(value), thickness, cv2.LINE_AA, shift)
-
-
-def mask(polygons: list[np.ndarray], blur: float) -> np.ndarray:
-    """Soft mask (HEIGHT, WIDTH) in [0, 1] of polygons in mm; blur = standard deviation of the edge in mm."""
+def strokes(lines: list[np.ndarray], value: float, width: float, blur: float = 0.0) -> np.ndarray:
+    """Antialiased polylines (mm) of a width in mm: float32 (HEIGHT, WIDTH), at most `value` (0..255) / 255; blur in px."""
     canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
-    for polygon in polygons:
-        cv2.fillPoly(canvas, [np.round(to_pixels(polygon) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    points = [np.round(to_pixels(line) * 16).astype(np.int32) for line in lines]
+    cv2.polylines(canvas, points, False, float(value), max(1, round(width * SCALE)), cv2.LINE_AA, 4)
+    return (cv2.GaussianBlur(canvas, (0, 0), blur) if blur else canvas).astype(np.float32) / 255
+
+
+def mask(polygon: np.ndarray, blur: float) -> np.ndarray:
+    """Soft mask (HEIGHT, WIDTH) in [0, 1] of a polygon in mm; blur = standard deviation of the edge in mm."""
+    canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.fillPoly(canvas, [np.round(to_pixels(polygon) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     return cv2.GaussianBlur(canvas, (0, 0), blur * SCALE).astype(np.float32) / 255
 
 

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from embreex import rtcore_scene
-from embreex.mesh_construction import TriangleMesh
 from scipy.ndimage import gaussian_filter
 
 from fersyn.rendering import facemap
 from fersyn.rendering.paint import hairline
 from fersyn.rendering.parts import Mesh, sheet
 from fersyn.rendering.person import Person
+from fersyn.rendering.rays import embree
 from fersyn.rendering.rig import PARTS, load_rig
 
 CENTRE = np.array([0.0, 60.0, 22.0])  # inside the skull, mm from the point between the eyes
@@ -48,17 +47,20 @@ CUTS = {
 }
 
 
-def _radius(rest: np.ndarray, azimuth: np.ndarray, polar: np.ndarray) -> np.ndarray:
+def _directions(polar: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
+    """Unit vectors (..., 3): polar angle from the crown, azimuth from the face (radians)."""
+    across, up = np.sin(polar), np.broadcast_to(np.cos(polar), np.broadcast_shapes(polar.shape, azimuth.shape))
+    return np.stack([across * np.sin(azimuth), -across * np.cos(azimuth), up], -1)
+
+
+def _radius(rest: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """Distance from CENTRE to the skull in each direction (mm), ears shaved off."""
     rig = load_rig()
-    scene = rtcore_scene.EmbreeScene()
     skull = rig.triangles[np.isin(rig.part, [PARTS.index("skin"), PARTS.index("body")])]
-    TriangleMesh(scene, rest.astype(np.float32), skull.astype(np.int32))
-    direction = np.stack([np.sin(polar) * np.sin(azimuth), -np.sin(polar) * np.cos(azimuth), np.cos(polar)], -1)
     flat = direction.reshape(-1, 3).astype(np.float32)
     start = np.broadcast_to(CENTRE.astype(np.float32), flat.shape).copy()
-    hit = scene.run(start, flat, query="INTERSECT", output=True)
-    distance = np.where(hit["geomID"] >= 0, hit["tfar"], np.nan).reshape(azimuth.shape)
+    hit = embree(rest, skull).run(start, flat, query="INTERSECT", output=True)
+    distance = np.where(hit["geomID"] >= 0, hit["tfar"], np.nan).reshape(direction.shape[:-1])
     temple = np.nanpercentile(np.abs(rest[(np.abs(rest[:, 2] - 25) < 12) & (rest[:, 1] > 20), 0]), 96)
     with np.errstate(divide="ignore"):
         sideways = (temple + 2) / np.abs(direction[..., 0])
@@ -84,7 +86,7 @@ def hair(person: Person) -> list[Mesh]:
     strands = np.repeat(rng.standard_normal(COLUMNS // 3), 3) + 0.5 * rng.standard_normal(COLUMNS)
     reach = reach + cut.ragged / 90 * 0.5 * strands
     polar = 0.02 + (reach - 0.02) * share
-    distance = _radius(person.rest, np.broadcast_to(turn, polar.shape), polar)
+    distance = _radius(person.rest, _directions(polar, turn))
     thickness = cut.edge + (cut.volume - cut.edge) * np.clip(1.25 * (1 - share**3.5), 0, 1) ** 0.7
     if cut.parting is not None:
         off = np.rad2deg(turn) - cut.parting * (1 if rng.random() < 0.5 else -1)
@@ -96,9 +98,7 @@ def hair(person: Person) -> list[Mesh]:
         curls = gaussian_filter(rng.standard_normal((ROWS, COLUMNS)), (1.1, 1.7), mode=("nearest", "wrap"))
         thickness = thickness + 4.5 * curls / curls.std()
     r = distance + np.maximum(thickness, 0.8)
-    points = CENTRE + np.stack(
-        [np.sin(polar) * np.sin(turn) * r, -np.sin(polar) * np.cos(turn) * r, np.cos(polar) * r], -1
-    )
+    points = CENTRE + _directions(polar, turn) * r[..., None]
     coords = np.stack(np.broadcast_arrays(turn, share), -1)
     seen = np.abs(turn) < np.deg2rad(130)  # the back of the head is never in the picture
     meshes = [sheet(points[:, seen], "hair", coords[:, seen])]
@@ -137,12 +137,9 @@ def _falling(cap: np.ndarray, turn: np.ndarray, cut: Cut, rng: np.random.Generat
 
 
 def _bun(rng: np.random.Generator) -> Mesh:
-    polar, turn = np.meshgrid(
-        np.linspace(0.05, np.pi - 0.05, 16), np.linspace(-np.pi, np.pi, 32, endpoint=False), indexing="ij"
-    )
+    around = np.linspace(-np.pi, np.pi, 32, endpoint=False)
+    polar, turn = np.meshgrid(np.linspace(0.05, np.pi - 0.05, 16), around, indexing="ij")
     size = rng.uniform(26, 34) * (1 + 0.04 * rng.standard_normal(polar.shape))
     centre = np.array([0, rng.uniform(95, 125), rng.uniform(105, 125)])
-    points = centre + size[..., None] * np.stack(
-        [np.sin(polar) * np.sin(turn), -np.sin(polar) * np.cos(turn), np.cos(polar)], -1
-    )
+    points = centre + size[..., None] * _directions(polar, turn)
     return sheet(points, "hair", np.stack([turn * 1.7, polar / np.pi], -1), closed=True)

@@ -10,12 +10,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from embreex import rtcore_scene
-from embreex.mesh_construction import TriangleMesh
 
 from fersyn.faces import landmarks as ibug
 from fersyn.files import data_of
 from fersyn.rendering.parts import rims
+from fersyn.rendering.rays import embree
 from fersyn.rendering.rig import PARTS, load_rig
 
 _INNER_CORNER, _INNER_SIDE = 19.6, 6.6  # |x| of points 60/64 and of 61, 63, 65, 67
@@ -61,10 +60,8 @@ def _on_surface(x: float, z: float) -> tuple[np.ndarray, np.ndarray]:
     """Where a ray from straight ahead meets the template's skin."""
     rig = load_rig()
     skin = rig.triangles[rig.part == PARTS.index("skin")]
-    scene = rtcore_scene.EmbreeScene()
-    TriangleMesh(scene, rig.template.astype(np.float32), skin.astype(np.int32))
     start, ahead = np.array([[x, -200, z]], np.float32), np.array([[0, 1, 0]], np.float32)
-    hit = scene.run(start, ahead, query="INTERSECT", output=True)
+    hit = embree(rig.template, skin).run(start, ahead, query="INTERSECT", output=True)
     if hit["geomID"][0] < 0:  # past the silhouette: the nearest vertex
         nearest = np.unique(skin)[np.argmin(np.linalg.norm(rig.template[np.unique(skin)][:, [0, 2]] - [x, z], axis=1))]
         return np.full(3, nearest), np.array([1.0, 0, 0])

@@ -12,8 +12,9 @@ from fersyn.rendering import facemap
 from fersyn.rendering.person import Person
 
 # Outline of the red of the lips on the template, mm on the face map, the subject's left half from top to bottom.
-_LIPS_UPPER = [(0, -64.8), (5.5, -63.2), (12, -65.2), (19, -69), (25.5, -73)]
-_LIPS_LOWER = [(25.5, -73), (20, -78.5), (12, -83.3), (5, -85.2), (0, -85.5)]
+_LIPS = np.array(
+    [(0, -64.8), (5.5, -63.2), (12, -65.2), (19, -69), (25.5, -73), (20, -78.5), (12, -83.3), (5, -85.2), (0, -85.5)]
+)
 _BROW = np.array([(10.5, 10.5), (20, 15.0), (31, 18.2), (42, 17.2), (53, 10.5)])  # spine of a brow, inner to outer end
 
 
@@ -32,10 +33,7 @@ def paint(person: Person) -> Skin:
     rng = person.rng(1)
     x, z = facemap.grid()
     side = np.abs(x)
-    base = person.skin.astype(np.float32)
-    albedo = np.empty((facemap.HEIGHT, facemap.WIDTH, 3), np.float32)
-    albedo[:] = base
-    shape = (facemap.HEIGHT, facemap.WIDTH)
+    albedo = np.tile(person.skin.astype(np.float32), (facemap.HEIGHT, facemap.WIDTH, 1))
 
     # Blotches from centimetres down to pores; dark skin varies less in red.
     mottle = sum(w * facemap.smooth_noise(rng, s) for s, w in ((18, 0.030), (6, 0.022), (2, 0.016), (0.7, 0.012)))
@@ -47,12 +45,8 @@ def paint(person: Person) -> Skin:
     def glow(cx: float, cz: float, rx: float, rz: float) -> np.ndarray:
         return np.exp(-(((side - cx) / rx) ** 2 + ((z - cz) / rz) ** 2))
 
-    flush = (
-        0.5 * glow(42, -32, 17, 14)
-        + 0.55 * glow(0, -38, 13, 9)
-        + 0.25 * glow(0, -103, 14, 9)
-        + 0.3 * glow(95, -20, 18, 30)
-    )
+    flush = 0.5 * glow(42, -32, 17, 14) + 0.55 * glow(0, -38, 13, 9)
+    flush = flush + 0.25 * glow(0, -103, 14, 9) + 0.3 * glow(95, -20, 18, 30)
     flush *= rng.uniform(0.4, 1.2) * redness
     albedo *= 1 + flush[..., None] * np.array([0.06, -0.22, -0.20], np.float32)
     hollow = 0.5 * glow(33, -7, 16, 9) + 0.30 * glow(33, 8, 17, 7)
@@ -60,17 +54,15 @@ def paint(person: Person) -> Skin:
 
     _freckles(albedo, rng, person)
     _lips(albedo, rng, person)
-    relief = (
-        0.014 * facemap.smooth_noise(rng, 0.6) + 0.03 * facemap.smooth_noise(rng, 1.6) * (0.4 + person.age)
-    ) * plain
+    relief = 0.014 * facemap.smooth_noise(rng, 0.6) + 0.03 * facemap.smooth_noise(rng, 1.6) * (0.4 + person.age)
     _scalp(albedo, rng, person, x, z)
     if person.beard:
         _beard(albedo, rng, person, side, z)
     _brows(albedo, rng, person)
     _lid_line(albedo, person)
     gloss = 0.55 + 0.5 * glow(0, 30, 30, 22) + 0.6 * glow(0, -25, 9, 22) + 0.25 * glow(38, -22, 14, 10)
-    gloss *= rng.uniform(0.7, 1.2) * (1 + 0.15 * facemap.smooth_noise(rng, 1.2, shape))
-    return Skin(np.clip(albedo, 0.003, 1), relief.astype(np.float32), gloss.astype(np.float32))
+    gloss *= rng.uniform(0.7, 1.2) * (1 + 0.15 * facemap.smooth_noise(rng, 1.2))
+    return Skin(np.clip(albedo, 0.003, 1), (relief * plain).astype(np.float32), gloss.astype(np.float32))
 
 
 def _blend(albedo: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:
@@ -86,17 +78,14 @@ def _freckles(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> N
     count = int(rng.choice([3, 8, 120], p=[0.5, 0.35, 0.15]) * (1.2 - person.melanin) + 3 * person.age * 10)
     for px, pz in rng.normal([0, -22], [42, 26], (count, 2)):
         centre = np.round(facemap.to_pixels([px, pz]) * 16).astype(int)
-        cv2.circle(
-            canvas, centre.tolist(), int(16 * rng.uniform(0.5, 1.4)), int(rng.uniform(60, 150)), -1, cv2.LINE_AA, 4
-        )
+        radius, depth = int(16 * rng.uniform(0.5, 1.4)), int(rng.uniform(60, 150))
+        cv2.circle(canvas, centre.tolist(), radius, depth, -1, cv2.LINE_AA, 4)
     cover = cv2.GaussianBlur(canvas, (0, 0), 0.8).astype(np.float32) / 255
     _blend(albedo, cover, person.skin * [0.55, 0.42, 0.36])
 
 
 def _lips(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> None:
-    half = np.array(_LIPS_UPPER + _LIPS_LOWER[1:])
-    outline = np.concatenate([half, _mirror(half)[::-1]])
-    cover = facemap.mask([outline], 0.7)
+    cover = facemap.mask(np.concatenate([_LIPS, _mirror(_LIPS)[::-1]]), 0.7)
     tint = np.array([0.95, 0.52, 0.52]) - np.array([0.10, 0.06, 0.02]) * person.melanin
     if person.gender < 0.5 and rng.random() < 0.4:  # lipstick
         tint *= rng.uniform([0.75, 0.35, 0.4], [1.05, 0.7, 0.75])
@@ -104,9 +93,7 @@ def _lips(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> None:
     _blend(albedo, cover * rng.uniform(0.75, 0.95), person.skin * tint)
     albedo *= 1 - (cover * lines)[..., None]
     parting = np.array([(-24.5, -73.2), (-12, -72.0), (0, -72.8), (12, -72.0), (24.5, -73.2)])
-    dark = np.zeros(albedo.shape[:2], np.uint8)
-    facemap.strokes(dark, [parting], 255, 1.0)
-    albedo *= 1 - 0.5 * (cv2.GaussianBlur(dark, (0, 0), 1.2).astype(np.float32) / 255)[..., None]
+    albedo *= 1 - 0.5 * facemap.strokes([parting], 255, 1.0, blur=1.2)[..., None]
 
 
 def _hair_strokes(
@@ -136,56 +123,43 @@ def _brows(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> None
         # Hairs rise at the inner end, lie along the brow further out, and meet from above and below.
         angle = np.interp(t, [0, 0.3, 1], [1.35, 0.55, -0.45]) - 0.05 * across + rng.normal(0, 0.14, density)
         lines = _hair_strokes(rng, roots, angle, rng.uniform(3.5, 6.0, density) * np.interp(t, [0, 1], [1, 0.8]), -0.35)
-        canvas = np.zeros(albedo.shape[:2], np.uint8)
-        facemap.strokes(canvas, [line * [flip, 1] for line in lines], 215, 0.5)
-        under = facemap.mask(
-            [np.concatenate([spine + [0, thickness * 0.42], spine[::-1] - [0, thickness * 0.42]]) * [flip, 1]], 1.3
-        )
-        cover = np.maximum(cv2.GaussianBlur(canvas, (0, 0), 0.55).astype(np.float32) / 255, 0.42 * under)
-        _blend(albedo, 0.94 * cover, colour)
+        hairs = facemap.strokes([line * [flip, 1] for line in lines], 215, 0.5, blur=0.55)
+        half = [0, thickness * 0.42]
+        under = facemap.mask(np.concatenate([spine + half, spine[::-1] - half]) * [flip, 1], 1.3)
+        _blend(albedo, 0.94 * np.maximum(hairs, 0.42 * under), colour)
 
 
 def _beard(albedo: np.ndarray, rng: np.random.Generator, person: Person, side: np.ndarray, z: np.ndarray) -> None:
     cheek_line = np.interp(side, [0, 26, 45, 75, 110], [-60, -62, -52, -34, -8])
     zone = 1 / (1 + np.exp(-(cheek_line - z) / 2.5)) / (1 + np.exp(-(z + 128) / 6)) / (1 + np.exp((side - 100) / 4))
     moustache = np.exp(-(((side - 11) / 17) ** 4 + ((z + 57.5) / 4.6) ** 4))
-    bare = np.exp(-((side / 27) ** 4 + ((z + 74.5) / 12.5) ** 4)) + 0.7 * np.exp(
-        -(((side - 24) / 9) ** 2 + ((z + 93) / 5) ** 2)
-    )
+    bare = np.exp(-((side / 27) ** 4 + ((z + 74.5) / 12.5) ** 4))
+    bare = bare + 0.7 * np.exp(-(((side - 24) / 9) ** 2 + ((z + 93) / 5) ** 2))
     zone = np.clip(np.maximum(zone, moustache) - 1.3 * np.clip(bare - 0.8 * moustache, 0, 1), 0, 1)
     grain = np.clip(0.5 + 0.42 * facemap.smooth_noise(rng, 0.6) + 0.2 * facemap.smooth_noise(rng, 4), 0, 1)
     cover = zone * np.clip(grain * (0.25 + 1.1 * person.beard), 0, 0.97) * min(1.0, 0.35 + person.beard)
     if person.beard > 0.5:
-        canvas = np.zeros(albedo.shape[:2], np.uint8)
         roots = np.stack([rng.uniform(-105, 105, 5200), rng.uniform(-128, -8, 5200)], -1)
-        at = np.round(facemap.to_pixels(roots)).astype(int)
-        inside = zone[np.clip(at[:, 1], 0, facemap.HEIGHT - 1), np.clip(at[:, 0], 0, facemap.WIDTH - 1)] > rng.random(
-            len(roots)
-        )
-        roots = roots[inside]
+        column, row = np.clip(np.round(facemap.to_pixels(roots)).astype(int), 0, np.subtract(zone.shape[::-1], 1)).T
+        roots = roots[zone[row, column] > rng.random(len(roots))]
         angle = -np.pi / 2 + np.clip(roots[:, 0] / 60, -1, 1) * 0.5 + rng.normal(0, 0.25, len(roots))
         lines = _hair_strokes(rng, roots, angle, rng.uniform(3, 7, len(roots)), 0.2)
-        facemap.strokes(canvas, lines, 230, 0.5)
-        cover = np.maximum(cover, 0.85 * canvas.astype(np.float32) / 255)
+        cover = np.maximum(cover, 0.85 * facemap.strokes(lines, 230, 0.5))
     _blend(albedo, cover, person.hair * 0.9)
 
 
-def hairline(side: np.ndarray, recede: float = 0.0) -> np.ndarray:
+def hairline(side: np.ndarray) -> np.ndarray:
     """Height z in mm of the hairline at |x| on the face map; behind the temples it falls to the sideburns and the nape."""
-    return np.interp(
-        side,
-        [0, 22, 40, 52, 62, 74, 84, 92, 100, 128, 160],
-        [68 + 8 * recede, 71 + 16 * recede, 70 + 18 * recede, 60 + 16 * recede, 44, 27, 8, -14, -22, -24, -58],
-    )
+    turns = [0, 22, 40, 52, 62, 74, 84, 92, 100, 128, 160]
+    return np.interp(side, turns, [68, 71, 70, 60, 44, 27, 8, -14, -22, -24, -58])
 
 
 def _scalp(albedo: np.ndarray, rng: np.random.Generator, person: Person, x: np.ndarray, z: np.ndarray) -> None:
     line = hairline(np.abs(x)) + 1.6 * facemap.smooth_noise(rng, 3) + 1.2 * facemap.smooth_noise(rng, 0.8)
-    soft = 3.0 if person.hair_style == "shaved" else 1.8
+    soft, strength = (3.0, 0.62) if person.hair_style == "shaved" else (1.8, 0.9)
     cover = 1 / (1 + np.exp(-(z - line) / soft))
     cover = cover * (1 - np.clip((np.abs(x) - 84) / 6, 0, 1) * np.clip((14 - z) / 6, 0, 1))  # ears stay bare
     grain = np.clip(0.75 + 0.22 * facemap.smooth_noise(rng, 0.7), 0, 1)
-    strength = 0.62 if person.hair_style == "shaved" else 0.9
     _blend(albedo, cover * grain * strength, person.hair)
 
 
@@ -194,7 +168,4 @@ def _lid_line(albedo: np.ndarray, person: Person) -> None:
     upper = np.array([(22.5, -1.5), (28, 2.6), (36, 4.2), (44, 3.2), (51.5, -1.5)])
     lower = np.array([(24, -5.2), (32, -6.6), (42, -6.2), (50, -3.4)])
     for line, strength, width in ((upper, 0.62 - 0.25 * person.gender, 1.4), (lower, 0.25, 0.9)):
-        canvas = np.zeros(albedo.shape[:2], np.uint8)
-        facemap.strokes(canvas, [line, _mirror(line)], 255, width)
-        cover = cv2.GaussianBlur(canvas, (0, 0), 1.0).astype(np.float32) / 255
-        _blend(albedo, strength * cover, person.skin * 0.12)
+        _blend(albedo, strength * facemap.strokes([line, _mirror(line)], 255, width, blur=1.0), person.skin * 0.12)

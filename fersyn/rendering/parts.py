@@ -155,9 +155,8 @@ def lashes(person: Person, posed: np.ndarray) -> Mesh:
             t = 0.08 + 0.92 * t if sign > 0 else 0.92 * t  # none in the inner corner
             along = np.linspace(0, 1, len(rim))
             root = np.stack([np.interp(t, along, rim[:, k]) for k in range(3)], -1)
-            root = root + np.array(
-                [0, -1.4, 0.5 * np.sign(lift)]
-            )  # the rim is the lid's inner edge; lashes spring from its outer one
+            # The rim is the lid's inner edge; lashes spring from its outer one.
+            root = root + np.array([0, -1.4, 0.5 * np.sign(lift)])
             out = (root[:, 0] - rim[:, 0].mean()) / 14
             direction = np.stack([0.55 * out, np.full(count, -1.0), np.full(count, lift)], -1)
             direction += rng.normal(0, 0.07, direction.shape)
@@ -198,16 +197,10 @@ def glasses(person: Person) -> list[Mesh]:
     radius = rng.choice([1.1, 1.9, 2.7], p=[0.35, 0.4, 0.25])
     width, height, power = rng.uniform(22, 26), rng.uniform(16, 21), rng.choice([2.0, 2.6, 4.0])
     turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    shape = np.stack(
-        [
-            np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** (2 / power) * width,
-            np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** (2 / power) * height,
-        ],
-        -1,
-    )
-    brow = rest[
-        (np.abs(rig.template[:, 0]) < 48) & (np.abs(rig.template[:, 2]) < 22) & (rig.template[:, 1] < 10), 1
-    ].min()
+    circle = np.stack([np.cos(turn), np.sin(turn)], -1)
+    shape = np.sign(circle) * np.abs(circle) ** (2 / power) * [width, height]
+    x, y, z = rig.template.T
+    brow = rest[(np.abs(x) < 48) & (np.abs(z) < 22) & (y < 10), 1].min()
     meshes = []
     for side in (1, -1):
         eye = rest[rig.eyes == (1 if side > 0 else 2)].mean(0)

@@ -53,13 +53,8 @@ def draw_person(seed: int, index: int, glasses: float = 0.15) -> Person:
     rig = load_rig()
     ancestry = rng.dirichlet([0.45, 0.45, 0.45])
     gender, age = float(rng.random()), float(rng.beta(1.1, 1.7))
-    phenotypes = {
-        "gender": gender,
-        "age": 0.60 + 0.38 * age,
-        "muscle": float(rng.uniform(0.2, 0.9)),
-        "weight": float(rng.uniform(0.15, 0.9)),
-        "proportions": float(rng.random()),
-    }
+    phenotypes = {"gender": gender, "age": 0.60 + 0.38 * age, "muscle": float(rng.uniform(0.2, 0.9))}
+    phenotypes |= {"weight": float(rng.uniform(0.15, 0.9)), "proportions": float(rng.random())}
     changes = _changes(rig, rng)
     melanin = float(np.clip(np.dot(ancestry, [0.78, 0.34, 0.22]) + rng.normal(0, 0.15), 0, 1))
     tones = np.array(_DATA["skin"], float)
@@ -67,26 +62,19 @@ def draw_person(seed: int, index: int, glasses: float = 0.15) -> Person:
     lab = np.array(lab) + rng.normal(0, [1.5, 1.2, 1.5])
     skin = linear(lab2rgb(lab))
     grey = rng.random() < np.clip(age * 1.6 - 0.7, 0, 0.9)
-    natural = _choice(
-        rng,
-        ["black", "dark brown", "brown", "red", "blond"],
-        np.array([0.15 + 2 * melanin, 0.5, 0.45 * (1 - melanin), 0.12 * (1 - melanin), 0.4 * (1 - melanin)]),
-    )
+    fair = 1 - melanin
+    shares = np.array([0.15 + 2 * melanin, 0.5, 0.45 * fair, 0.12 * fair, 0.4 * fair])
+    natural = _choice(rng, ["black", "dark brown", "brown", "red", "blond"], shares)
     hair = np.array(_DATA["hair"]["grey" if grey else natural]) * rng.uniform(0.8, 1.25)
     colour = _choice(rng, list(_DATA["iris"]), np.array([0.3 + 3 * melanin, 0.3, 0.15, 0.35, 0.15]))
     iris = np.array(_DATA["iris"][colour]) * rng.uniform(0.8, 1.2)
-    feminine = gender < 0.5
-    weights = np.array(
-        [0.25, 0.7, 0.5, 0.8, 1.1, 1.6, 0.5 + melanin, 1.2]
-        if feminine
-        else [1.0, 2.2, 1.8, 0.6, 0.15, 0.25, 0.5 + melanin, 0.15]
-    )
+    feminine, masculine = [0.25, 0.7, 0.5, 0.8, 1.1, 1.6, 0.5, 1.2], [1.0, 2.2, 1.8, 0.6, 0.15, 0.25, 0.5, 0.15]
+    weights = np.array(feminine if gender < 0.5 else masculine)
+    weights[STYLES.index("curly")] += melanin
     style = _choice(rng, list(STYLES), weights)
-    beard = (
-        float(rng.choice([0, rng.uniform(0.15, 0.45), rng.uniform(0.6, 1.0)], p=[0.45, 0.35, 0.2]))
-        if gender > 0.6
-        else 0.0
-    )
+    beard = 0.0
+    if gender > 0.6:
+        beard = float(rng.choice([0, rng.uniform(0.15, 0.45), rng.uniform(0.6, 1.0)], p=[0.45, 0.35, 0.2]))
     lids = float(rng.uniform(0.05, 0.16))
     texture_seed = int(rng.integers(2**62))
     wears = bool(np.random.default_rng([seed, index, 1]).random() < glasses)
@@ -104,13 +92,13 @@ def _changes(rig: Rig, rng: np.random.Generator) -> np.ndarray:
     """Local changes of the face, the right side as the left with a little asymmetry."""
     values: dict[str, float] = {}
     for label in rig.change_labels:
-        if label.startswith("r-") and "l-" + label[2:] in values:
-            value = values["l-" + label[2:]] + rng.normal(0, 0.04)
+        left = "l-" + label.removeprefix("r-")
+        if label.startswith("r-") and left in values:
+            values[label] = values[left] + rng.normal(0, 0.04)
         else:
             spread = 0.16 if any(part in label for part in _DATA["gentle"]) else 0.32
-            value = float(np.clip(rng.normal(0, spread), -0.85, 0.85))
-        values[label] = value
-    return np.array([values[label] for label in rig.change_labels])
+            values[label] = float(np.clip(rng.normal(0, spread), -0.85, 0.85))
+    return np.array(list(values.values()))
 
 
 def _choice(rng: np.random.Generator, names: list[str], weights: np.ndarray) -> str:

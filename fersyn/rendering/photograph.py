@@ -33,12 +33,10 @@ def photograph(person: Person, actions: dict[str, float], scene: Scene) -> Shot:
     """Render one person wearing `actions` (ARKit) in a scene."""
     rig = load_rig()
     actions = _with_gaze(_with_lids(person, actions), scene)
-    posed = rig.pose(person.rest, actions)
-    posed = _lower_tongue(posed, actions)
+    posed = _lower_tongue(rig.pose(person.rest, actions), actions)
     head = turn_head(posed, scene)
-    coords = _rig_coords()
     seen = _seen()
-    meshes = [parts.Mesh(head, rig.triangles[seen], -1, coords)]
+    meshes = [parts.Mesh(head, rig.triangles[seen], -1, _rig_coords())]
     extras = [*parts.teeth(person, posed), parts.lashes(person, posed), *parts.glasses(person), *hair(person)]
     meshes += [parts.Mesh(turn_head(m.vertices, scene, stiff=True), m.triangles, m.material, m.coords) for m in extras]
     world = World(meshes, rig.part[seen], tips(person))
@@ -68,25 +66,17 @@ def _with_lids(person: Person, actions: dict[str, float]) -> dict[str, float]:
 
 def _with_gaze(actions: dict[str, float], scene: Scene) -> dict[str, float]:
     """The display's own eye movements and the scene's gaze added up; what points in opposite directions cancels."""
-    out = dict(actions)
-    for name, value in _gaze(scene).items():
-        out[name] = out.get(name, 0.0) + value
+    out, (left, up) = dict(actions), scene.gaze
+    gaze = {"UpLeft": up, "UpRight": up, "OutLeft": left, "InRight": left, "InLeft": -left, "OutRight": -left}
+    gaze |= {"DownLeft": -up, "DownRight": -up}
+    for name, value in gaze.items():
+        if value > 0:
+            out[f"eyeLook{name}"] = out.get(f"eyeLook{name}", 0.0) + value
     for side in ("Left", "Right"):
         for one, other in (("Up", "Down"), ("In", "Out")):
             net = out.pop(f"eyeLook{one}{side}", 0.0) - out.pop(f"eyeLook{other}{side}", 0.0)
             out[f"eyeLook{one if net > 0 else other}{side}"] = abs(net)
     return out
-
-
-def _gaze(scene: Scene) -> dict[str, float]:
-    left, up = scene.gaze
-    sideways = (
-        {"eyeLookOutLeft": left, "eyeLookInRight": left}
-        if left > 0
-        else {"eyeLookInLeft": -left, "eyeLookOutRight": -left}
-    )
-    lift = "eyeLookUp" if up > 0 else "eyeLookDown"
-    return sideways | {f"{lift}Left": abs(up), f"{lift}Right": abs(up)}
 
 
 def _lower_tongue(posed: np.ndarray, actions: dict[str, float]) -> np.ndarray:

@@ -40,18 +40,14 @@ class World:
         self.vertices = np.concatenate([m.vertices for m in meshes])
         self.triangles = np.concatenate([m.triangles + o for m, o in zip(meshes, offsets[:-1], strict=True)])
         self.coords = np.concatenate([m.coords for m in meshes]).astype(np.float32)
-        self.material = np.concatenate(
-            [rig_part.astype(np.int64)] + [np.full(len(m.triangles), m.material) for m in meshes[1:]]
-        )
-        self.scene = rtcore_scene.EmbreeScene()
-        TriangleMesh(self.scene, self.vertices.astype(np.float32), self.triangles.astype(np.int32))
+        extras = [np.full(len(m.triangles), m.material) for m in meshes[1:]]
+        self.material = np.concatenate([rig_part.astype(np.int64), *extras])
+        self.scene = embree(self.vertices, self.triangles)
         corners = self.vertices[self.triangles]
         self.face_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         count = len(self.triangles)
-        gather = csr_matrix(
-            (np.ones(3 * count), (self.triangles.T.ravel(), np.tile(np.arange(count), 3))),
-            shape=(len(self.vertices), count),
-        )
+        places = self.triangles.T.ravel(), np.tile(np.arange(count), 3)
+        gather = csr_matrix((np.ones(3 * count), places), shape=(len(self.vertices), count))
         normals = gather @ self.face_normals
         self.normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
 
@@ -130,8 +126,7 @@ class World:
         attributes = np.concatenate([self.normals, self.vertices, self.coords, openness[:, None]], 1).astype(np.float32)
         mixed = np.einsum("kc,kcd->kd", weight, attributes[corner])
         view = -rays
-        normal = mixed[:, :3]
-        normal = unit(normal)
+        normal = unit(mixed[:, :3])
         # Hanika, "Hacking the shadow terminator" (2021): coarse triangles must not shade a surface that is shaded as smooth.
         point, lifted = mixed[:, 3:6], mixed[:, 3:6].copy()
         for k in range(3):
@@ -144,6 +139,13 @@ class World:
         away = (self.material[triangle] >= MATERIAL["lash"]) & (dot(normal, view) < 0)
         normal[away] *= -1
         return Hits(pixel, point, normal, view, self.material[triangle], mixed[:, 6:8], openness, lifted)
+
+
+def embree(vertices: np.ndarray, triangles: np.ndarray) -> rtcore_scene.EmbreeScene:
+    """A mesh that rays can be cast at: vertices (V, 3) mm, triangles (F, 3)."""
+    scene = rtcore_scene.EmbreeScene()
+    TriangleMesh(scene, vertices.astype(np.float32), triangles.astype(np.int32))
+    return scene
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:

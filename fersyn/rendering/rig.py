@@ -203,16 +203,9 @@ def _triangles(model, keep: np.ndarray, eyes: np.ndarray) -> tuple[np.ndarray, n
 def _phenotypes(model, keep: np.ndarray) -> np.ndarray:
     """Rest vertices, metres, on the grid ANCESTRIES x ANCHORS."""
     values = np.stack(np.meshgrid(*ANCHORS.values(), indexing="ij"), -1).reshape(-1, len(ANCHORS))
-    grid = [
-        _rest(
-            model,
-            **dict.fromkeys(ANCESTRIES, 0.0) | {ancestry: 1.0},
-            height=0.5,
-            **dict(zip(ANCHORS, anchors, strict=True)),
-        )[keep]
-        for ancestry in ANCESTRIES
-        for anchors in values
-    ]
+    pure = [dict.fromkeys(ANCESTRIES, 0.0) | {ancestry: 1.0} for ancestry in ANCESTRIES]
+    people = [own | dict(zip(ANCHORS, anchors, strict=True)) for own in pure for anchors in values]
+    grid = [_rest(model, height=0.5, **person)[keep] for person in people]
     return np.stack(grid).reshape(len(ANCESTRIES), *(len(a) for a in ANCHORS.values()), len(keep), 3)
 
 

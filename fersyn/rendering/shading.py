@@ -50,12 +50,10 @@ def shade(
     lambert = n @ key
     out = surface.albedo * _light(surface, scene, lambert, shadow)
 
-    half = key + hits.view
-    half = unit(half)
+    half = unit(key + hits.view)
     fresnel = 0.04 + 0.96 * np.clip(1 - dot(half, hits.view), 0, 1) ** 5
-    mirror = (
-        gloss * fresnel * (sharp + 8) / 8 * np.clip(dot(n, half), 0, 1) ** sharp * np.clip(lambert, 0, 1) * (1 - shadow)
-    )
+    mirror = gloss * fresnel * (sharp + 8) / 8 * np.clip(dot(n, half), 0, 1) ** sharp
+    mirror = mirror * np.clip(lambert, 0, 1) * (1 - shadow)
     rim = 0.25 * gloss * np.clip(1 - dot(n, hits.view), 0, 1) ** 4 * open_
     out += mirror[:, None] * scene.key + rim[:, None] * scene.sky
     _hair_shine(person, hits, key, up, scene, shadow, out)
@@ -71,11 +69,8 @@ def _light(surface: Surface, scene: Scene, lambert: np.ndarray, shadow: np.ndarr
     wrapped *= 1 - shadow[:, None] * (1 - 0.18 * bleed)
     ambient = scene.ground + (scene.sky - scene.ground) * (0.5 + 0.5 * surface.normal[:, 2:3])
     occluded = surface.open[:, None] ** np.array([0.85, 1.0, 1.05], np.float32)
-    return (
-        wrapped * scene.key
-        + np.clip((surface.normal @ fill)[:, None] + 0.25, 0, None) / 1.25 * scene.fill * occluded
-        + ambient * occluded
-    )
+    filled = np.clip((surface.normal @ fill)[:, None] + 0.25, 0, None) / 1.25 * scene.fill * occluded
+    return wrapped * scene.key + filled + ambient * occluded
 
 
 def _surface(
@@ -126,10 +121,8 @@ def _shadow(world: World, hits: Hits, key: np.ndarray, size: int) -> np.ndarray:
     weight[hits.pixel[lit]] = 1
     picture[hits.pixel[lit]] = world.blocked(start, rays)
     # ... and a small blur joins their samples.
-    blurred = cv2.blur(picture.reshape(size, size), (5, 5)) / np.maximum(
-        cv2.blur(weight.reshape(size, size), (5, 5)), 1e-3
-    )
-    return blurred.reshape(-1)[hits.pixel]
+    picture, weight = (cv2.blur(flat.reshape(size, size), (5, 5)) for flat in (picture, weight))
+    return (picture / np.maximum(weight, 1e-3)).reshape(-1)[hits.pixel]
 
 
 def _skin(person, actions, hits, skin, up, out: Surface) -> None:
@@ -145,11 +138,9 @@ def _skin(person, actions, hits, skin, up, out: Surface) -> None:
     out.albedo[skin] = first[:, :3] * second[:, 2:3] ** np.array([0.8, 1.1, 1.15], np.float32)
     out.gloss[skin] = second[:, 1] * 0.55
     normal = out.normal[skin]
-    across = np.cross(up, normal)
-    across = unit(across)
+    across = unit(np.cross(up, normal))
     upward = np.cross(normal, across)
-    bent = normal - first[:, 3:4] * across - second[:, :1] * upward
-    out.normal[skin] = unit(bent)
+    out.normal[skin] = unit(normal - first[:, 3:4] * across - second[:, :1] * upward)
     body = hits.material == MATERIAL["body"]
     out.albedo[body] = person.skin
 
@@ -173,11 +164,8 @@ def _eyes(person, hits, head, out: Surface) -> None:
         helper = np.cross(gaze, [0.0, 0.0, 1.0])
         turn = np.arctan2(spoke @ np.cross(helper, gaze), spoke @ helper)
         white = np.array([0.50, 0.46, 0.43]) - np.clip((off - 8) / 8, 0, 1)[:, None] * np.array([0.08, 0.20, 0.20])
-        fibre = (
-            0.8
-            + 0.25 * np.sin(turn * 23 + person.index) * np.sin(turn * 41 + 2.0)
-            + 0.35 * np.clip((4 - off) / 4, 0, 1)
-        )
+        fibre = 0.8 + 0.25 * np.sin(turn * 23 + person.index) * np.sin(turn * 41 + 2.0)
+        fibre = fibre + 0.35 * np.clip((4 - off) / 4, 0, 1)
         iris = person.iris * fibre[:, None] * np.interp(off, [0, 4.6, 5.9], [1.3, 1.0, 0.35])[:, None]
         colour = white + _step(5.9 - off, 0.35)[:, None] * (iris - white)
         colour = colour + _step(2.5 - off, 0.3)[:, None] * (0.006 - colour)
@@ -235,11 +223,9 @@ def _strands(person: Person) -> np.ndarray:
     """Brightness of the locks, (along, round) around 1."""
     rng = person.rng(8)
     rough = 3 if person.hair_style == "curly" else 1
-    fine = cv2.resize(
-        rng.standard_normal((6 * rough * 2, 900)).astype(np.float32), (1800, 256), interpolation=cv2.INTER_CUBIC
-    )
-    broad = cv2.resize(
-        rng.standard_normal((4 * rough, 140)).astype(np.float32), (1800, 256), interpolation=cv2.INTER_CUBIC
+    fine, broad = (
+        cv2.resize(rng.standard_normal(shape).astype(np.float32), (1800, 256), interpolation=cv2.INTER_CUBIC)
+        for shape in ((6 * rough * 2, 900), (4 * rough, 140))
     )
     return np.clip(1 + 0.30 * fine + 0.28 * broad, 0.25, 2.0)
 
@@ -263,10 +249,8 @@ def _hair_shine(person, hits, key, up, scene, shadow, out) -> None:
     if not strands.any():
         return
     normal = hits.normal[strands]
-    tangent = -up + (normal @ up)[:, None] * normal
-    tangent = unit(tangent)
-    half = key + hits.view[strands]
-    half = unit(half)
+    tangent = unit(-up + (normal @ up)[:, None] * normal)
+    half = unit(key + hits.view[strands])
     across = np.sqrt(np.clip(1 - dot(tangent, half) ** 2, 0, 1))
     lit = np.clip(normal @ key + 0.2, 0, 1) * (1 - shadow[strands])
     shine = 0.10 * across**60 * lit * hits.open[strands]
@@ -276,7 +260,5 @@ def _hair_shine(person, hits, key, up, scene, shadow, out) -> None:
 
 def _frame_colour(person: Person) -> np.ndarray:
     rng = person.rng(9)
-    choices = np.array(
-        [[0.01, 0.01, 0.01], [0.05, 0.02, 0.01], [0.35, 0.33, 0.3], [0.3, 0.2, 0.08], [0.02, 0.03, 0.08]]
-    )
-    return choices[rng.integers(len(choices))]
+    choices = [(0.01, 0.01, 0.01), (0.05, 0.02, 0.01), (0.35, 0.33, 0.3), (0.3, 0.2, 0.08), (0.02, 0.03, 0.08)]
+    return np.array(choices[rng.integers(len(choices))])

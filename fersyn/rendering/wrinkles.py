@@ -28,9 +28,7 @@ def _arc(points: list[list[float]]) -> np.ndarray:
 
 def _profile(lines: list[np.ndarray], width: float, depth: float) -> np.ndarray:
     """Furrows of a given width and depth with the small bulges that flank them."""
-    canvas = np.zeros((facemap.HEIGHT, facemap.WIDTH), np.uint8)
-    facemap.strokes(canvas, lines, 255, 1.0)
-    canvas = canvas.astype(np.float32)
+    canvas = facemap.strokes(lines, 255, 1.0) * 255
     sigma = width * facemap.SCALE * 0.5
     valley = cv2.GaussianBlur(canvas, (0, 0), sigma)
     bulge = cv2.GaussianBlur(canvas, (0, 0), sigma * 2.4)
