@@ -11,18 +11,15 @@ from fersyn.errors import FersynError, LayoutError
 from fersyn.expressions import EXPRESSIONS
 
 LAYOUT = (
-    "cohn-kanade-images/S005/001/S005_001_00000011.png and Emotion/S005/001/S005_001_00000011_emotion.txt (a float: 1 "
-    "anger 2 contempt 3 disgust "
-    "4 fear 5 happiness 6 sadness 7 surprise)"
+    "cohn-kanade-images/S005/001/S005_001_00000011.png and Emotion/S005/001/S005_001_00000011_emotion.txt "
+    "(a float: 1 anger 2 contempt 3 disgust 4 fear 5 happiness 6 sadness 7 surprise)"
 )
 
 
 def read_ckplus(root: str | Path, consent: Iterable[str] = (), unlabelled: bool = True) -> FrameSet:
-    """Read the first three frames of each sequence as neutral (intensity 0) and the last three as its expression at the
-    peak (intensity 1).
+    """Read sequences as `first_and_last` does: three neutral frames, three at the peak.
 
-    That is the choice of Li, Qi & Sun (IEEE Access 9, 2021). A sequence shorter than six frames gives fewer, none
-    twice; one of a single frame gives none, as nobody can tell whether it is neutral. Without an emotion file the
+    A sequence of a single frame gives none, as nobody can tell whether it is neutral. Without an emotion file the
     frames at the peak have no label (None).
 
     Args:
@@ -56,12 +53,10 @@ def read_ckplus(root: str | Path, consent: Iterable[str] = (), unlabelled: bool 
             agreed = person.name in consenting
             frames += first_and_last(files, base, "ckplus", person.name, sequence.name, expression, agreed)
     _check(frames, seen, consenting, count, images, emotions)
-    left_out = count["left out"]
-    notes = [
-        f"{count['labelled']} labelled sequences; pictures of {len(consenting)} of {len(seen)} people may be published "
-        "(option --consent)."
-    ]
-    notes += [f"{left_out} sequences without an emotion file were left out."] if left_out else []
+    shown = f"pictures of {len(consenting)} of {len(seen)} people may be published (option --consent)."
+    notes = [f"{count['labelled']} labelled sequences; {shown}"]
+    if left_out := count["left out"]:
+        notes.append(f"{left_out} sequences without an emotion file were left out.")
     return FrameSet(
         dataset="ckplus",
         frames=frames,
@@ -97,9 +92,7 @@ def _check(
 
 
 def read_consent(values: Iterable[str]) -> list[str]:
-    """Return subject ids from `values`: each a file of ids (any separators, '#' starts a comment) or ids with
-    commas; raises FersynError.
-    """
+    """Subject ids of `values`: files of ids (any separators, '#' comments) or ids with commas; raises FersynError."""
     ids: set[str] = set()
     for value in values:
         path = Path(value).expanduser()
@@ -117,9 +110,7 @@ def read_consent(values: Iterable[str]) -> list[str]:
 
 
 def _label(folder: Path) -> str | None:
-    """Read a sequence's emotion file, which holds one float as '   3.0000000e+00'; None without one (the folder may
-    be there, and empty).
-    """
+    """A sequence's emotion file holds one float as '   3.0000000e+00'; None without one (the folder may be there)."""
     files = sorted(p for p in folder.glob("*_emotion.txt") if not p.name.startswith(".")) if folder.is_dir() else []
     if not files:
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from fersyn.datasets.frames import FrameSet, PhotoFrame
-from fersyn.datasets.layout import existing_folder, is_picture, natural
+from fersyn.datasets.layout import existing_folder, is_picture, natural, unmeasured
 from fersyn.errors import FersynError, LayoutError
 from fersyn.expressions import EXPRESSIONS, parse
 
@@ -17,6 +17,7 @@ LAYOUT = (
 _UNLABELLED = {"unlabelled", "unlabeled", "unknown", "none"}
 _SHORT_WORDS = {"sad", "joy"}
 COLUMNS = ("file", "expression", "subject", "intensity", "publishable")
+_NEEDED = "file, expression, and optionally subject, intensity, publishable"
 _YES, _NO = {"yes", "true", "1", "y"}, {"no", "false", "0", "n"}
 
 
@@ -57,7 +58,8 @@ def read_folder(
     """
     base = existing_folder(root, "folder", LAYOUT)
     notes: list[str] = []
-    listed = read_list(Path(csv), base) if csv is not None else _from_folders(base, notes)
+    listing = None if csv is None else Path(csv).name
+    listed = _from_folders(base, notes) if csv is None else read_list(Path(csv), base)
     if subject_from is not None:
         listed = _with_people(listed, subject_from)
     alone = sum(item.subject is None for item in listed)
@@ -72,18 +74,12 @@ def read_folder(
         licence="the user's own photographs",
         attribution="",
         notes=notes,
-        request={
-            "reader": "folder",
-            "csv": None if csv is None else Path(csv).name,
-            "subject_from": subject_from,
-            "publishable": publishable,
-        },
+        request={"reader": "folder", "csv": listing, "subject_from": subject_from, "publishable": publishable},
         root=str(base.resolve()),
     )
 
 
 def _frame(item: Listed, base: Path, publishable: bool) -> PhotoFrame:
-    unknown = 0.0 if item.expression == "neutral" else float("nan")
     return PhotoFrame(
         dataset="folder",
         source=item.file,
@@ -91,7 +87,7 @@ def _frame(item: Listed, base: Path, publishable: bool) -> PhotoFrame:
         sequence="",
         frame=0,
         expression=item.expression,
-        intensity=unknown if item.intensity is None else item.intensity,
+        intensity=unmeasured(item.expression) if item.intensity is None else item.intensity,
         publishable=publishable if item.publishable is None else item.publishable,
         path=base / item.file,
     )
@@ -101,12 +97,9 @@ def _from_folders(base: Path, notes: list[str]) -> list[Listed]:
     files, others = [], 0
     for path in sorted(base.rglob("*"), key=natural):
         hidden = any(part.startswith((".", "__MACOSX")) for part in path.relative_to(base).parts)
-        if hidden or not path.is_file():
-            continue
-        if is_picture(path):
-            files.append(path.relative_to(base))
-        else:
-            others += 1
+        if path.is_file() and not hidden:
+            files += [path.relative_to(base)] if is_picture(path) else []
+            others += not is_picture(path)
     if not files:
         raise LayoutError(f"{base}: no pictures in it; expected is {LAYOUT}")
     if others:
@@ -124,12 +117,7 @@ def _from_folders(base: Path, notes: list[str]) -> list[Listed]:
         if not fit:
             name = "/".join(file.parts[: min(depth + 1, len(file.parts) - 1)])
             raise LayoutError(f"{base / name}: the folder is named after no expression; expected is {LAYOUT}")
-    return [
-        Listed(
-            file=file.as_posix(), expression=_expression(file.parts[depth]), subject=file.parts[0] if depth else None
-        )
-        for file in files
-    ]
+    return [Listed(f.as_posix(), _expression(f.parts[depth]), f.parts[0] if depth else None) for f in files]
 
 
 def _known(name: str) -> bool:
@@ -184,10 +172,7 @@ def read_list(path: Path, root: Path) -> list[Listed]:
             outside `root` or listed twice.
     """
     if not path.is_file():
-        raise FersynError(
-            f"{path}: no such CSV; it needs the columns file, expression, and optionally subject, intensity, "
-            "publishable"
-        )
+        raise FersynError(f"{path}: no such CSV; it needs the columns {_NEEDED}")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -199,9 +184,7 @@ def read_list(path: Path, root: Path) -> list[Listed]:
     wrong = [name for name in names if name not in COLUMNS]
     if "file" not in names or "expression" not in names or wrong:
         found = ", ".join(names) or "nothing"
-        raise FersynError(
-            f"{path}: columns must be file, expression, and optionally subject, intensity, publishable; found {found}"
-        )
+        raise FersynError(f"{path}: columns must be {_NEEDED}; found {found}")
     reader.fieldnames = names
     listed, seen = [], set()
     for row in reader:

@@ -80,14 +80,12 @@ class PhotoFrame(Frame):
     def picture(self) -> Picture:
         """Read the file and cut the tile out of it; raises UnreadablePhoto."""
         if self.tile is None:
-            image = read_photo(self.path)
-        else:
-            left, top, right, bottom = self.tile
-            image = np.ascontiguousarray(
-                _sheet(self.path, self.path.stat().st_mtime_ns if self.path.is_file() else 0)[top:bottom, left:right]
-            )
-            if image.size == 0:
-                raise UnreadablePhoto(f"{self.path.name}: the tile {self.tile} lies outside the picture")
+            return Picture(read_photo(self.path))
+        left, top, right, bottom = self.tile
+        sheet = _sheet(self.path, self.path.stat().st_mtime_ns if self.path.is_file() else 0)
+        image = np.ascontiguousarray(sheet[top:bottom, left:right])
+        if image.size == 0:
+            raise UnreadablePhoto(f"{self.path.name}: the tile {self.tile} lies outside the picture")
         return Picture(image)
 
     def stamp(self) -> str:

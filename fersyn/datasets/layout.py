@@ -24,9 +24,7 @@ def existing_folder(root: str | Path, dataset: str, layout: str) -> Path:
 
 
 def find_folder(root: Path, names: tuple[str, ...], dataset: str, layout: str) -> Path:
-    """Return the first of `names` (relative folders) that is there; raises LayoutError with the layout and what was
-    found instead.
-    """
+    """The first of `names` (relative folders) that is there; raises LayoutError with the layout and what was found."""
     for name in names:
         if (root / name).is_dir():
             return root / name
@@ -103,6 +101,11 @@ def first_and_last(
     return frames
 
 
+def unmeasured(expression: str | None) -> float:
+    """Intensity where nobody said: 0 of neutral faces, else NaN."""
+    return 0.0 if expression == "neutral" else float("nan")
+
+
 def one_frame_note(count: int) -> list[str]:
     """What is said of sequences of a single picture, if there are any."""
     return [f"{count} sequences of one frame were left out: it may be neutral or not."] if count else []
@@ -142,7 +145,7 @@ def named(
                 sequence="",
                 frame=int(number) if number.isdigit() else 0,
                 expression=expression,
-                intensity=0.0 if expression == "neutral" else float("nan"),
+                intensity=unmeasured(expression),
                 publishable=publishable,
                 path=file,
             )

