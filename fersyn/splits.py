@@ -65,11 +65,10 @@ def assign(rows: pd.DataFrame, split: pd.DataFrame) -> np.ndarray:
     Raises:
         FersynError: a person of the rows is not in the split.
     """
-    value = dict(zip(people(split), split.iloc[:, -1], strict=True))
-    missing = sorted({person for person in people(rows) if person not in value})
-    if missing:
+    value, who = dict(zip(people(split), split.iloc[:, -1], strict=True)), people(rows)
+    if missing := sorted(set(who) - set(value)):
         raise FersynError(f"the split does not know {_names(missing)}; make it anew from these rows")
-    return np.array([value[person] for person in people(rows)])
+    return np.array([value[person] for person in who])
 
 
 def sides(rows: pd.DataFrame, fold: str = "", people_left: int = 0, seed: int = 0) -> np.ndarray:
@@ -102,15 +101,10 @@ def sides(rows: pd.DataFrame, fold: str = "", people_left: int = 0, seed: int = 
 
 
 def check_disjoint(rows_a: pd.DataFrame, rows_b: pd.DataFrame) -> None:
-    """Raise SubjectLeak, naming the people, if anybody stands in both. To be called wherever something is trained
-    and tested.
-    """
-    both = sorted(set(people(rows_a)) & set(people(rows_b)))
-    if both:
-        raise SubjectLeak(
-            f"training and test share {len(both)} of their people: {_names(both)}; split by subject "
-            "(fersyn.splits.holdout or kfold)"
-        )
+    """Raise SubjectLeak, naming the people, if anybody stands in both: wherever something is trained and tested."""
+    if both := sorted(set(people(rows_a)) & set(people(rows_b))):
+        cure = "split by subject (fersyn.splits.holdout or kfold)"
+        raise SubjectLeak(f"training and test share {len(both)} of their people: {_names(both)}; {cure}")
 
 
 def write(split: pd.DataFrame, path: str | Path) -> None:
@@ -121,19 +115,15 @@ def write(split: pd.DataFrame, path: str | Path) -> None:
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """Read what `write` wrote; raises FersynError if the file is missing, is no split or lists somebody on two
-    sides.
-    """
+    """Read what `write` wrote; raises FersynError if the file is missing, is no split or lists somebody twice."""
     path = Path(path)
     if not path.is_file():
         raise FersynError(f"{path}: no such split; tables hold theirs in splits/")
     split = pd.read_csv(path, dtype={"dataset": str, "subject": str}, keep_default_na=False)
     if list(split.columns) not in (["dataset", "subject", "split"], ["dataset", "subject", "fold"]):
-        raise FersynError(
-            f"{path}: columns must be dataset, subject and split or fold, found {', '.join(split.columns)}"
-        )
-    twice = sorted(set(people(split[split.duplicated(["dataset", "subject"])])))
-    if twice:
+        found = ", ".join(split.columns)
+        raise FersynError(f"{path}: columns must be dataset, subject and split or fold, found {found}")
+    if twice := sorted(set(people(split[split.duplicated(["dataset", "subject"])]))):
         raise SubjectLeak(f"{path}: {_names(twice)} stand there twice; keep one line a person")
     return split
 

@@ -8,7 +8,6 @@ T/table.json                      request, licence, attribution, notes, counts, 
 T/.fersyn/                        journal, lock and "before" pictures (hidden: not part of the data)
 """
 
-import copy
 import hashlib
 import json
 import os
@@ -77,32 +76,21 @@ class FaceTable:
             raise TableError(f"{path}: there is no such face table; build one with: fersyn data ... --out {path}")
         if not (path / "metadata.parquet").is_file() or not (path / "table.json").is_file():
             if (path / ".fersyn").is_dir():
-                raise TableError(
-                    f"{path}: this face table is unfinished; run the command that builds it again, it goes on where "
-                    "it stopped"
-                )
-            raise TableError(
-                f"{path} is no face table (no metadata.parquet and table.json); build one with: fersyn data ... --out "
-                "DIR"
-            )
+                again = "run the command that builds it again, it goes on where it stopped"
+                raise TableError(f"{path}: this face table is unfinished; {again}")
+            made = "build one with: fersyn data ... --out DIR"
+            raise TableError(f"{path} is no face table (no metadata.parquet and table.json); {made}")
         try:
             info = json.loads((path / "table.json").read_text(encoding="utf-8"))
             rows = pq.ParquetFile(path / "metadata.parquet").read().to_pandas()
         except (ValueError, OSError, pa.ArrowException) as error:
-            raise TableError(
-                f"{path}: metadata.parquet or table.json cannot be read ({error}); build the table anew with "
-                "--overwrite"
-            ) from None
+            raise _damaged(f"{path}: metadata.parquet or table.json cannot be read ({error})") from None
         rows = _canonical(rows, path)
         _check(rows, path)
-        skipped = path / "skipped.csv"
-        columns = ["source", "subject", "expression", "reason"]
-        read = (
-            pd.read_csv(skipped, dtype=str, keep_default_na=False)
-            if skipped.is_file()
-            else pd.DataFrame(columns=columns)
-        )
-        return cls(path, rows, info, read)
+        skipped = pd.DataFrame(columns=["source", "subject", "expression", "reason"])
+        if (path / "skipped.csv").is_file():
+            skipped = pd.read_csv(path / "skipped.csv", dtype=str, keep_default_na=False)
+        return cls(path, rows, info, skipped)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -127,26 +115,20 @@ class FaceTable:
         return splits.people(self.rows)
 
     def view(self, fold: str = "", people: int = 0, seed: int = 0) -> "FaceTable":
-        """Return the same table with other sides in column `split`: those of a fold 'k/n', and/or only so many training
-        people (see `splits.sides`). Nothing is written, and the fingerprint stays that of the faces.
-        """
+        """The same table with other sides in column `split` (see `splits.sides`). Nothing is written, the fingerprint stays."""
         rows = self.rows.assign(split=splits.sides(self.rows, fold, people, seed))
-        found = copy.copy(self)
-        found.rows = rows
-        return found
+        return FaceTable(self.path, rows, self.info, self.skipped)
 
     def people_of(self, side: str) -> set[str]:
         """Return the people ('dataset/subject') on a side of column `split`: 'train' or 'test'."""
         return set(self.people[(self.rows["split"] == side).to_numpy()])
 
     def images(self, index: Any = None) -> np.ndarray:
-        """Return faces as uint8 RGB (N, size, size, 3), of all rows or of `index` (positions, slice or boolean
-        mask).
-        """
+        """Faces as uint8 RGB (N, size, size, 3), of all rows or of `index` (positions, slice or boolean mask)."""
         names = self._pick(self.rows["file_name"], index)
         out = np.empty((len(names), self.size, self.size, 3), np.uint8)
-        for i, name in enumerate(names):
-            out[i] = self._read(name)
+        for image, name in zip(out, names, strict=True):
+            image[...] = self._read(name)
         return out
 
     def tensor(self, index: Any = None):
@@ -210,35 +192,22 @@ class FaceTable:
         except (OSError, ValueError):
             return []
         position = {name: i for i, name in enumerate(self.rows["file_name"])}
-        return [
-            {
-                "image": read_photo(folder / entry["preview"]),
-                "box": np.array(entry["box"]),
-                "landmarks": np.array(entry["landmarks"]),
-                "file_name": entry["file_name"],
-                "row": position[entry["file_name"]],
-            }
-            for entry in entries
-            if entry["file_name"] in position and (folder / entry["preview"]).is_file()
-        ]
+        found = []
+        for entry in entries:
+            row, picture = position.get(entry["file_name"]), folder / entry["preview"]
+            if row is not None and picture.is_file():
+                arrays = {name: np.array(entry[name]) for name in ("box", "landmarks")}
+                found.append({"image": read_photo(picture), **arrays, "file_name": entry["file_name"], "row": row})
+        return found
 
     def verify(self) -> None:
         """Hash rows and pixels again; raises TableError naming the files that were changed."""
-        changed = [
-            name
-            for name, wanted in zip(self.rows["file_name"], self.rows["sha256"], strict=True)
-            if pixel_hash(self._read(name)) != wanted
-        ]
+        hashes = zip(self.rows["file_name"], self.rows["sha256"], strict=True)
+        changed = [name for name, wanted in hashes if pixel_hash(self._read(name)) != wanted]
         if changed:
-            raise TableError(
-                f"{self.path}: {len(changed)} pictures were changed ({', '.join(changed[:5])}); build the table anew "
-                "with --overwrite"
-            )
+            raise _damaged(f"{self.path}: {len(changed)} pictures were changed ({', '.join(changed[:5])})")
         if fingerprint(self.rows) != self.fingerprint:
-            raise TableError(
-                f"{self.path}: metadata.parquet does not fit table.json's fingerprint; build the table anew with "
-                "--overwrite"
-            )
+            raise _damaged(f"{self.path}: metadata.parquet does not fit table.json's fingerprint")
 
     def _pick(self, column: Any, index: Any) -> list:
         values = np.asarray(column, dtype=object)
@@ -255,29 +224,32 @@ class FaceTable:
         image = cv2.imread(str(self.path / name), cv2.IMREAD_COLOR)
         if image is None or image.shape != (self.size, self.size, 3):
             found = "cannot be read" if image is None else f"is {image.shape[1]}x{image.shape[0]} px, not {self.size}"
-            raise TableError(f"{self.path / name} {found}; build the table anew with --overwrite")
+            raise _damaged(f"{self.path / name} {found}")
         return image[..., ::-1]
 
 
+def _damaged(what: str) -> TableError:
+    return TableError(f"{what}; build the table anew with --overwrite")
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows with the columns of `COLUMNS`, in JSON's types, whatever those in which pandas happens to hold them."""
+    records = rows[COLUMNS.names].to_dict("records")
+    return [{key: _plain(value) for key, value in record.items()} for record in records]
+
+
 def fingerprint(rows: pd.DataFrame) -> str:
-    """Return the sha256 (hex) over all rows in their order; the pixels come in through column `sha256`. It depends on
-    them alone, not on the types in which pandas happens to hold them.
-    """
+    """The sha256 (hex) over all rows in their order; the pixels come in through column `sha256`."""
     digest = hashlib.sha256()
-    for record in rows[COLUMNS.names].to_dict("records"):
-        line = json.dumps(
-            {key: _plain(value) for key, value in record.items()}, sort_keys=True, ensure_ascii=True, allow_nan=False
-        )
-        digest.update(line.encode() + b"\n")
+    for record in _records(rows):
+        digest.update(json.dumps(record, sort_keys=True, allow_nan=False).encode() + b"\n")
     return digest.hexdigest()
 
 
 def write_metadata(rows: pd.DataFrame, path: Path) -> None:
     """Write metadata.parquet atomically, with the types of `COLUMNS`."""
-    columns = {}
-    for name in COLUMNS.names:
-        columns[name] = pa.array([_plain(value) for value in rows[name]], type=COLUMNS.field(name).type)
-    write_atomic(path / "metadata.parquet", lambda file: pq.write_table(pa.table(columns, schema=COLUMNS), file))
+    table = pa.Table.from_pylist(_records(rows), schema=COLUMNS)
+    write_atomic(path / "metadata.parquet", lambda file: pq.write_table(table, file))
 
 
 def _plain(value: Any) -> Any:
@@ -297,11 +269,8 @@ def _plain(value: Any) -> Any:
 
 def _canonical(rows: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return rows with None for what is missing in columns of objects; raises TableError if a column is missing."""
-    missing = [name for name in COLUMNS.names if name not in rows.columns]
-    if missing:
-        raise TableError(
-            f"{path}: metadata.parquet lacks the column(s) {', '.join(missing)}; build the table anew with --overwrite"
-        )
+    if missing := [name for name in COLUMNS.names if name not in rows.columns]:
+        raise _damaged(f"{path}: metadata.parquet lacks the column(s) {', '.join(missing)}")
     for name in ("expression", "truth_landmarks", "truth_glasses"):
         rows[name] = rows[name].astype(object).where(rows[name].notna(), None)
     return rows
@@ -314,7 +283,7 @@ def _check(rows: pd.DataFrame, path: Path) -> None:
         names = list(names)
         if names:
             listed = ", ".join(map(str, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-            raise TableError(f"{path}: {what}: {listed}; build the table anew with --overwrite")
+            raise _damaged(f"{path}: {what}: {listed}")
 
     if len(rows) == 0:
         raise TableError(f"{path}: the table has no rows; build it anew with --overwrite")

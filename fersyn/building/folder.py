@@ -19,9 +19,7 @@ _SPLIT_WORDS = re.compile(r"(?<![a-z])(train|training|validation|valid|dev|val|t
 
 
 def file_name(number: int, source: str) -> str:
-    """Return a face's name in the table: its number, a readable piece of its source, and a hash that tells sources
-    apart.
-    """
+    """A face's name in the table: its number, a readable piece of its source, and a hash that tells sources apart."""
     stem = re.sub(r"\.[A-Za-z]{2,4}$", "", source)
     slug = re.sub(r"[^A-Za-z0-9]+", "-", stem)[-60:].strip("-")
     slug = _SPLIT_WORDS.sub(r"\1x", slug.lower())
@@ -83,10 +81,8 @@ def _settle(out: Path, request: dict[str, Any], overwrite: bool) -> None:
         elif before != request:
             keys = [key for key in {**before, **request} if before.get(key) != request.get(key)]
             differences = "; ".join(f"{key}: {before.get(key)!r} there, {request.get(key)!r} now" for key in keys)
-            raise TableError(
-                f"{out} holds the table of another request ({differences}); name another folder with --out, or "
-                "give --overwrite"
-            )
+            cure = "name another folder with --out, or give --overwrite"
+            raise TableError(f"{out} holds the table of another request ({differences}); {cure}")
     write_json(asked, request)
     for folder in (out / "images", out / "splits", out / ".fersyn" / "previews"):
         folder.mkdir(exist_ok=True)
@@ -118,13 +114,7 @@ def _clear(out: Path) -> None:
 
     The request stays until the new one replaces it: without one the folder would be nobody's.
     """
-    for name in (
-        "metadata.parquet",
-        "table.json",
-        "skipped.csv",
-        ".fersyn/progress.jsonl",
-        ".fersyn/previews.json",
-    ):
+    for name in ("metadata.parquet", "table.json", "skipped.csv", ".fersyn/progress.jsonl", ".fersyn/previews.json"):
         (out / name).unlink(missing_ok=True)
     for _, file in pictures(out):
         file.unlink()

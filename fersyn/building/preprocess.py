@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from dataclasses import fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from fersyn.table import COLUMNS, FaceTable, fingerprint, write_metadata
 VERSION = 2  # of what is done to a picture: raised when the same picture would give another face
 PREVIEWS = 24
 FOLDS = 10
+KNOWN = [field.name for field in fields(Frame)]  # what a reader says of a frame is a column each
 
 
 def build_table(
@@ -132,14 +134,8 @@ def _check_arguments(frame_set: FrameSet, size: int, workers: int, holdout: floa
 
 
 def _request(frame_set: FrameSet, size: int) -> dict[str, Any]:
-    request = {
-        "dataset": frame_set.dataset,
-        **frame_set.request,
-        "size": size,
-        "root": frame_set.root,
-        "preprocessing": VERSION,
-    }
-    return json.loads(json.dumps(request))
+    ours = {"size": size, "root": frame_set.root, "preprocessing": VERSION}
+    return json.loads(json.dumps({"dataset": frame_set.dataset, **frame_set.request, **ours}))
 
 
 def _summary(table: FaceTable) -> str:
@@ -174,20 +170,12 @@ def _tally(reasons, most: int = 5) -> list[tuple[str, int]]:
 
 
 def _table_rows(frame_set: FrameSet, journal: Journal) -> list[dict[str, Any]]:
-    """One row a usable frame, in the order of the frames; what the reader knows is taken from the reader anew, as
-    labels may have been mended.
-    """
+    """One row a usable frame, in their order; what the reader knows is taken anew, as labels may have been mended."""
     rows = []
     for number, frame in enumerate(frame_set.frames):
-        face = journal.entries.get(frame.source, {}).get("face")
-        if face is None:
-            continue
-        known = {
-            name: getattr(frame, name)
-            for name in ("dataset", "source", "subject", "sequence", "frame", "expression", "publishable")
-        }
-        intensity = None if frame.intensity != frame.intensity else frame.intensity
-        rows.append({"file_name": file_name(number, frame.source), **known, "intensity": intensity, **face})
+        if face := journal.entries.get(frame.source, {}).get("face"):
+            known = {name: getattr(frame, name) for name in KNOWN}
+            rows.append({"file_name": file_name(number, frame.source), **known, **face})
     return rows
 
 
@@ -200,13 +188,8 @@ def _is_current(frame_set: FrameSet, journal: Journal, out: Path, holdout: float
     rows = _table_rows(frame_set, journal)
     told = info.get("notes") == frame_set.notes and info.get("licence") == frame_set.licence
     skipped = info.get("counts", {}).get("skipped") == len(frame_set.frames) - len(rows)
-    return (
-        told
-        and skipped
-        and (out / "metadata.parquet").is_file()
-        and bool(rows)
-        and info.get("fingerprint") == fingerprint(_frame(rows, holdout)[0])
-    )
+    there = (out / "metadata.parquet").is_file() and bool(rows)
+    return told and skipped and there and info.get("fingerprint") == fingerprint(_frame(rows, holdout)[0])
 
 
 def _finish(frame_set: FrameSet, journal: Journal, out: Path, size: int, holdout: float) -> FaceTable:
@@ -217,20 +200,12 @@ def _finish(frame_set: FrameSet, journal: Journal, out: Path, size: int, holdout
     notes = _write_splits(rows, sides, out)
     _write_previews(rows, journal, out)
     labels = rows["expression"].astype(object).where(rows["expression"].notna(), "none")
+    counts = {"faces": len(rows), "people": len(sides), "skipped": skipped}
     info = {
-        "dataset": frame_set.dataset,
-        "request": frame_set.request,
+        **{name: getattr(frame_set, name) for name in ("dataset", "request", "licence", "attribution", "notes")},
         "size": size,
-        "licence": frame_set.licence,
-        "attribution": frame_set.attribution,
-        "notes": frame_set.notes,
         "split_notes": notes,
-        "counts": {
-            "faces": len(rows),
-            "people": len(sides),
-            "skipped": skipped,
-            "expressions": dict(sorted(Counter(labels).items())),
-        },
+        "counts": counts | {"expressions": dict(sorted(Counter(labels).items()))},
         "fersyn": __version__,
         "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "fingerprint": fingerprint(rows),
@@ -248,9 +223,7 @@ def _frame(rows: list[dict[str, Any]], holdout: float) -> tuple[pd.DataFrame, pd
 
 
 def _settle_pictures(rows: pd.DataFrame, out: Path) -> None:
-    """Give every picture the number of its row (frames may have been added in between) and delete those whose frame
-    is gone.
-    """
+    """Give every picture the number of its row (frames may have been added) and delete those whose frame is gone."""
     present = dict(pictures(out))
     for name, source in zip(rows["file_name"], rows["source"], strict=True):
         found = present.pop(source_key(source))
@@ -261,11 +234,10 @@ def _settle_pictures(rows: pd.DataFrame, out: Path) -> None:
 
 
 def _write_skipped(frame_set: FrameSet, journal: Journal, out: Path) -> int:
-    lost = [
-        (frame.source, frame.subject, frame.expression or "", journal.entries[frame.source]["reason"])
-        for frame in frame_set.frames
-        if "face" not in journal.entries[frame.source]
-    ]
+    lost = []
+    for frame in frame_set.frames:
+        if "face" not in (entry := journal.entries[frame.source]):
+            lost.append((frame.source, frame.subject, frame.expression or "", entry["reason"]))
     table = pd.DataFrame(lost, columns=["source", "subject", "expression", "reason"])
     write_atomic(out / "skipped.csv", lambda path: table.to_csv(path, index=False, lineterminator="\n"))
     return len(lost)
@@ -283,9 +255,8 @@ def _write_splits(rows: pd.DataFrame, holdout: pd.DataFrame, out: Path) -> list[
 
 
 def _write_previews(rows: pd.DataFrame, journal: Journal, out: Path) -> None:
-    previews = [
-        {"file_name": name, **journal.entries[source]["preview"]}
-        for name, source in zip(rows["file_name"], rows["source"], strict=True)
-        if "preview" in journal.entries[source]
-    ]
+    previews = []
+    for name, source in zip(rows["file_name"], rows["source"], strict=True):
+        if preview := journal.entries[source].get("preview"):
+            previews.append({"file_name": name, **preview})
     write_json(out / ".fersyn" / "previews.json", previews)

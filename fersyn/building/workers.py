@@ -23,6 +23,7 @@ from fersyn.building.folder import file_name, source_key
 from fersyn.datasets.frames import TRUTH, Frame, Picture
 from fersyn.errors import FersynError, NoFace, UnreadablePhoto
 from fersyn.faces.crop import Face, crop_face
+from fersyn.faces.landmarks import resize
 from fersyn.files import pixel_hash, write_atomic
 from fersyn.system import environment
 
@@ -56,7 +57,8 @@ def process(jobs: list[Job], folder: str, size: int, workers: int) -> Iterator[l
             for chunk in chunks:
                 yield work(chunk, folder, size)
         return
-    with _pool(min(workers, len(chunks))) as pool:
+    start_server()
+    with ProcessPoolExecutor(min(workers, len(chunks)), _context(), start_worker) as pool:
         waiting = iter(chunks)
         try:
             running = {pool.submit(work, chunk, folder, size) for chunk in islice(waiting, 2 * workers)}
@@ -68,9 +70,8 @@ def process(jobs: list[Job], folder: str, size: int, workers: int) -> Iterator[l
                     yield entries
         except BrokenProcessPool:
             raise FersynError(
-                "a worker process was ended from outside (often for lack of memory); nothing finished is lost: run "
-                "the same command again, "
-                "if need be with fewer --workers"
+                "a worker process was ended from outside (often for lack of memory); nothing finished is lost: "
+                "run the same command again, if need be with fewer --workers"
             ) from None
         except BaseException:  # Ctrl-C, or the caller stopped: what runs may finish, what waits is dropped
             pool.shutdown(wait=True, cancel_futures=True)
@@ -95,15 +96,8 @@ def _context():
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    start_server()
-    return ProcessPoolExecutor(workers, mp_context=_context(), initializer=start_worker)
-
-
 def _chunks(jobs: list[Job], workers: int) -> list[list[Job]]:
-    """Neighbours together, people not torn apart where it can be helped: a renderer that draws a person once saves
-    time.
-    """
+    """Neighbours together, people not torn apart where it can be helped: a renderer draws each person once."""
     most = max(1, min(_MOST, -(-len(jobs) // (4 * workers))))
     chunks: list[list[Job]] = []
     for job in jobs:
@@ -117,9 +111,7 @@ def _chunks(jobs: list[Job], workers: int) -> list[list[Job]]:
 
 
 def start_worker() -> None:
-    """Prepare a fresh process: one thread, Ctrl-C left to the parent, and an end when the parent is gone (even by
-    SIGKILL).
-    """
+    """Prepare a fresh process: one thread, Ctrl-C left to the parent, an end when the parent is gone (even by SIGKILL)."""
     _one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -128,9 +120,7 @@ def start_worker() -> None:
 
 
 def _one_thread() -> None:
-    """One thread a process: the pictures are the parallel thing, and sums come out the same whatever the number of
-    workers.
-    """
+    """One thread a process: the pictures are the parallel thing, and sums are the same for any number of workers."""
     threadpool_limits(1)  # of the BLAS and OpenMP that are loaded already
     os.environ.update(_ONE_THREAD)
     cv2.setNumThreads(1)
@@ -153,9 +143,7 @@ def _one_thread_here():
 
 
 def work(chunk: list[Job], folder: str, size: int) -> list[dict[str, Any]]:
-    """Process frames, each (number, frame, whether to keep a preview), one after the other; return their journal
-    entries.
-    """
+    """Process frames one after the other; returns their journal entries."""
     return [_one(number, frame, preview, Path(folder), size) for number, frame, preview in chunk]
 
 
@@ -166,8 +154,7 @@ def _one(number: int, frame: Frame, preview: bool, folder: Path, size: int) -> d
         picture = frame.picture()
         face = crop_face(picture.image, size)
     except (UnreadablePhoto, NoFace) as error:
-        entry["reason"] = str(error)
-        return entry
+        return entry | {"reason": str(error)}
     except FersynError:  # a missing model, a rig that cannot be built: no picture would fare better
         raise
     except MemoryError:
@@ -176,10 +163,7 @@ def _one(number: int, frame: Frame, preview: bool, folder: Path, size: int) -> d
         if frame.made_here:
             raise RuntimeError(f"{frame.source} could not be drawn") from error
         # One odd picture must not end a run of thousands: it is skipped, named, and tried again next time.
-        text = " ".join(str(error).split())
-        entry["reason"] = f"unexpected {type(error).__name__}: {text}"
-        entry["stamp"] = None
-        return entry
+        return entry | {"reason": f"unexpected {type(error).__name__}: {' '.join(str(error).split())}", "stamp": None}
     data = _encode(".png", face.crop, cv2.IMWRITE_PNG_COMPRESSION, 3)
     _write(folder / file_name(number, frame.source), data)
     entry["face"] = {"bytes": len(data), **_facts(picture, face)}
@@ -198,7 +182,8 @@ def _write(path: Path, data: bytes) -> None:
 
 def _facts(picture: Picture, face: Face) -> dict[str, Any]:
     truth, points = picture.truth, picture.truth.get("landmarks")
-    facts: dict[str, Any] = {
+    known = {name: truth.get(name) for name in TRUTH}
+    return {
         "landmarks": np.round(face.landmarks, 2).tolist(),
         "align": np.round(face.alignment.matrix, 6).ravel().tolist(),
         "width": picture.image.shape[1],
@@ -206,17 +191,13 @@ def _facts(picture: Picture, face: Face) -> dict[str, Any]:
         "sha256": pixel_hash(face.crop),
         "truth_landmarks": None if points is None else np.round(face.alignment.apply(points), 2).tolist(),
         "truth_glasses": None if truth.get("glasses") is None else bool(truth["glasses"]),
+        **{f"truth_{name}": None if value is None else round(float(value), 6) for name, value in known.items()},
     }
-    for name in TRUTH:
-        value = truth.get(name)
-        facts[f"truth_{name}"] = None if value is None else round(float(value), 6)
-    return facts
 
 
 def _preview(image: np.ndarray, face: Face, source: str, folder: Path) -> dict[str, Any]:
     scale = min(1.0, PREVIEW_PX / max(image.shape[:2]))
-    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-    small = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    small, _ = resize(image, scale)
     name = f"{source_key(source)}.jpg"
     data = _encode(".jpg", small, cv2.IMWRITE_JPEG_QUALITY, 90)
     _write(folder / ".fersyn" / "previews" / name, data)
