@@ -26,9 +26,7 @@ EYE_HEIGHT, EYE_DISTANCE = 0.35, 0.31  # parts of the crop: forehead to chin of 
 
 
 def template(size: int = 128) -> np.ndarray:
-    """Return where the stable points come to lie in a crop of `size` px: float (13, 2), (x, y) px, in the order of
-    `STABLE`.
-    """
+    """Where the stable points come to lie in a crop of `size` px: float (13, 2), (x, y) px, in the order of `STABLE`."""
     points = (0.5, EYE_HEIGHT) + EYE_DISTANCE * _SHAPE
     return points * size - 0.5  # pixel centres are whole numbers: the crop spans -0.5 .. size - 0.5
 
@@ -66,9 +64,7 @@ class Alignment:
         return np.asarray(points, np.float64) @ inverse[:, :2].T + inverse[:, 2]
 
     def warp(self, image: np.ndarray) -> np.ndarray:
-        """Cut the crop (size, size, 3) out of a uint8 source (H, W, 3): antialiased when it shrinks, edge pixels
-        repeated outside.
-        """
+        """The crop (size, size, 3) of a uint8 source (H, W, 3): antialiased when it shrinks, edge pixels repeated outside."""
         return _warp(image, self.matrix, self.size, self.size, cv2.BORDER_REPLICATE)
 
     def paste(self, crop: np.ndarray, photo: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
@@ -120,18 +116,24 @@ def fit(landmarks: np.ndarray, size: int = 128) -> Alignment:
 
 
 def soft_mask(size: int, border: float = 0.12) -> np.ndarray:
-    """Return a mask (size, size), float32: 1 inside, falling smoothly to 0 over `border` (part of the size) towards
-    every edge.
-    """
+    """A mask (size, size), float32: 1 inside, falling smoothly to 0 over `border` (part of the size) towards the edges."""
     ramp = np.clip((np.minimum(np.arange(size), np.arange(size)[::-1])) / max(border * size, 1), 0, 1)
     ramp = ramp * ramp * (3 - 2 * ramp)
     return np.outer(ramp, ramp).astype(np.float32)
 
 
+def resize(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """A copy `scale` times as large, antialiased when smaller, and the true factors (x, y), which rounding makes differ."""
+    height, width = image.shape[:2]
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if size == (width, height):
+        return image, np.ones(2)
+    copy = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return copy, np.array([size[0] / width, size[1] / height])
+
+
 def _warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int, border: int) -> np.ndarray:
-    """Warp `image` by `matrix` (2, 3) to (height, width): cubic when it grows; when it shrinks, k x k finer and
-    then averaged.
-    """
+    """Warp by `matrix` (2, 3) to (height, width): cubic when it grows; when it shrinks, k x k finer and then averaged."""
     linear, shift = matrix[:, :2], matrix[:, 2]
     # Only the part that is looked at (and 4 px for the cubic kernel): cv2 takes no side over 32767 px, and big photos
     # cost nothing extra.
@@ -144,13 +146,8 @@ def _warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int, border
     shift = shift + linear @ (left, top)
 
     scale = np.sqrt(abs(np.linalg.det(linear)))
-    if (
-        scale < 1 / 8
-    ):  # a very large face: first to about four times the size wanted, so that the fine picture stays small
-        pre = 4 * scale
-        size = max(1, round(part.shape[1] * pre)), max(1, round(part.shape[0] * pre))
-        factors = np.array([size[0] / part.shape[1], size[1] / part.shape[0]])
-        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    if scale < 1 / 8:  # a very large face: first to about four times the size wanted: the fine picture stays small
+        part, factors = resize(part, 4 * scale)
         # x_source = (x_small + 0.5) / f - 0.5
         shift = shift + linear @ (0.5 / factors - 0.5)
         linear = linear / factors

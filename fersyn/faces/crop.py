@@ -54,9 +54,7 @@ def crop_face(image: np.ndarray, size: int = 128) -> Face:
 
 
 def five_points(landmarks: np.ndarray) -> np.ndarray:
-    """Both eyes' centres (first the one left in the picture), nose tip, corners of the mouth (..., 5, 2) of 68
-    landmarks (..., 68, 2).
-    """
+    """Eyes' centres (first the one left in the picture), nose tip, corners of the mouth: (..., 68, 2) -> (..., 5, 2)."""
     points = np.asarray(landmarks, np.float64)
     eyes = [points[..., part, :].mean(-2) for part in (slice(36, 42), slice(42, 48))]
     return np.stack([*eyes, points[..., 30, :], points[..., 48, :], points[..., 54, :]], -2)

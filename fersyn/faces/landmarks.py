@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
 import numpy as np
 
 from fersyn.errors import FersynError
+from fersyn.faces.align import resize
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -93,18 +93,6 @@ def find_faces(image: np.ndarray) -> list[Box]:
     return []
 
 
-def resize(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return a copy `scale` times as large, antialiased when smaller, and the true factors (x, y), which rounding
-    to whole px makes differ.
-    """
-    height, width = image.shape[:2]
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    if size == (width, height):
-        return image, np.ones(2)
-    copy = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return copy, np.array([size[0] / width, size[1] / height])
-
-
 def _scales(image: np.ndarray) -> list[float]:
     limits = ((1.0, FIRST_TRY), (1.0, SECOND_TRY), (2.0, LAST_TRY_UPSAMPLED))
     return [min(most, side / max(image.shape[:2])) for most, side in limits]
@@ -112,19 +100,11 @@ def _scales(image: np.ndarray) -> list[float]:
 
 def _at_scale(image: np.ndarray, scale: float) -> list[Box]:
     copy, factors = resize(image, scale)
-    fx, fy = map(float, factors)
-    rectangles, scores, _ = _detector().run(np.ascontiguousarray(copy), 0, 0.0)
+    found, scores, _ = _detector().run(np.ascontiguousarray(copy), 0, 0.0)
+    corners = np.array([(r.left(), r.top(), r.right(), r.bottom()) for r in found], np.float64).reshape(-1, 4)
     # Pixel centres are whole numbers in both pictures: hence the halves.
-    return [
-        Box(
-            (r.left() + 0.5) / fx - 0.5,
-            (r.top() + 0.5) / fy - 0.5,
-            (r.right() + 0.5) / fx - 0.5,
-            (r.bottom() + 0.5) / fy - 0.5,
-            float(s),
-        )
-        for r, s in zip(rectangles, scores, strict=True)
-    ]
+    corners = (corners + 0.5) / np.tile(factors, 2) - 0.5
+    return [Box(*sides, float(score)) for sides, score in zip(corners.tolist(), scores, strict=True)]
 
 
 def find_all_faces(image: np.ndarray) -> list[Box]:
@@ -133,11 +113,9 @@ def find_all_faces(image: np.ndarray) -> list[Box]:
     `find_faces` stops at the size at which it finds any; this looks at all sizes, and where two boxes show one face keeps
     the one that the detector is surer of.
     """
-    boxes = sorted(
-        (box for scale in set(_scales(image)) for box in _at_scale(image, scale)), key=lambda box: -box.score
-    )
+    boxes = [box for scale in set(_scales(image)) for box in _at_scale(image, scale)]
     kept: list[Box] = []
-    for box in boxes:
+    for box in sorted(boxes, key=lambda box: -box.score):
         if all(_overlap(box, other) < 0.3 for other in kept):
             kept.append(box)
     return sorted(kept, key=lambda box: -box.area)
@@ -150,10 +128,8 @@ def _overlap(a: Box, b: Box) -> float:
 
 
 def model_path(name: str) -> str:
-    """Return the path of one of dlib's model files, as 'shape_predictor_68_face_landmarks.dat': in the package
-    face_recognition_models, which is found but not imported (that needs setuptools). Raises FersynError without it.
-    """
-    spec = find_spec("face_recognition_models")
+    """The path of one of dlib's model files, in the package face_recognition_models; raises FersynError without it."""
+    spec = find_spec("face_recognition_models")  # found, not imported: that needs setuptools
     path = Path(spec.origin).parent / "models" / name if spec and spec.origin else None
     if path is None or not path.is_file():
         raise FersynError(f"dlib's model {name} is missing; install it with: pip install face_recognition_models")

@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
-_STYLE = {"rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
-app = typer.Typer(
-    help="Weights of other people's networks: what is there, what for, under which licence; fetch, add.", **_STYLE
-)
+_HELP = "Weights of other people's networks: what is there, what for, under which licence; fetch, add."
+app = typer.Typer(help=_HELP, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,6 +1,4 @@
-"""Packages of the index that the user's pip is set to, fetched and unpacked as data: nothing is installed, nothing of them
-runs.
-"""
+"""Packages of the index that pip is set to, fetched and unpacked as data: nothing is installed, nothing of them runs."""
 
 import ast
 import shutil
@@ -9,6 +7,7 @@ import sys
 import tarfile
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -56,25 +55,17 @@ def _pip(*arguments: str, cwd: str | None = None) -> subprocess.CompletedProcess
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """Read them once in a process, environment (PIP_...) before the command's own section before [global]."""
-    found: dict[str, str] = {}
-    rank = {"global": 0, "download": 1, ":env:": 2}
-    lines = _pip("config", "list").stdout.splitlines()
-    parsed = []
-    for line in lines:
+    sections: dict[str, dict[str, str]] = {"global": {}, "download": {}, ":env:": {}}  # later ones count
+    for line in _pip("config", "list").stdout.splitlines():
         key, _, value = line.partition("=")
         section, _, option = key.rpartition(".")
-        if section in rank:
-            try:
-                parsed.append((rank[section], option, str(ast.literal_eval(value))))
-            except (ValueError, SyntaxError):
-                continue
-    for _, option, value in sorted(parsed, key=lambda item: item[0]):
-        found[option] = value
-    main = "" if found.get("no-index", "").lower() in ("1", "true", "yes", "on") else found.get("index-url") or _usual()
-    further = found.get("extra-index-url", "").split() if main else []
-    return Settings(
-        tuple(filter(None, [main, *further])), tuple(found.get("find-links", "").split()), found.get("cert", "")
-    )
+        if section in sections:
+            with suppress(ValueError, SyntaxError):
+                sections[section][option] = str(ast.literal_eval(value))
+    found = {option: value for options in sections.values() for option, value in options.items()}
+    off = found.get("no-index", "").lower() in ("1", "true", "yes", "on")
+    indexes = [] if off else [found.get("index-url") or _usual(), *found.get("extra-index-url", "").split()]
+    return Settings(tuple(indexes), tuple(found.get("find-links", "").split()), found.get("cert", ""))
 
 
 def certificates() -> str:
@@ -127,10 +118,8 @@ def source_archive(source: Package, target: Path, progress: bool = True) -> Path
     Raises:
         FersynError: no index has it, or it is another file than expected; the message goes through all of them.
     """
-    set_to = settings()
-    said = []
-    pages = [f"{index.rstrip('/')}/{source.project}/" for index in set_to.indexes] + list(set_to.links)
-    for page in pages:
+    set_to, said = settings(), []
+    for page in [*(f"{index.rstrip('/')}/{source.project}/" for index in set_to.indexes), *set_to.links]:
         try:
             link = _link(page, source.archive, set_to.cert)
             if link is None:
@@ -223,10 +212,9 @@ def _copy(archive: Path, member: str, limit: int, file) -> None:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as packed:
-                names = [info for info in packed.infolist() if wanted(info.filename) and info.file_size == limit]
-                if names:
-                    with packed.open(names[0]) as stream:
-                        return shutil.copyfileobj(stream, file)
+                for info in packed.infolist():
+                    if wanted(info.filename) and info.file_size == limit:
+                        return shutil.copyfileobj(packed.open(info), file)
         else:
             with tarfile.open(archive) as packed:
                 for info in packed:

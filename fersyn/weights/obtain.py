@@ -27,7 +27,8 @@ def fetch(name: str, progress: bool = True) -> Path:
     if path := find(name):
         return path
     if not item.forms:
-        raise FersynError(f"{name} cannot be fetched: {_by_hand(item)}")
+        cure = f"get it by hand and: fersyn weights add {name} FILE. Without it: {item.instead}"
+        raise FersynError(f"{name} cannot be fetched: {item.by_hand}; {cure}")
     if os.environ.get("FERSYN_OFFLINE", "") not in ("", "0"):
         raise FersynError(
             f"{name} is not on this machine and FERSYN_OFFLINE is set; unset it, or fetch {item.file} on another "
@@ -65,8 +66,7 @@ def add(name: str, file: str | Path) -> Path:
     read_torch(source)
     suffix = ".safetensors" if source.suffix == ".safetensors" else ".pth"
     target = _copied(source, folder() / f"{name}{suffix}", digest)
-    note = {"file": target.name, "sha256": digest, "was": source.name}
-    write_json(note_path(item), note)
+    write_json(note_path(item), {"file": target.name, "sha256": digest, "was": source.name})
     return target
 
 
@@ -113,18 +113,13 @@ def _from(source: Source, form: Form, progress: bool) -> None:
             archive.unlink(missing_ok=True)
 
 
-def _by_hand(item: Entry) -> str:
-    return f"{item.by_hand}; get it by hand and: fersyn weights add {item.name} FILE. Without it: {item.instead}"
-
-
 def _copied(source: Path, target: Path, digest: str) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(target, lambda p: shutil.copyfile(source, p))
     except OSError as error:
-        raise FersynError(
-            f"{target} cannot be written ({error}); make room, or move the cache by FERSYN_CACHE"
-        ) from error
+        cure = "make room, or move the cache by FERSYN_CACHE"
+        raise FersynError(f"{target} cannot be written ({error}); {cure}") from error
     if hash_of(target) != digest:
         raise FersynError(f"{target} is not what {source} was: the file changed while it was copied; add it again")
     return target

@@ -1,12 +1,11 @@
-"""Where weights lie on this machine (our cache, torch hub's, an installed package), and whether they are the right ones.
-No network here.
-"""
+"""Where weights lie on this machine (our cache, torch hub's, an installed package), and whether they are the right ones."""
 
 import hashlib
 import json
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -98,16 +97,11 @@ def about(names: Iterable[str]) -> list[dict]:
     rows = []
     for name in names:
         item, found = entry(name), locate(name)
-        rows.append(
-            {
-                "name": name,
-                "use": item.use,
-                "licence": item.licence,
-                "file": found.path.name if found else "",
-                "sha256": found.sha256 if found else "",
-                "source": found.origin if found else f"missing: {item.instead}",
-            }
-        )
+        file, sha256, source = "", "", f"missing: {item.instead}"
+        if found:
+            file, sha256, source = found.path.name, found.sha256, found.origin
+        told = {"name": name, "use": item.use, "licence": item.licence}
+        rows.append(told | {"file": file, "sha256": sha256, "source": source})
     return rows
 
 
@@ -131,17 +125,13 @@ def _remembered(path: Path, notes: Path) -> str:
     now = [stat.st_size, stat.st_mtime_ns]
     if (key := (str(path), *now)) in _seen:
         return _seen[key]
-    known = _json(notes)
-    noted = known.get(str(path))
+    noted = _json(notes).get(str(path))
     if isinstance(noted, dict) and noted.get("stat") == now and isinstance(noted.get("sha256"), str):
         _seen[key] = noted["sha256"]
         return noted["sha256"]
     digest = _seen[key] = sha256_of(path)
-    known = _json(notes) | {str(path): {"stat": now, "sha256": digest}}
-    try:
-        write_json(notes, known)
-    except OSError:  # a cache that only another user may write to
-        pass
+    with suppress(OSError):  # a cache that only another user may write to
+        write_json(notes, _json(notes) | {str(path): {"stat": now, "sha256": digest}})
     return digest
 
 
@@ -164,14 +154,10 @@ def hash_of(path: Path) -> str:
 
 def _places(form: Form) -> list[tuple[Path, str]]:
     own = next((str(source) for source in form.sources), "")
-    places = [(folder() / form.file, own)]
-    if form.hub:
-        places.append((hub_folder() / form.file, own))
+    places = [(where / form.file, own) for where in ([folder(), hub_folder()] if form.hub else [folder()])]
     for source in form.sources:
-        if isinstance(source, Installed):
-            spec = find_spec(source.module)
-            if spec is not None and spec.origin is not None:
-                places.append((Path(spec.origin).parent / source.member, str(source)))
+        if isinstance(source, Installed) and (spec := find_spec(source.module)) and spec.origin:
+            places.append((Path(spec.origin).parent / source.member, str(source)))
     return places
 
 

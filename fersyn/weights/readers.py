@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # Pickles of arrays may ask for these and for nothing else.
-_ADMITTED = {("numpy", "ndarray"), ("numpy", "dtype")} | {
-    (module, "_reconstruct") for module in ("numpy.core.multiarray", "numpy._core.multiarray")
-}
+_ADMITTED = {("numpy", "ndarray"), ("numpy", "dtype")}
+_ADMITTED |= {(module, "_reconstruct") for module in ("numpy.core.multiarray", "numpy._core.multiarray")}
 # Layers of the FID network, Inception-v3 of 2015-12-05 (Szegedy et al., CVPR 2016): TensorFlow's names, as the TorchScript
 # file has them, and torchvision's, as of `pytorch_fid.inception.fid_inception_v3()`.
 _STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3")
@@ -92,11 +91,8 @@ def read_torch(path: Path) -> dict[str, Tensor]:
         reason = str(error).split("\n")[0]
         raise FersynError(f"{path} holds no weights that can be read safely ({reason}); get it again") from error
     state = state.get("state_dict", state) if isinstance(state, Mapping) else state
-    if (
-        not isinstance(state, Mapping)
-        or not state
-        or not all(isinstance(value, torch.Tensor) for value in state.values())
-    ):
+    tensors = isinstance(state, Mapping) and all(isinstance(value, torch.Tensor) for value in state.values())
+    if not tensors or not state:
         raise FersynError(f"{path} holds no weights by name (a state_dict); get the authors' checkpoint")
     return dict(state)
 
@@ -178,9 +174,7 @@ def torchvision_name(layer: str) -> str:
 
 
 def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """TorchScript's `net.layers.LAYER.weight|beta|mean|var` in the layout of pytorch-fid's network, without its fc.
-    Batch normalisation has no scale there: `bn.weight` is 1.
-    """
+    """TorchScript's `net.layers.LAYER.weight|beta|mean|var` as pytorch-fid has them, without fc; `bn.weight` is 1."""
     out = {}
     for key, value in state.items():
         layer, _, part = key.removeprefix("net.layers.").rpartition(".")
