@@ -2,8 +2,6 @@
 at the size that a network was trained for.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

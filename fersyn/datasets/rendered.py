@@ -4,8 +4,6 @@ Of each sequence the first three frames (neutral) and the last three (peak) are 
 `frames="all"` keeps what lies between, with its intensity.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar

@@ -5,8 +5,6 @@ positive to the subject's left), z = height above the eyes (mm). A vertex keeps 
 whatever the expression, so paint follows the skin. anny's own texture layout gives the face a tenth of its area; this one gives it all.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

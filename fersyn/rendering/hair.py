@@ -3,8 +3,6 @@
 Rows run from the crown to the tips, columns round the head. Coordinates: (turn round the head, share of the way to the tip).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -5,8 +5,6 @@ their places (landmarks.yaml) were set once on the template, at the symmetrised 
 those points the comparison with dlib shows its scatter and its drift with pose and expression, not its bias.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The colour of a person's skin on the face map: complexion, lips, brows of strokes, stubble, freckles, scalp."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

