@@ -7,10 +7,11 @@ which nobody reads, and a misspelt ``metod`` would change nothing, after minutes
 """
 
 import ast
+import contextlib
 import difflib
 import json
 import shlex
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,15 +39,13 @@ def declared(notebook: Path) -> dict[str, Any]:
     tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
     if len(tagged) != 1:
         raise FersynError(f"{notebook.name}: {len(tagged)} cells are tagged `parameters`, exactly one is needed")
-    found: dict[str, Any] = {}
-    for name, value in _assigned("".join(tagged[0]["source"])):
+    found = list(_assigned("".join(tagged[0]["source"])))
+    for name, value in found:
         if name is None:
             raise FersynError(f"{notebook.name}: the parameters cell holds more than `name = value` lines")
-        try:
-            found[name] = ast.literal_eval(value)
-        except ValueError:
-            raise FersynError(f"{notebook.name}: parameter `{name}` is not a plain value") from None
-    return found
+        if value is ...:
+            raise FersynError(f"{notebook.name}: parameter `{name}` is not a plain value")
+    return dict(found)
 
 
 def taken(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -55,14 +54,17 @@ def taken(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name in own}
 
 
-def _assigned(code: str) -> list[tuple[str | None, ast.expr | None]]:
-    """Name and value of each statement ``name = value``; of any other statement, a name that is None."""
-    found = []
+def _assigned(code: str) -> Iterator[tuple[str | None, Any]]:
+    """Name and value of each statement ``name = value``, ``...`` for a value that is no literal (`float("nan")`); of any other
+    statement, a name that is None.
+    """
     for line in ast.parse(code).body:
         target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
         plain = isinstance(target, ast.Name) and isinstance(line, (ast.Assign, ast.AnnAssign))
-        found.append((target.id, line.value) if plain else (None, None))
-    return found
+        try:
+            yield (target.id, ast.literal_eval(line.value)) if plain else (None, ...)
+        except (ValueError, TypeError):
+            yield target.id, ...
 
 
 def misfit(name: str, value: Any, default: Any, cure: str = "papermill") -> str:
@@ -77,14 +79,16 @@ def misfit(name: str, value: Any, default: Any, cure: str = "papermill") -> str:
     >>> misfit("methods", "landmark-flow", ["copy"])
     "methods = 'landmark-flow': a list is needed; give it as   -y 'methods: [landmark-flow]'"
     """
-    kind = type(default)
-    if not _is(value, kind):
-        return f"{name} = {value!r}: {KINDS[kind]} is needed; {_cure(name, value, default, cure == 'report')}"
-    if kind is list and default:
-        for element in value:
-            if not _is(element, type(default[0])):
-                return f"{name} = {value!r}: {KINDS[type(default[0])]} is needed in place of {element!r}, as in {default!r}"
-    return ""
+    kinds = [(value, type(default))]
+    if isinstance(value, list) and isinstance(default, list) and default:
+        kinds += [(element, type(default[0])) for element in value]
+    wrong = next(((each, kind) for each, kind in kinds if not _is(each, kind)), None)
+    if wrong is None:
+        return ""
+    needed = f"{name} = {value!r}: {KINDS[wrong[1]]} is needed"
+    if wrong[0] is not value:
+        return f"{needed} in place of {wrong[0]!r}, as in {default!r}"
+    return f"{needed}; {_cure(name, value, default, cure == 'report')}"
 
 
 def _is(value: Any, kind: type) -> bool:
@@ -222,8 +226,8 @@ def check(namespace: Mapping[str, Any] | None = None, folder: Path | None = None
         namespace = shell.user_ns if shell else {}
     folder = folder or project.root()
     cells = [cell for cell in namespace.get("In", ()) if isinstance(cell, str)]
-    own = _values(_last(cells, lambda first: first.startswith(OWN)))
-    given = _values(_last(cells, lambda first: first == INJECTED))
+    own = _last(cells, lambda first: first.startswith(OWN))
+    given = _last(cells, lambda first: first == INJECTED)
     books = _readable(folder)
     if own:
         _refuse_foreign(given, own, books, _profile_names(given, folder))
@@ -236,46 +240,31 @@ def check(namespace: Mapping[str, Any] | None = None, folder: Path | None = None
     return {name: namespace.get(name, default) for name, default in own.items() if name != "results"}
 
 
-def _last(cells: list[str], fits: Callable[[str], bool]) -> str:
-    """The last of the cells whose first line fits: in JupyterLab a cell may have been run twice."""
-    return next((cell for cell in reversed(cells) if fits(cell.strip().partition("\n")[0].rstrip())), "")
-
-
-def _values(cell: str) -> dict[str, Any]:
-    """Names and values of a cell of plain assignments; a value that is none (`float('nan')`) is left out as None."""
-    found = {}
-    for name, value in _assigned(cell):
-        try:
-            found[name] = ast.literal_eval(value) if name else None
-        except (ValueError, TypeError):
-            found[name] = None
-    found.pop(None, None)
-    return found
+def _last(cells: list[str], fits: Callable[[str], bool]) -> dict[str, Any]:
+    """Names and values of the last of the cells whose first line fits: in JupyterLab a cell may have been run twice."""
+    cell = next((cell for cell in reversed(cells) if fits(cell.strip().partition("\n")[0].rstrip())), "")
+    return {name: None if value is ... else value for name, value in _assigned(cell) if name is not None}
 
 
 def _readable(folder: Path) -> dict[str, dict[str, Any]]:
     """Parameters and defaults of the project's notebooks, by file name; those that cannot be read are left out."""
     found = {}
     for book in project.notebooks(folder):
-        try:
+        with contextlib.suppress(FersynError, ValueError, SyntaxError):
             found[book.stem] = declared(book)
-        except (FersynError, ValueError, SyntaxError):
-            continue
     return found
 
 
-def _profile_names(given: Mapping[str, Any], folder: Path) -> set[str] | None:
+def _profile_names(given: Mapping[str, Any], folder: Path) -> Collection[str] | None:
     """Names that came with a profile file; None: any, for the file lies elsewhere."""
     if "tables" not in given:
-        return set()
+        return ()
     found: set[str] = set()
-    for file in sorted((folder / "profiles").glob("*.yaml")):
-        try:
+    for file in (folder / "profiles").glob("*.yaml"):
+        with contextlib.suppress(yaml.YAMLError):
             content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except yaml.YAMLError:
-            continue
-        if isinstance(content, dict) and content.get("tables") == given["tables"]:
-            found |= set(content)
+            same = isinstance(content, dict) and content.get("tables") == given["tables"]
+            found |= set(content) if same else set()
     return found or None
 
 
@@ -283,7 +272,7 @@ def _refuse_foreign(
     given: Collection[str],
     own: Collection[str],
     books: Mapping[str, Collection[str]],
-    from_profile: set[str] | None,
+    from_profile: Collection[str] | None,
 ) -> None:
     """Raise FersynError for the first given name that this notebook should not have been given."""
     known = {name for names in books.values() for name in names}

@@ -18,15 +18,8 @@ from fersyn.reporting import project
 from fersyn.system import versions
 
 PACKAGES = (
-    "torch",
-    "torchvision",
-    "dlib-bin",
-    "opencv-python-headless",
-    "scikit-learn",
-    "pandas",
-    "anny",
-    "openpeople",
-)
+    "torch", "torchvision", "dlib-bin", "opencv-python-headless", "scikit-learn", "pandas", "anny", "openpeople",
+)  # fmt: skip
 # The id of the element that holds a page's provenance, numbers included.
 ELEMENT = "fersyn-provenance"
 # Of a run's record, what would only double the page: pictures that are on it anyway, and the scores of single pictures.
