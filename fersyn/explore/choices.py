@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pandas import DataFrame
 
 from fersyn import editing, methods, splits
 from fersyn.datasets.photo import read_photo
@@ -110,39 +110,31 @@ def open_tables(tables: Sequence[str | Path], profile: str) -> tuple[dict[str, F
 def people_of(table: FaceTable) -> list[tuple[str, str]]:
     """(label, 'dataset/subject') of all people: the hold-out first, for no method has seen them."""
     rows = table.rows
-    frame = DataFrame(
-        {
-            "person": splits.people(rows),
-            "subject": rows["subject"].astype(str).to_numpy(),
-            "test": (rows["split"] == "test").to_numpy(),
-            "closed": ~rows["publishable"].to_numpy(bool),
-        }
-    )
     found = []
-    for person, own in frame.groupby("person", sort=True):
-        notes = ["hold-out"] if own["test"].any() else []
-        notes += ["not to be shown in public"] if own["closed"].any() else []
-        found.append((not own["test"].any(), " · ".join([own["subject"].iloc[0], *notes]), person))
+    for person, own in rows.groupby(splits.people(rows)):
+        unseen = (own["split"] == "test").any()
+        notes = ["hold-out"] if unseen else []
+        notes += [] if own["publishable"].all() else ["not to be shown in public"]
+        found.append((not unseen, " · ".join([str(own["subject"].iloc[0]), *notes]), person))
     return [(label, person) for _, label, person in sorted(found)]
 
 
 def pictures_of(table: FaceTable, person: str) -> list[tuple[str, int]]:
     """(label, row) of a person's pictures: neutral ones first, then by expression and rising intensity."""
     rows = table.rows
-    index = np.flatnonzero(splits.people(rows) == person)
     keyed = []
-    for row in index:
+    for row in np.flatnonzero(splits.people(rows) == person).tolist():
         values = rows.iloc[row]
-        name = values["expression"] if isinstance(values["expression"], str) else "no label"
-        degree = float(values["intensity"]) if values["intensity"] == values["intensity"] else 1.0
-        label = name if name == "neutral" or values["intensity"] != values["intensity"] else f"{name} {degree:.0%}"
+        name, degree = values["expression"], float(values["intensity"])
+        name = name if isinstance(name, str) else "no label"
+        label = name if name == "neutral" or np.isnan(degree) else f"{name} {degree:.0%}"
         order = EXPRESSIONS.index(name) if name in EXPRESSIONS else len(EXPRESSIONS)
-        keyed.append((order, degree, str(values["sequence"]), int(values["frame"]), label, int(row)))
-    keyed.sort()
-    labels = [each[4] for each in keyed]
+        degree = 1.0 if np.isnan(degree) else degree
+        keyed.append((order, degree, str(values["sequence"]), int(values["frame"]), label, row))
+    often = Counter(label for *_, label, _ in keyed)
     return [
-        (label if labels.count(label) == 1 else f"{label} ({sequence or 'picture'}, {frame})", row)
-        for _, _, sequence, frame, label, row in keyed
+        (label if often[label] == 1 else f"{label} ({sequence or 'picture'}, {frame})", row)
+        for _, _, sequence, frame, label, row in sorted(keyed)
     ]
 
 

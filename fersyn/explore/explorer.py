@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,71 +78,57 @@ class Explorer(Panel):
         self.wait(600)  # what is shown first is finished, in a notebook run in batch too
 
     def _instruments(self, path: str, epochs: int, seed: int) -> tuple[Measures, list[str]]:
-        judge, notes = None, []
         table = next((table for table in self._tables.values() if path and table.path == locate(path)), None)
-        if epochs > 0:
-            how = f"it would learn from {path or 'the first table'}, which is not there"
-            if table is not None:
-                judge, how = judge_of(table, epochs, seed)
-            if judge is None:
-                notes.append(f"There is no recogniser: {how}.")
-            else:
-                notes.append(
-                    f"The recogniser knows the faces of {judge.people} training people of {table.path.name}; {how}."
-                )
+        judge, how = None, f"it would learn from {path or 'the first table'}, which is not there"
+        if epochs > 0 and table is not None:
+            judge, how = judge_of(table, epochs, seed)
+        told = f"There is no recogniser: {how}"
+        if judge is not None:
+            told = f"The recogniser knows the faces of {judge.people} training people of {table.path.name}; {how}"
         measures = Measures(judge)
-        return measures, [*notes, *(f"{sentence}." for sentence in measures.missing())]
+        return measures, [f"{sentence}." for sentence in [*([told] if epochs > 0 else []), *measures.missing()]]
 
     def _connect(self) -> None:
         def on(widget, react):
             widget.observe(lambda _: None if self._quiet else self._guarded(react), "value")
 
-        on(self.set_, self._choose_table)
-        on(self.person, self._choose_person)
-        on(self.picture, self._choose_picture)
-        on(self.number, self._choose_number)
-        on(self.run, self._choose_run)
-        on(self.beside, self._choose_run)
-        for each in self.wish.all:
-            on(each, self._ask)
-        self.wish.reset.on_click(lambda _: self._guarded(self._reset))
-        self.again.on_click(lambda _: self._guarded(self._look_again))
-        for kind, each in self.keep.items():
-            each.on_click(lambda _, kind=kind: self._guarded(lambda: self._keep(kind)))
+        for widgets, react in (
+            ([self.set_], self._choose_table), ([self.person], self._choose_person),
+            ([self.picture], self._choose_picture), ([self.number], self._choose_number),
+            ([self.run, self.beside], self._choose_run), (self.wish.all, self._ask),
+        ):  # fmt: skip
+            for each in widgets:
+                on(each, react)
+        buttons = {self.wish.reset: self._reset, self.again: self._look_again}
+        for button, react in {**buttons, **{self.keep[kind]: partial(self._keep, kind) for kind in self.keep}}.items():
+            button.on_click(lambda _, react=react: self._guarded(react))
 
     # Choosing
 
     def _find_runs(self) -> None:
         self._runs = choices.find_runs(locate(self._runs_folder))
-        chosen, beside = self.run.value, self.beside.value
-        names = list(self._runs)
-        with self._still():
-            self.run.options = names
-            self.run.value = chosen if chosen in names else next(iter(names), None)
-            self.beside.options = [NONE, *names]
-            self.beside.value = beside if beside in names else NONE
+        names, chosen, beside = list(self._runs), self.run.value, self.beside.value
         self.notice.layout.display = "none" if names else None
-        report, alone = keep.how_to_train(self._train_table, keep.shown(locate(self._runs_folder)), self._profile)
-        self.train[0].text, self.train[1].text = report, alone
-        # A run that cannot be read (of another version, or damaged) is told, and the next one taken.
-        using, wrong = None, []
-        for name in dict.fromkeys([self.run.value, *names]) if names else ():
-            try:
-                using = self._load(name)
-            except FersynError as error:
-                wrong.append(view.failed(str(error)))
-                continue
-            with self._still():
-                self.run.value = name
-            break
-        self._using: tuple[Method, ...] = (using,) if using else ()
-        if using and self.beside.value != NONE:
-            try:
-                self._using = (using, self._load(self.beside.value))
-            except FersynError as error:
-                wrong.append(view.failed(str(error)))
-                with self._still():
-                    self.beside.value = NONE
+        below = keep.shown(locate(self._runs_folder))
+        self.train[0].text, self.train[1].text = keep.how_to_train(self._train_table, below, self._profile)
+        wrong = []
+
+        def first_of(asked: list[str]) -> Method | None:
+            """A run that cannot be read (of another version, or damaged) is told, and the next one taken."""
+            for name in asked:
+                try:
+                    return self._load(name)
+                except FersynError as error:
+                    wrong.append(view.failed(str(error)))
+            return None
+
+        using = first_of(sorted(names, key=lambda name: name != chosen))
+        second = first_of([beside]) if using and beside in names else None
+        self._using = tuple(filter(None, (using, second)))
+        with self._still():
+            self.run.options, self.beside.options = names, [NONE, *names]
+            self.run.value = using.name if using else next(iter(names), None)
+            self.beside.value = second.name if second else NONE
         self.status.put("runs", "".join(dict.fromkeys(wrong)))
         self._show_method()
 
@@ -258,13 +245,13 @@ class Explorer(Panel):
             snapshot = locate(self._saved_folder) / time.strftime("camera-%Y%m%d-%H%M%S.jpg")
             name = snapshot.name
         photo = choices.read_bytes(name, data)
-        before = self._photo, self._faces, self._face, self._snapshot
+        before = self._photo, self._faces, self._face
         self._photo = (name, photo, data, keep.shown(snapshot) if snapshot else name)
         try:
             self._faces = []
             self._cut()
         except FersynError:
-            self._photo, self._faces, self._face, self._snapshot = before
+            self._photo, self._faces, self._face = before
             raise
         self._snapshot = snapshot
         self._offer_tables()
@@ -305,19 +292,14 @@ class Explorer(Panel):
 
     def _known(self) -> str:
         """Whether the chosen run was trained on this person, as far as that is recorded."""
-        if self._face.row is None or not self._using:
-            return ""
-        try:
-            people = trained_people(self._using[0].run)
-        except FersynError:
-            return ""
-        seen = self.person.value in people
-        return "The method was trained on this person." if seen else "The method has never seen this person."
+        with suppress(FersynError):
+            if self._face.row is not None and self._using:
+                seen = self.person.value in trained_people(self._using[0].run)
+                return "The method was trained on this person." if seen else "The method has never seen this person."
+        return ""
 
     def _request(self) -> Request | None:
-        if self._face is None or not self._using:
-            return None
-        return Request(self._face, self.wish.wish, self._using)
+        return Request(self._face, self.wish.wish, self._using) if self._face and self._using else None
 
     def _ask(self) -> None:
         self.wish.show_what_matters()

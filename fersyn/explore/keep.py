@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shlex
 import sys
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 from PIL import Image
 
@@ -40,7 +43,8 @@ def save(kind: str, folder: Path, face: Face, wish: Wish, synthesiser: Synthesis
         face, wish, synthesiser: what is shown.
     """
     person = Path(face.title.split(",")[0])
-    stem = "-".join([_plain(person.stem), wish.expression, f"{wish.intensity:.0%}".rstrip("%")])
+    who = re.sub(r"[^\w-]", "-", person.stem).strip("-") or "face"
+    stem = f"{who}-{wish.expression}-{wish.intensity:.0%}".rstrip("%")
     if kind == "picture":
         crop = editing.edit_face(face, wish.shape(synthesiser), wish.expression, wish.intensity)
         own = person.suffix.lower()  # a photograph's format, where it is written here
@@ -57,23 +61,12 @@ def free(folder: Path, stem: str, suffix: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FersynError(f"{folder} cannot be made ({error.strerror}); give another folder: saved=...") from None
-    names = (f"{stem}{'' if k == 1 else f'-{k}'}{suffix}" for k in range(1, 100_000))
-    return next(folder / name for name in names if not (folder / name).exists())
-
-
-def _plain(text: str) -> str:
-    """A name for a file."""
-    return "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in text).strip("-") or "face"
+    names = (folder / f"{stem}{'' if k == 1 else f'-{k}'}{suffix}" for k in count(1))
+    return next(name for name in names if not name.exists())
 
 
 def save_picture(path: Path, face: Face, crop: np.ndarray) -> Path:
-    """Write the edited face: the whole photograph with its EXIF data, or a table's crop as PNG.
-
-    Args:
-        path: file to write, format by its suffix.
-        face: the source.
-        crop: uint8 RGB (S, S, 3), edited.
-    """
+    """Write the edited face `crop`, uint8 RGB (S, S, 3): the whole photograph with its EXIF data, or a table's crop."""
     picture = face.finished(crop)
     if face.data:
         editing.save(picture, io.BytesIO(face.data), path)
@@ -118,13 +111,7 @@ def save_gif(path: Path, frames: list[np.ndarray]) -> Path:
 
 
 def save_mp4(path: Path, frames: list[np.ndarray]) -> Path:
-    """Write an MP4 (H.264, which every browser plays); raises FersynError where no encoder is installed."""
-    try:
-        import imageio_ffmpeg
-    except ImportError:
-        raise FersynError(
-            "an MP4 takes the package imageio-ffmpeg: pip install imageio-ffmpeg; or save a GIF"
-        ) from None
+    """Write an MP4 (H.264, which every browser plays)."""
     height, width = frames[0].shape[:2]
 
     def write(draft: Path) -> None:

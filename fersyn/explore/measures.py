@@ -74,7 +74,7 @@ class Measures:
 
 
 def path_of(table: FaceTable) -> Path:
-    """Where it is kept: in the table's hidden folder, which is no part of the data."""
+    """Where the recogniser is kept: in the table's hidden folder, which is no part of the data."""
     return table.path / ".fersyn" / "recogniser.safetensors"
 
 
