@@ -11,6 +11,7 @@ names are not outputs of the Snakefile's rule, for Snakemake deletes the outputs
 """
 
 import argparse
+import contextlib
 import copy
 import json
 import os
@@ -32,6 +33,13 @@ from fersyn.reporting import export, privacy, provenance
 from fersyn.reporting.parameters import declared
 from fersyn.reporting.record import FAILED_SUFFIXES, ROWS, SCHEMA, SUFFIXES
 from fersyn.system import environment
+
+HOME = {"href": "index.html", "text": "All reports"}
+
+
+def _tell(text: str) -> None:
+    """Prints a line on stderr at once."""
+    print(text, file=sys.stderr, flush=True)
 
 
 class NotebookFailed(Exception):
@@ -81,7 +89,7 @@ def run_cells(source: Path, parameters: dict[str, Any], attempts: int = 2) -> nb
                 begun = partial is not None and any(cell.get("execution_count") for cell in partial.cells)
                 if begun or attempt == attempts:
                     raise NotebookFailed(f"{type(error).__name__}: {error}", partial) from None
-                print(f"{source.stem}: the kernel did not start ({error}); once more", file=sys.stderr, flush=True)
+                _tell(f"{source.stem}: the kernel did not start ({error}); once more")
                 time.sleep(1 + attempt)
     raise AssertionError("not reached")
 
@@ -98,11 +106,9 @@ def footer(seconds: float) -> str:
 
 def is_private(source: Path, parameters: dict[str, Any]) -> bool:
     """Whether the pages will show everybody: by a parameter, or because the notebook's own cell says so."""
-    try:
-        own = declared(source)
-    except FersynError:  # a notebook without parameters
-        own = {}
-    return bool({**own, **parameters}.get("private"))
+    with contextlib.suppress(FersynError):  # a notebook without parameters
+        parameters = {**declared(source), **parameters}
+    return bool(parameters.get("private"))
 
 
 def run(source: Path, stem: Path, parameters: dict[str, Any], runs: Sequence[str] | None = None) -> dict[str, Any]:
@@ -120,7 +126,7 @@ def run(source: Path, stem: Path, parameters: dict[str, Any], runs: Sequence[str
     stem.parent.mkdir(parents=True, exist_ok=True)
     _remove(stem, FAILED_SUFFIXES)
     private = is_private(source, parameters)
-    numbers = stem.with_name(stem.name + ".json")
+    numbers = _beside(stem, ".json")
     began, now = time.perf_counter(), datetime.now(timezone.utc)
     about: dict[str, Any] = {"notebook": source.stem, "run": stem.name, "started": now.isoformat(timespec="seconds")}
     try:
@@ -147,29 +153,21 @@ def write_pages(
     if runs is None:
         runs = sorted({stem.name, *(file.name.removesuffix(".json") for file in stem.parent.glob("*.json"))})
     private = bool(content.get("private"))
-    shared: dict[str, Any] = {
-        "footer": footer(content.get("seconds") or 0), "runs": runs, "about": content, "private": private,
-    }  # fmt: skip
-    home = {"href": "index.html", "text": "All reports"}
-    pages = {
-        ".html": export.html(notebook, links=[home, _link(stem, "-code.html", "With code")], **shared),
-        "-code.html": export.html(notebook, True, links=[home, _link(stem, ".html", "Without code")], **shared),
-    }
-    _write_notebook(notebook, stem.with_name(stem.name + ".ipynb"), private)
-    for suffix, page in pages.items():
-        file = stem.with_name(stem.name + suffix)
+    _write_notebook(notebook, _beside(stem, ".ipynb"), private)
+    for suffix, other, text in ((".html", "-code.html", "With code"), ("-code.html", ".html", "Without code")):
+        file = _beside(stem, suffix)
+        links = [HOME, {"href": stem.name + other, "text": text}]
+        end = footer(content.get("seconds") or 0)
+        page = export.html(notebook, suffix == "-code.html", links, end, runs, about=content, private=private)
         file.write_text(page, encoding="utf-8")
         size = file.stat().st_size
         if size > export.MOST_BYTES:
-            print(
+            _tell(
                 f"{stem.name}: the page {file.name} has {size / 1e6:.1f} MB, more than {export.MOST_BYTES / 1e6:.0f} MB; "
-                "ask for fewer pictures (parameter `examples`)", file=sys.stderr, flush=True,
-            )  # fmt: skip
+                "ask for fewer pictures (parameter `examples`)"
+            )
     if missing := export.undescribed(notebook):
-        print(
-            f"{stem.name}: {missing} pictures without a description; show them as `fersyn.figures.Picture`",
-            file=sys.stderr, flush=True,
-        )  # fmt: skip
+        _tell(f"{stem.name}: {missing} pictures without a description; show them as `fersyn.figures.Picture`")
 
 
 def _write_notebook(notebook: nbformat.NotebookNode, file: Path, private: bool) -> None:
@@ -179,22 +177,17 @@ def _write_notebook(notebook: nbformat.NotebookNode, file: Path, private: bool) 
     nbformat.write(notebook, file)
 
 
-def _link(stem: Path, suffix: str, text: str) -> dict[str, str]:
-    return {"href": stem.name + suffix, "text": text}
+def _beside(stem: Path, suffix: str) -> Path:
+    return stem.with_name(stem.name + suffix)
 
 
 def _remove(stem: Path, suffixes: tuple[str, ...]) -> None:
     for suffix in suffixes:
-        stem.with_name(stem.name + suffix).unlink(missing_ok=True)
+        _beside(stem, suffix).unlink(missing_ok=True)
 
 
 def _write_failure(
-    source: Path,
-    stem: Path,
-    parameters: dict[str, Any],
-    about: dict[str, Any],
-    failure: NotebookFailed,
-    private: bool = False,
+    source: Path, stem: Path, parameters: dict[str, Any], about: dict[str, Any], failure: NotebookFailed, private: bool
 ) -> None:
     """The ``.failed`` files; what an earlier success left at ``stem`` goes, for it is no longer what the kit makes."""
     notebook = failure.notebook or nbformat.read(source, as_version=4)
@@ -202,19 +195,17 @@ def _write_failure(
         notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"**The kernel did not start.** {failure}"))
     title = export.title_of(notebook)
     # Papermill's banner links to an id in its own format; the traceback is in the page anyway.
-    notebook.cells = [
-        cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])
-    ]
+    banner = "papermill-error-cell-tag"
+    notebook.cells = [cell for cell in notebook.cells if banner not in cell.metadata.get("tags", [])]
     notebook = privacy.scrub_notebook(notebook)
     reason = privacy.shorten(privacy.scrub(str(failure)), 2_000)
     shared = provenance.collect(parameters, parameters.get("seed"))
     content = {"schema": SCHEMA, "title": title, **shared, **about, "status": "failed", "error": reason}
     content = privacy.scrub_all({**content, "private": private})
-    _write_notebook(notebook, stem.with_name(stem.name + ".failed.ipynb"), private)
-    home = [{"href": "index.html", "text": "All reports"}]
-    page = export.html(notebook, True, home, f"Failed: {reason}", about=content, private=private)
-    stem.with_name(stem.name + ".failed.html").write_text(page, encoding="utf-8")
-    write_json(stem.with_name(stem.name + ".failed.json"), content, nan=False)
+    _write_notebook(notebook, _beside(stem, ".failed.ipynb"), private)
+    page = export.html(notebook, True, [HOME], f"Failed: {reason}", about=content, private=private)
+    _beside(stem, ".failed.html").write_text(page, encoding="utf-8")
+    write_json(_beside(stem, ".failed.json"), content, nan=False)
     _remove(stem, SUFFIXES)
 
 
@@ -230,12 +221,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         content = run(options.notebook, options.stem, options.parameters, options.runs)
     except NotebookFailed as failure:
-        reason = str(failure).strip().splitlines()[0][:300] if str(failure).strip() else "no message"
-        print(
-            f"\nfersyn: notebook {options.stem.name} FAILED: {reason}\n"
-            f"        traceback: {options.stem.with_name(options.stem.name + '.failed.html')}\n",
-            file=sys.stderr, flush=True,
-        )  # fmt: skip
+        reason = (str(failure).strip() or "no message").splitlines()[0][:300]
+        page = _beside(options.stem, ".failed.html")
+        _tell(f"\nfersyn: notebook {options.stem.name} FAILED: {reason}\n        traceback: {page}\n")
         return 1
     print(f"{options.stem.name}: done in {content['seconds']:.0f} s", flush=True)
     return 0

@@ -133,34 +133,20 @@ def _code_style() -> str:
     dark = HtmlFormatter(style="github-dark").get_style_defs(".pygments")
     # The formatter's own background and line-number rules would fight the page's.
     keep = re.compile(r"^\.pygments \.\w+ \{.*?\}", re.M)
-    return "\n".join(
-        [
-            *keep.findall(light),
-            "@media screen and (prefers-color-scheme: dark) {",
-            *keep.findall(dark),
-            "}",
-        ]
-    )
+    query = "@media screen and (prefers-color-scheme: dark) {"
+    return "\n".join([*keep.findall(light), query, *keep.findall(dark), "}"])
+
+
+def _headings(notebook: nbformat.NotebookNode, marks: str, inside: str) -> list[str]:
+    """The headings of the text cells that begin with `marks`, without the Markdown signs `inside`."""
+    cells = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    found = (text for source in cells for text in re.findall(rf"^{marks}\s+(.+)$", source, re.M))
+    return [re.sub(inside, "", text).strip() for text in found]
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
     """The notebook's first heading, without Markdown marks; empty if it has none."""
-    for cell in notebook.cells:
-        found = re.search(r"^#\s+(.+)$", cell.source, re.M) if cell.cell_type == "markdown" else None
-        if found:
-            return re.sub(r"[*_`]", "", found.group(1)).strip()
-    return ""
-
-
-def contents_of(notebook: nbformat.NotebookNode) -> list[dict[str, str]]:
-    """Second-level headings of the text cells, as ``{"id", "text"}``."""
-    found = []
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            for text in re.findall(r"^##\s+(.+)$", cell.source, re.M):
-                plain = re.sub(r"[*`]", "", text).strip()
-                found.append({"id": slug(plain), "text": plain})
-    return found
+    return next(iter(_headings(notebook, "#", "[*_`]")), "")
 
 
 def undescribed(notebook: nbformat.NotebookNode) -> int:
@@ -207,7 +193,7 @@ def html(
         "provenance": provenance.element(about) if about is not None else "",
         "runs": list(runs),
         "suffix": "-code.html" if with_code else ".html",
-        "contents": contents_of(notebook),
+        "contents": [{"id": slug(text), "text": text} for text in _headings(notebook, "##", "[*`]")],
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "code_style": _code_style(),
         "with_code": with_code,

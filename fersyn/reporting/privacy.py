@@ -102,8 +102,10 @@ def _user() -> str:
         return ""
 
 
-def shorten(text: str, most: int = MOST_TEXT) -> str:
-    """``text``, or its first ``most`` characters and how many more there were."""
+def shorten(text: Any, most: int = MOST_TEXT) -> Any:
+    """``text``, or its first ``most`` characters and how many more there were; of a list, each."""
+    if isinstance(text, list):
+        return [shorten(each, most) for each in text]
     if len(text) <= most:
         return text
     return f"{text[:most]}… ({len(text) - most} more characters are left out)"
@@ -128,11 +130,6 @@ def scrub_all(value: Any) -> Any:
     return value
 
 
-def shortened(value: Any) -> Any:
-    """:func:`shorten` applied to a text or to each of a list."""
-    return [shorten(item) for item in value] if isinstance(value, list) else shorten(value)
-
-
 def scrub_notebook(notebook: Any) -> Any:
     """Cleans a notebook's outputs, injected parameters and papermill's metadata in place; pictures stay untouched, overlong
     texts are cut.
@@ -141,14 +138,12 @@ def scrub_notebook(notebook: Any) -> Any:
         if cell.cell_type == "code":
             cell.source = scrub(cell.source)
             for output in cell.get("outputs", []):
-                for key in ("text", "traceback", "evalue"):
-                    if key in output:
-                        output[key] = shortened(scrub_all(output[key]))
-                for mime, value in output.get("data", {}).items():
-                    if mime == "text/plain":
-                        output["data"][mime] = shortened(scrub_all(value))
-                    elif not mime.startswith("image/"):
-                        output["data"][mime] = scrub_all(value)
+                data = output.get("data", {})
+                data |= {mime: scrub_all(value) for mime, value in data.items() if not mime.startswith("image/")}
+                output |= {key: scrub_all(output[key]) for key in ("text", "traceback", "evalue") if key in output}
+                for told, key in ((output, "text"), (output, "traceback"), (output, "evalue"), (data, "text/plain")):
+                    if key in told:
+                        told[key] = shorten(told[key])
         else:
             cell.source = scrub(cell.source)  # papermill's error banner is a text cell
         if "papermill" in cell.metadata:
