@@ -43,15 +43,13 @@ app.add_typer(weights, name="weights")
 def _build(
     frame_set,
     *,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the face table.")],
-    size: Annotated[int, typer.Option("--size", help="Side of the faces, px.")] = 128,
+    out: Annotated[Path, typer.Option(help="Folder of the face table.")],
+    size: Annotated[int, typer.Option(help="Side of the faces, px.")] = 128,
     workers: Annotated[
-        int | None, typer.Option("--workers", help="Processes (default: one a core; 0: none besides this one).")
+        int | None, typer.Option(help="Processes (default: one a core; 0: none besides this one).")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete the table that stands there first.")] = False,
-    holdout: Annotated[
-        float, typer.Option("--holdout", help="Part of the people that nothing is trained on, 0..1.")
-    ] = 0.1,
+    holdout: Annotated[float, typer.Option(help="Part of the people that nothing is trained on, 0..1.")] = 0.1,
 ) -> None:
     from fersyn.building.workers import start_server
 
@@ -165,7 +163,7 @@ def folder(
     ],
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", help="Columns file, expression, and optionally subject, intensity, publishable."),
+        typer.Option(help="Columns file, expression, and optionally subject, intensity, publishable."),
     ] = None,
     subject_from: Annotated[
         str | None, typer.Option(help="Regular expression with one group that finds the person in a picture's path.")
@@ -202,9 +200,7 @@ def report(
     """Run the notebooks and write reports/PROFILE/index.html."""
     from fersyn.reporting.plan import report as run
 
-    status = run(
-        profile=profile, cores=cores, dry_run=dry_run, only=only, settings=settings or (), private=private
-    )  # fmt: skip
+    status = run(profile=profile, cores=cores, dry_run=dry_run, only=only, settings=settings or (), private=private)
     if isinstance(status, int) and status:
         raise typer.Exit(status)
 
@@ -212,8 +208,8 @@ def report(
 @app.command()
 def train(
     method: Annotated[str, typer.Argument(help=f"One of: {', '.join(methods.names())}.")],
-    data: Annotated[Path, typer.Option("--data", help="Face table to train on.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run.")],
+    data: Annotated[Path, typer.Option(help="Face table to train on.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
     profile: Annotated[
         str | None,
         typer.Option(help="smoke, laptop or paper (default: laptop; with --resume, the run's own settings)."),
@@ -260,11 +256,11 @@ def train(
 
 @app.command()
 def train_verifier(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
     people: Annotated[int, typer.Option(help="Number of people to render; with --data, to train on (0: all).")] = 0,
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Face table to train on (default: people rendered for it, in OUT/faces)."),
+        typer.Option(help="Face table to train on (default: people rendered for it, in OUT/faces)."),
     ] = None,
     steps: Annotated[int, typer.Option(help="Training steps; a second or two each on two cores.")] = 3000,
     batch: Annotated[int, typer.Option(help="Faces a step.")] = 32,
