@@ -196,16 +196,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m fersyn.reporting.jobs", description="One job of the report.")
     jobs = parser.add_subparsers(required=True)
 
-    def job(name: str, work: Callable[..., int], last: str, nargs: str, **positional: type) -> None:
+    for name, work, positional in (
+        ("table", table, {"folder": Path, "stamp": Path, "key": str, "workers": int}),
+        ("training", training, {"folder": Path, "stamp": Path, "key": str, "method": str, "table": Path}),
+        ("weights", fetch, {"file": Path}),
+    ):
         own = jobs.add_parser(name)
+        own.set_defaults(work=work)
         for argument, kind in positional.items():
             own.add_argument(argument, type=kind)
-        own.add_argument(last, nargs=nargs)
-        own.set_defaults(work=work)
-
-    job("table", table, "arguments", argparse.REMAINDER, folder=Path, stamp=Path, key=str, workers=int)
-    job("training", training, "arguments", argparse.REMAINDER, folder=Path, stamp=Path, key=str, method=str, table=Path)
-    job("weights", fetch, "news", "*", file=Path)
+        own.add_argument("news" if work is fetch else "arguments", nargs=argparse.REMAINDER)
     options = vars(parser.parse_args(arguments))
     return options.pop("work")(**options)
 

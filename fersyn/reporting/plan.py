@@ -25,9 +25,7 @@ TABLE_PARAMETERS = ("faces", "photos", "pairs_of")
 
 @dataclass(frozen=True)
 class TableJob:
-    """A face table to build: ``fersyn data <command>``, with its key (`keys.table_key`), and in ``sources`` the state of
-    the files that the arguments point to.
-    """
+    """``fersyn data <command>``, its key (`keys.table_key`), and in ``sources`` the state of the files that it reads."""
 
     command: str
     key: str
@@ -36,9 +34,7 @@ class TableJob:
 
 @dataclass(frozen=True)
 class TrainJob:
-    """A training of ``method`` on the table named ``table``, with these ``arguments`` of ``fersyn train``, and its key
-    (`keys.training_key`).
-    """
+    """A training on the table named ``table``, with ``arguments`` of ``fersyn train``; its key is `keys.training_key`."""
 
     method: str
     table: str
@@ -48,8 +44,8 @@ class TrainJob:
 
 @dataclass(frozen=True)
 class NotebookJob:
-    """One run of a notebook. ``tables`` and ``trainings`` are the names of what it reads, ``code`` the hash of its
-    modules, ``weights`` whether it reads pre-trained ones (it imports ``fersyn.weights``).
+    """One run of a notebook: names of the tables and trainings that it reads, the hash of its modules (``code``), and
+    whether it reads pre-trained ``weights``.
     """
 
     notebook: str
@@ -62,9 +58,8 @@ class NotebookJob:
 
 @dataclass(frozen=True)
 class Plan:
-    """All jobs of a profile. ``runs`` are those asked for (``only``), ``all_runs`` the names of every one.
-
-    ``trainings`` are by the run's name; their folders lie in ``training_folder``.
+    """All jobs of a profile by name. ``runs`` are those asked for (``only``), ``all_runs`` the names of every one; the
+    trainings' folders lie in ``training_folder``.
     """
 
     profile: str
@@ -260,17 +255,14 @@ def report(
     with _alone(folder):
         code = subprocess.run(command, env=environment).returncode
     if code and not dry_run:
-        _tell([file for file, time in _failures(index.parent).items() if stale.get(file) != time], folder)
+        failed = [file for file, time in _failures(index.parent).items() if stale.get(file) != time]
+        lines = [
+            f"notebook {file.name.removesuffix('.failed.html')} failed; traceback: {file.relative_to(folder)}"
+            for file in failed
+        ]
+        for line in lines or ["the report is not complete; see the messages above"]:
+            print(f"fersyn: {line}", file=sys.stderr)
     if index.is_file() and not dry_run:
         same = " (nothing to do)" if not code and index.stat().st_mtime_ns == before else ""
         print(f"report: {index.relative_to(folder)}{same}", flush=True)
     return code
-
-
-def _tell(failed: list[Path], folder: Path) -> None:
-    """Says why the report is not complete."""
-    for file in failed:
-        name = file.name.removesuffix(".failed.html")
-        print(f"fersyn: notebook {name} failed; traceback: {file.relative_to(folder)}", file=sys.stderr)
-    if not failed:
-        print("fersyn: the report is not complete; see the messages above", file=sys.stderr)
