@@ -183,23 +183,18 @@ def edit_file(
     expression = None if expression is None else parse(expression)
     photo = read_photo(path)
     chosen = choose(find(photo, path.name, synthesiser.size), face, path.name)
-    notes = []
-    for number, each in enumerate(chosen, 1):
-        if each.enlarged > BLURRED:
-            notes.append(
-                f"face {number} is small ({each.enlarged:.1f} times enlarged for the network): expect a soft result"
-            )
+    notes = [
+        f"face {number} is small ({each.enlarged:.1f} times enlarged for the network): expect a soft result"
+        for number, each in enumerate(chosen, 1)
+        if each.enlarged > BLURRED
+    ]
     if all_expressions:
-        made = sheet(chosen, synthesiser, intensity)
-        Image.fromarray(made).save(out, quality=92)
-        return [
-            *notes,
-            f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} with {len(synthesiser.expressions)} expressions",
-        ]
-    made = edit_photo(photo, chosen, synthesiser, expression, intensity)
-    save(made, path, out)
-    what = f"{expression} at {intensity:.0%}"
-    return [*notes, f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} now {what}, by {synthesiser.name}"]
+        Image.fromarray(sheet(chosen, synthesiser, intensity)).save(out, quality=92)
+        what = f"with {len(synthesiser.expressions)} expressions"
+    else:
+        save(edit_photo(photo, chosen, synthesiser, expression, intensity), path, out)
+        what = f"now {expression} at {intensity:.0%}, by {synthesiser.name}"
+    return [*notes, f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} {what}"]
 
 
 def save(image: np.ndarray, original: Path | BinaryIO, out: Path) -> None:
@@ -212,7 +207,6 @@ def save(image: np.ndarray, original: Path | BinaryIO, out: Path) -> None:
         if source.mode not in ("RGB", "RGBA", "P", "L"):
             profile = None  # a CMYK or 16-bit profile does not fit what was made of it
     exif[_ORIENTATION] = 1
-    if _PLACE in exif:
-        del exif[_PLACE]
+    exif.pop(_PLACE, None)
     extra = {"icc_profile": profile} if profile else {}
     Image.fromarray(image).save(out, quality=95, exif=exif.tobytes(), **extra)

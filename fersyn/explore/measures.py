@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
 
 from fersyn.evaluation import fidelity, recogniser, verifiers
 from fersyn.evaluation.fidelity import Judge
@@ -95,8 +97,6 @@ def judge_of(table: FaceTable, epochs: int = 30, seed: int = 0) -> tuple[Judge |
     judge = fidelity.train_judge(table, epochs, seed)
     if judge is None:
         return None, "the training people of the table show fewer than two expressions"
-    from safetensors import SafetensorError
-
     try:
         _write(path_of(table), judge, stamp)
     except (OSError, SafetensorError) as error:  # a folder that one may only read, a full disk
@@ -113,8 +113,6 @@ def _stamp(table: FaceTable, epochs: int, seed: int) -> dict[str, str]:
 
 
 def _read(path: Path, stamp: dict[str, str]) -> Judge | None:
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
@@ -129,11 +127,7 @@ def _read(path: Path, stamp: dict[str, str]) -> Judge | None:
 
 
 def _write(path: Path, judge: Judge, stamp: dict[str, str]) -> None:
-    from safetensors.torch import save_file
-
     path.parent.mkdir(exist_ok=True)
-    about = stamp | {
-        "classes": json.dumps(judge.classes), "of_people": str(judge.people), "of_faces": str(judge.faces),
-    }  # fmt: skip
+    about = {"classes": json.dumps(judge.classes), "of_people": str(judge.people), "of_faces": str(judge.faces)}
     weights = {name: value.contiguous() for name, value in judge.network.state_dict().items()}
-    write_atomic(path, lambda draft: save_file(weights, draft, about))
+    write_atomic(path, lambda draft: safetensors.torch.save_file(weights, draft, stamp | about))

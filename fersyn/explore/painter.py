@@ -77,10 +77,7 @@ class Painter:
         """The edited crop, uint8 RGB (S, S, 3), and the landmarks (68, 2) px that were asked for."""
         wish, source, name = request.wish, request.face, method.name
         crop, target = changed(source, wish, method.synthesiser)
-        for shown, data in zip(
-            (card.result, card.difference, card.landmarks), drawn(source, crop, target), strict=True
-        ):
-            shown.value = data
+        card.result.value, card.difference.value, card.landmarks.value = drawn(source, crop, target)
         deaf = target is None and wish.amounts
         told = f"{wish.words} (it looks at no landmarks: handles do nothing)" if deaf else wish.words
         card.title.value = view.titled(name, told)

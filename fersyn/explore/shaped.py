@@ -54,16 +54,13 @@ HANDLES = {name: _handle(**own) for name, own in yaml.safe_load(_FILE.read_text(
 
 def _check(amounts: Mapping[str, float]) -> dict[str, float]:
     """The amounts that are not 0, as floats; raises FersynError for a handle that there is not, or one out of range."""
-    found = {}
     for name, amount in amounts.items():
         if name not in HANDLES:
             raise FersynError(f"there is no handle '{name}'; use one of: {', '.join(HANDLES)}")
         handle = HANDLES[name]
         if not handle.least <= float(amount) <= handle.most:
             raise FersynError(f"{name} = {amount:g}: it must lie between {handle.least:g} and {handle.most:g}")
-        if amount:
-            found[name] = float(amount)
-    return found
+    return {name: float(amount) for name, amount in amounts.items() if amount}
 
 
 def pull(landmarks: Tensor, amounts: Mapping[str, float]) -> Tensor:

@@ -5,6 +5,7 @@ an update of fersyn reruns what it touches.
 import ast
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -47,11 +48,9 @@ def commit(folder: Path | None = None) -> str:
         )
         return done.stdout.strip()
 
+    head = "unknown"
     try:
         head = git("rev-parse", "--short=10", "HEAD")
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    try:
         return head + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
         return head
@@ -128,12 +127,9 @@ def digest(files: Iterable[Path], package: Path = PACKAGE) -> str:
 
 def notebook_imports(notebook: Path) -> set[str]:
     """fersyn's modules that a notebook's code cells import."""
-    names: set[str] = set()
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "code":
-            lines = "".join(cell["source"]).splitlines()
-            names |= imports_of("\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines))
-    return names
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    codes = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return {name for code in codes for name in imports_of(re.sub(r"(?m)^\s*[%!].*$", "", code))}
 
 
 def notebook_digest(notebook: Path) -> str:

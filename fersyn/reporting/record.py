@@ -100,12 +100,11 @@ class Record:
         """
         self.started = time.time()
         tables = dict(tables or {})
+        marks = {name: table.fingerprint for name, table in tables.items()}
         self.content: dict[str, Any] = {
             "schema": SCHEMA,
             "title": title,
-            **provenance.collect(
-                dict(parameters), parameters.get("seed"), {name: table.fingerprint for name, table in tables.items()}
-            ),
+            **provenance.collect(dict(parameters), parameters.get("seed"), marks),
             "weights": [dict(entry) for entry in weights],
             "key_figures": [],
             "metrics": {},

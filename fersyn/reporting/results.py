@@ -43,13 +43,10 @@ def table(folder: str | Path) -> str:
     heads = {**(QUALITY if quality else {}), **(RANK if ranks else {})}
     metrics = made["03"].get("metrics", {}) | made["05"].get("metrics", {})
     methods = [
-        name
-        for name in dict.fromkeys(method for method, _ in found)
-        if (name, "psnr") in found or (name, "rank1") in found
+        name for name in dict.fromkeys(each for each, _ in found) if {(name, "psnr"), (name, "rank1")} & {*found}
     ]
-    lines = [_line(["method", *heads.values()]), _line(["---"] + ["---:"] * len(heads))]
-    for name in methods:
-        lines.append(_line([name, *(_cell(found.get((name, key)), metrics.get(key)) for key in heads)]))
+    rows = [[name, *(_cell(found.get((name, key)), metrics.get(key)) for key in heads)] for name in methods]
+    lines = [f"| {' | '.join(row)} |" for row in (["method", *heads.values()], ["---", *["---:"] * len(heads)], *rows)]
     return "\n".join([*lines, "", *_notes(made)]) + "\n"
 
 
@@ -81,10 +78,6 @@ def _cell(row: Mapping[str, Any] | None, metric: Mapping[str, Any] | None) -> st
         f"{metric['scale'] * row[key]:.{metric['digits']}f}" for key in ("value", "low", "high") if row[key] is not None
     ]
     return text[0] if len(text) < 3 else f"{text[0]} [{text[1]}, {text[2]}]"
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def command(folder: Annotated[Path, typer.Argument(help="A report's folder.")] = Path("reports/laptop")) -> None:
