@@ -1,12 +1,11 @@
 """Figures and tables of the notebooks. Every function returns something that a cell shows as its last line: a
 :class:`Picture` (with a description for those who do not see it), a :class:`Table` or a :class:`Note`.
 
-``dataset`` and ``checks`` hold the figures of notebook 01; ``charts`` and ``faces`` what they are made of.
+``preprocessing`` holds the figures of notebook 01; ``charts`` and ``faces`` what all are made of.
 """
 
-from fersyn.figures.note import Note
+from fersyn.figures.faces import pictured, privacy_note
 from fersyn.figures.picture import Picture, show
-from fersyn.figures.selection import pictured, privacy_note
-from fersyn.figures.table import Table
+from fersyn.figures.table import Note, Table
 
 __all__ = ["Note", "Picture", "Table", "pictured", "privacy_note", "show"]

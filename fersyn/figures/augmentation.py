@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 
 from fersyn.evaluation.augmentation import gain, synthetic
 from fersyn.evaluation.augmentation.experiment import BATCH, SIZE, Fold
@@ -14,14 +13,15 @@ from fersyn.evaluation.augmentation.gain import PUBLISHED, Arm, Outcome
 from fersyn.evaluation.bootstrap import Interval, marked
 from fersyn.evaluation.recognition import confusion
 from fersyn.expressions import EXPRESSIONS
-from fersyn.figures import charts, faces, selection, style
-from fersyn.figures.note import Note
+from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Table
+from fersyn.figures.score_table import number
+from fersyn.figures.table import Note, Table
+from fersyn.pixels import to_images
 from fersyn.training.runs import load
 
 TITLES = {"none": "no other variation", "classical": "with classical variation"}
-COLOURS = {"none": style.BLUE, "classical": style.ORANGE}
+COLOURS = {"none": charts.BLUE, "classical": charts.ORANGE}
 
 
 def times(factor: int) -> str:
@@ -31,11 +31,7 @@ def times(factor: int) -> str:
 
 def interval(found: Interval, signed: bool = False) -> str:
     """In %: '61.3 [55.0, 67.1]', or as a difference '+5.2 [1.0, 9.3]'; no bounds where there are none."""
-    sign = "+" if signed else ""
-    text = f"{100 * found.value:{sign}.1f}"
-    if np.isfinite([found.low, found.high]).all():
-        text += f" [{100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f}]"
-    return text.replace("-", "−")
+    return number(found.as_dict(), 100, 1, "+" if signed else "").replace("\u00a0", " ")
 
 
 def counted(number: float) -> str:
@@ -53,13 +49,11 @@ def setup(facts: pd.DataFrame, method: str, epochs: int, real_share: float) -> T
     mixed = "as they fall, each face equally often"
     if real_share:
         mixed = f"real faces are dealt so often that they make up {real_share:.0%} of what is seen"
+    tested = f"{several('tested')} real faces of other people, number of people: {several('test_people')}"
     lines = [
         ("folds × seeds", f"{facts['fold'].nunique()} × {facts['seed'].nunique()}"),
         ("learnt from, each time", f"{several('real')} real faces, number of people: {several('people')}"),
-        (
-            "named, each time",
-            f"{several('tested')} real faces of other people, number of people: {several('test_people')}",
-        ),
+        ("named, each time", tested),
         ("synthetic faces", f"up to {several('synthetic')}, by {method} trained on the same people"),
         ("faces", f"{SIZE} × {SIZE} px, real and synthetic alike"),
         (
@@ -82,8 +76,8 @@ def samples(fold: Fold, shown: np.ndarray, number: int = 8) -> Picture | Note:
     first = [next(k for k in order if recipes.label[k] == kind) for kind in sorted(kinds)]
     chosen = np.array((first + [k for k in order if k not in first])[:number], int)
     if not len(chosen):
-        return selection.nothing()
-    made = _pixels(synthetic.make(synthesiser, table, recipes.part(chosen), table.size))
+        return faces.nothing()
+    made = to_images(synthetic.make(synthesiser, table, recipes.part(chosen), table.size))
     sources = list(table.images(recipes.source[chosen]))
     guides = [
         faces.overlay(table.images([guide])[0], table.landmarks([guide])[0], scale=1) if guide >= 0 else None
@@ -98,10 +92,6 @@ def samples(fold: Fold, shown: np.ndarray, number: int = 8) -> Picture | Note:
     )  # fmt: skip
 
 
-def _pixels(made: torch.Tensor) -> list[np.ndarray]:
-    return list(made.permute(0, 2, 3, 1).contiguous().numpy())
-
-
 def thumbnail(fold: Fold, shown: np.ndarray) -> Picture | None:
     """A strip of sources and synthetic faces for the index page; None where nobody may be shown."""
     synthesiser = load(fold.run)
@@ -109,46 +99,48 @@ def thumbnail(fold: Fold, shown: np.ndarray) -> Picture | None:
     chosen = np.flatnonzero(shown[recipes.source] & (recipes.label > 0))[:4]
     if not len(chosen):
         return None
-    made = _pixels(synthetic.make(synthesiser, fold.table, recipes.part(chosen), fold.table.size))
+    made = to_images(synthetic.make(synthesiser, fold.table, recipes.part(chosen), fold.table.size))
     both = zip(fold.table.images(recipes.source[chosen]), made, strict=True)
     return faces.strip([face for pair in both for face in pair], "Neutral faces and synthetic ones made of them")
+
+
+def _whiskers(axes, at: Sequence[float], found: Sequence[Interval], variation: str, whose: str) -> None:
+    """A line of accuracies in % at positions (N,), with their intervals; none where there is no interval."""
+    value, low, high = 100 * np.array([[one.value, one.low, one.high] for one in found]).T
+    axes.errorbar(
+        at, value, np.nan_to_num([value - low, high - value]).clip(0), color=COLOURS[variation], marker="o", ms=5, capsize=3,
+        lw=2, elinewidth=1.2, label=f"{whose}, {TITLES[variation]}",
+    )  # fmt: skip
+
+
+def _finished(figure, axes, xlabel: str, alt: str, caption: str) -> Picture:
+    axes.set(xlabel=xlabel, ylabel="balanced accuracy, %")
+    axes.grid(axis="y")
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2, fontsize=10)
+    return Picture.of_figure(figure, alt, caption)
 
 
 def curve(outcome: Outcome) -> Picture:
     """Accuracy over the number of synthetic faces to a real one, with intervals, beside the published curve."""
     factors = gain.factors(outcome.frame)
-    at = np.arange(len(factors), dtype=float)
-    said = []
-    with style.look():
-        figure, axes = style.new(charts.WIDTH, 3.4)
+    at, said = np.arange(len(factors), dtype=float), []
+    with charts.drawing(height=3.4) as (figure, axes):
         for shift, variation in ((-0.04, "none"), (0.04, "classical")):
             found = [outcome.accuracy(Arm(variation, factor)) for factor in factors]
-            axes.errorbar(
-                at + shift, *_bars(found), color=COLOURS[variation], marker="o", ms=5, capsize=3, lw=2, elinewidth=1.2,
-                label=f"ours, {TITLES[variation]}",
-            )  # fmt: skip
+            _whiskers(axes, at + shift, found, variation, "ours")
             points = zip(factors, found, strict=True)
             said.append(f"{TITLES[variation]} " + ", ".join(f"{times(k)} {interval(one)}" for k, one in points))
         known = [(x, PUBLISHED[factor]) for x, factor in zip(at, factors, strict=True) if factor in PUBLISHED]
         if known:
             line = "published, Oulu-CASIA (other faces and network)"
-            axes.plot(*zip(*known, strict=True), color=style.SOFT, ls="--", marker="s", ms=4, lw=1.3, label=line)
+            axes.plot(*zip(*known, strict=True), color=charts.SOFT, ls="--", marker="s", ms=4, lw=1.3, label=line)
         axes.set_xticks(at, [times(factor) for factor in factors])
-        axes.set(xlabel="synthetic faces to each real one", ylabel="balanced accuracy, %")
-        axes.grid(axis="y")
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2, fontsize=10)
-        return Picture.of_figure(
-            figure, f"Accuracy over the number of synthetic faces, in %: {'; '.join(said)}.",
+        return _finished(
+            figure, axes, "synthetic faces to each real one",
+            f"Accuracy over the number of synthetic faces, in %: {'; '.join(said)}.",
             "Real faces of people never seen, named rightly; bars: 95 % interval over these people. All recognisers "
             "took the same number of steps. The dashed line is Table 4 of the paper: compare shapes, not heights.",
         )  # fmt: skip
-
-
-def _bars(found: Sequence[Interval]) -> tuple[list[float], np.ndarray]:
-    """Heights in %, and lengths of whiskers below and above (2, N); 0 where there is no interval."""
-    values = np.array([[one.value, one.low, one.high] for one in found]) * 100
-    whiskers = np.nan_to_num(np.stack([values[:, 0] - values[:, 1], values[:, 2] - values[:, 0]])).clip(0)
-    return values[:, 0].tolist(), whiskers
 
 
 def table(outcome: Outcome) -> Table:
@@ -221,16 +213,12 @@ def people(outcome: Outcome) -> Picture | Note:
         return Note(
             "*There is one number of real people only, so there is no curve; ask for others with `more_people`.*"
         )
-    with style.look():
-        figure, axes = style.new(charts.WIDTH, 3.4)
+    with charts.drawing(height=3.4) as (figure, axes):
         ticks: set[float] = set()
         for variation, title in TITLES.items():
             numbers, own = gain.people_curve(outcome.frame, variation)
             found = [outcome.accuracy(arm) for arm in own]
-            axes.errorbar(
-                numbers, *_bars(found), color=COLOURS[variation], marker="o", ms=5, capsize=3, lw=2, elinewidth=1.2,
-                label=f"real people, {title}",
-            )  # fmt: skip
+            _whiskers(axes, numbers, found, variation, "real people")
             ticks |= set(numbers)
             points = zip(numbers, found, strict=True)
             said.append(f"{title} " + ", ".join(f"{number:.0f} people {interval(one)}" for number, one in points))
@@ -242,11 +230,9 @@ def people(outcome: Outcome) -> Picture | Note:
         axes.set_xscale("log")
         axes.set_xticks(sorted(ticks), [f"{number:.0f}" for number in sorted(ticks)])
         axes.minorticks_off()
-        axes.set(xlabel="real people learnt from (logarithmic)", ylabel="balanced accuracy, %")
-        axes.grid(axis="y")
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2, fontsize=10)
-        return Picture.of_figure(
-            figure, f"Accuracy over the number of real people, in %: {'; '.join(said)}.",
+        return _finished(
+            figure, axes, "real people learnt from (logarithmic)",
+            f"Accuracy over the number of real people, in %: {'; '.join(said)}.",
             "What other numbers of real people would have brought. All take equally many steps, so the more people there "
             "are, the less often each face is seen. Where a dashed line meets the curve of its "
             "colour, so many real people reach what the synthetic faces reached. A curve that is flat at its right end "
@@ -264,14 +250,11 @@ def worth(outcome: Outcome) -> Table | Note:
         lines.append((f"{times(row['factor'])}, {TITLES[row['variation']]}", value, between))
     if not lines:
         return Note("*Without a curve of real people there is nothing to compare with.*")
+    base = Arm().of(outcome.frame)["people"].mean()
     return Table(
         lines, ["synthetic faces to each real one", "are worth real people", "95 % interval"],
-        caption=f"So many real people reach the accuracy of faces of {counted(_base(outcome))}, real and synthetic",
+        caption=f"So many real people reach the accuracy of faces of {counted(base)}, real and synthetic",
     )  # fmt: skip
-
-
-def _base(outcome: Outcome) -> float:
-    return float(Arm().of(outcome.frame)["people"].mean())
 
 
 def _bounded(value: float, low: float, high: float) -> str:
@@ -293,14 +276,14 @@ def recall(outcome: Outcome) -> Table:
     """Share of each expression that was named rightly, in %, without and with the most synthetic faces; the best of
     each row bold.
     """
-    own = {name: outcome.recall(arm) for name, arm in _compared(outcome).items()}
-    names = [name for name in EXPRESSIONS if any(name in each for each in own.values())]
-    lines = [(name, *(100 * each[name] for each in own.values())) for name in names]
-    bold = {(y, x) for y, line in enumerate(lines) for x in range(1, len(line)) if line[x] == max(line[1:])}
-    lines.append(
-        ("all, each expression alike", *(100 * outcome.accuracy(arm).value for arm in _compared(outcome).values()))
+    arms = _compared(outcome)
+    own = 100 * pd.DataFrame({name: outcome.recall(arm) for name, arm in arms.items()}).reindex(EXPRESSIONS).dropna(
+        how="all"
     )
-    lines.append(("all pictures alike", *(100 * outcome.plain(arm) for arm in _compared(outcome).values())))
+    bold = {(y, x + 1) for y, x in np.argwhere(own.eq(own.max(axis=1), axis=0).to_numpy())}
+    lines = list(own.itertuples(name=None))
+    lines.append(("all, each expression alike", *(100 * outcome.accuracy(arm).value for arm in arms.values())))
+    lines.append(("all pictures alike", *(100 * outcome.plain(arm) for arm in arms.values())))
     return Table(lines, ["named rightly, %", *own], digits=1, bold=bold)
 
 
@@ -317,20 +300,18 @@ def confusions(outcome: Outcome) -> list[Picture]:
 
 def judgement(judged: pd.DataFrame) -> Table:
     """What the judge (of `experiment.judged`) named rightly, by expression; in brackets what it called neutral."""
-    kinds = list(dict.fromkeys(judged["faces"]))
-    lines = []
-    for name in [name for name in EXPRESSIONS if name in set(judged["expression"])]:
-        own = judged[judged["expression"] == name].set_index("faces")
-        cells = [
-            f"{100 * own.loc[kind, 'right']:.0f}"
-            + (f" ({100 * own.loc[kind, 'neutral']:.0f})" if name != "neutral" else "")
-            if kind in own.index
-            else "–"
-            for kind in kinds
-        ]
-        lines.append((name, *cells))
-    means = [judged.loc[judged["faces"] == kind, "right"].mean() for kind in kinds]
-    lines.append(("all", *(f"{100 * mean:.1f}" for mean in means)))
+    kinds, found = list(dict.fromkeys(judged["faces"])), judged.set_index(["expression", "faces"])
+
+    def cell(name: str, kind: str) -> str:
+        if (name, kind) not in found.index:
+            return "–"
+        right, neutral = 100 * found.loc[(name, kind), ["right", "neutral"]]
+        return f"{right:.0f}" + (f" ({neutral:.0f})" if name != "neutral" else "")
+
+    names = [name for name in EXPRESSIONS if name in set(judged["expression"])]
+    lines = [(name, *(cell(name, kind) for kind in kinds)) for name in names]
+    means = judged.groupby("faces")["right"].mean()
+    lines.append(("all", *(f"{100 * means[kind]:.1f}" for kind in kinds)))
     caption = (
         f"Named as they should be, in % (in brackets: named neutral), by a judge trained on {judged.attrs['real']} "
         f"real faces of other people ({judged.attrs['people']})"

@@ -1,52 +1,140 @@
-"""Charts: counts, distributions, confusion matrix, ROC curve, learning curve. Axes carry names and units."""
+"""Charts, and one look for them all: colours that colour-blind readers tell apart, text at the size of the page's, axes with
+names and units.
+"""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
-from fersyn.figures import style
-from fersyn.figures.picture import Picture
+from fersyn.evaluation.scores import METRICS
+from fersyn.evaluation.verification import tar_on_curve
+from fersyn.figures.picture import INK, Picture
 
 WIDTH = 9.2  # inches of 72 px: as wide as a grid of eight faces
+SOFT, LINE = "#5b6470", "#d5d8dd"
+BLUE, ORANGE, GREEN, RED = "#1f6fb4", "#d9730d", "#2b8a57", "#b3261e"
+# Of Paul Tol's "muted" scheme, for many lines in a chart.
+SHADES = (INK, "#888888", "#ddaa33", "#882255", "#4499cc", "#117733", "#332288", "#cc6677", "#aa4499")
+LOOK = {
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": INK,
+    "axes.edgecolor": SOFT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.linewidth": 0.8,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
 
 
-def counts(
-    values: Mapping[str, Mapping[str, int]], title: str = "", unit: str = "pictures", caption: str = ""
+@contextlib.contextmanager
+def drawing(width: float = WIDTH, height: float = 3.2, **options) -> Iterator[tuple]:
+    """A figure and its axes in the kit's look, `width` and `height` in inches at 72 px each; off screen, whatever the
+    backend. `options` are those of `Figure.subplots`.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(LOOK):
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        yield figure, figure.subplots(**options)
+
+
+@contextlib.contextmanager
+def panels(number: int, height: float, more: float = 0.0, **options) -> Iterator[tuple]:
+    """A figure and the axes of `number` small charts, three in a row: `height` inches for each row, and `more`."""
+    columns = min(3, number)
+    lines = -(-number // columns)
+    with drawing(WIDTH, lines * height + more, nrows=lines, ncols=columns, squeeze=False, **options) as (figure, axes):
+        for axis in axes.flat[number:]:
+            axis.set_axis_off()
+        for axis in axes.flat[number - columns : number]:
+            axis.tick_params(labelbottom=True)  # sharing hides them where a row below is not full
+        yield figure, list(axes.flat[:number])
+
+
+def dots(
+    scores: pd.DataFrame, down: str, names: Sequence[str], shade: Callable, alt: str, caption: str, difference: str = ""
 ) -> Picture:
+    """A small chart a metric: the values as dots, their intervals as lines.
+
+    Args:
+        scores: of `scores.summarise` or `scores.differences`.
+        down: the column that a line of a chart stands for.
+        names: the metrics.
+        shade: (row, rows of the metric) -> colour.
+        alt: description.
+        caption: Markdown below the picture.
+        difference: what the values are, if they are differences; a line marks 0.
+    """
+    lines = list(dict.fromkeys(scores[down]))
+    with panels(len(names), 0.28 * len(lines) + (1.0 if difference else 0.75), sharey=True) as (figure, axes):
+        for axis, name in zip(axes, names, strict=True):
+            own = scores[scores["metric"] == name]
+            for row in own.to_dict("records"):
+                y, colour = lines.index(row[down]), shade(row, own)
+                value, low, high = (METRICS[name].scale * row[part] for part in ("value", "low", "high"))
+                axis.plot([low, high], [y, y], color=colour, lw=2)
+                axis.plot(value, y, "o", color=colour, ms=6)
+            if difference:
+                axis.axvline(0, color=INK, lw=0.8)
+                axis.set_title(METRICS[name].head, fontsize=10.5)
+                axis.locator_params(axis="x", nbins=5)
+            axis.set_xlabel(difference or METRICS[name].head, fontsize=9)
+            axis.tick_params(axis="x", labelsize=9)
+            axis.tick_params(axis="y", length=0, labelcolor=INK)
+            axis.grid(axis="x")
+        axes[0].set(ylim=(len(lines) - 0.5, -0.5), yticks=range(len(lines)), yticklabels=lines)
+        return Picture.of_figure(figure, alt, caption)
+
+
+def counts(values: Mapping[str, Mapping[str, int]], unit: str = "pictures", caption: str = "") -> Picture:
     """Horizontal bars, stacked: ``values[bar][part]`` (expression -> split -> number)."""
-    bars_, parts = list(values), list(dict.fromkeys(part for bar in values.values() for part in bar))
-    shades = [style.BLUE, style.ORANGE, style.GREEN, style.SOFT]
-    with style.look():
-        figure, axes = style.new(WIDTH, 0.6 + 0.33 * len(bars_))
-        left = np.zeros(len(bars_))
-        for part, shade in zip(parts, shades * len(parts), strict=False):
-            width = np.array([values[bar].get(part, 0) for bar in bars_])
-            axes.barh(bars_, width, left=left, color=shade, label=part, height=0.72)
-            left += width
-        for row, total in enumerate(left):
-            axes.text(total, row, f" {total:.0f}", va="center", color=style.SOFT, fontsize=10)
+    frame = pd.DataFrame(values).T.fillna(0)
+    total = frame.sum(axis=1)
+    with drawing(WIDTH, 0.6 + 0.33 * len(frame)) as (figure, axes):
+        frame.plot.barh(stacked=True, ax=axes, width=0.72, color=[BLUE, ORANGE, GREEN, SOFT], legend=False)
+        for row, number in enumerate(total):
+            axes.text(number, row, f" {number:.0f}", va="center", color=SOFT, fontsize=10)
         axes.invert_yaxis()
-        axes.set(xlabel=unit, title=title, xlim=(0, left.max() * 1.08 or 1))
+        axes.set(xlabel=unit, xlim=(0, total.max() * 1.08 or 1))
         axes.grid(axis="x")
-        axes.tick_params(axis="y", length=0, labelcolor=style.INK)
-        if len(parts) > 1:
+        axes.tick_params(axis="y", length=0, labelcolor=INK)
+        if len(frame.columns) > 1:
             axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-        said = "; ".join(f"{bar} {total:.0f}" for bar, total in zip(bars_, left, strict=True))
+        said = "; ".join(f"{bar} {number:.0f}" for bar, number in total.items())
         return Picture.of_figure(figure, f"Bar chart of {unit}: {said}.", caption)
 
 
 def histogram(
-    values: Mapping[str, np.ndarray], label: str, bins: int | Sequence[float] = 40, title: str = "", caption: str = "",
+    values: Mapping[str, np.ndarray],
+    label: str,
+    bins: int | Sequence[float] = 40,
+    caption: str = "",
     density: bool = False,
-) -> Picture:  # fmt: skip
+) -> Picture:
     """Overlaid histograms of one or more samples (N,); NaNs are left out."""
     clean = {name: np.asarray(sample, float)[np.isfinite(sample)] for name, sample in values.items()}
     edges = np.histogram_bin_edges(np.concatenate(list(clean.values())), bins)
-    with style.look():
-        figure, axes = style.new(WIDTH, 3.0)
-        for (name, sample), shade in zip(clean.items(), [style.BLUE, style.ORANGE, style.GREEN], strict=False):
+    with drawing(WIDTH, 3.0) as (figure, axes):
+        for (name, sample), shade in zip(clean.items(), [BLUE, ORANGE, GREEN], strict=False):
             axes.hist(sample, edges, color=shade, alpha=0.62, label=f"{name} ({len(sample)})", density=density)
-        axes.set(xlabel=label, ylabel="density" if density else "number", title=title)
+        axes.set(xlabel=label, ylabel="density" if density else "number")
         axes.grid(axis="y")
         if len(clean) > 1:
             axes.legend()
@@ -54,20 +142,19 @@ def histogram(
         return Picture.of_figure(figure, f"Histogram of {label}. {said}.", caption)
 
 
-def confusion(matrix: np.ndarray, names: Sequence[str], title: str = "", caption: str = "") -> Picture:
+def confusion(matrix: np.ndarray, names: Sequence[str], caption: str = "") -> Picture:
     """Confusion matrix: ``matrix[true, named]`` holds counts; shown in % of each row, so that rows add up to 100."""
     share = 100 * matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     side = 0.72 * len(names)
-    with style.look():
-        figure, axes = style.new(1.9 + side, 1.2 + side * 0.8)
+    with drawing(1.9 + side, 1.2 + side * 0.8) as (figure, axes):
         axes.imshow(share, cmap="Blues", vmin=0, vmax=100, aspect="auto")
         for (row, column), value in np.ndenumerate(share):
             if value >= 0.5:
-                shade = "white" if value > 55 else style.INK
+                shade = "white" if value > 55 else INK
                 axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=shade, fontsize=10)
-        axes.set_xticks(range(len(names)), names, rotation=40, ha="right", color=style.INK)
-        axes.set_yticks(range(len(names)), names, color=style.INK)
-        axes.set(xlabel="named by the classifier", ylabel="true expression", title=title)
+        axes.set_xticks(range(len(names)), names, rotation=40, ha="right", color=INK)
+        axes.set_yticks(range(len(names)), names, color=INK)
+        axes.set(xlabel="named by the classifier", ylabel="true expression")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
         said = "; ".join(f"{name} {share[i, i]:.0f} %" for i, name in enumerate(names))
@@ -75,47 +162,74 @@ def confusion(matrix: np.ndarray, names: Sequence[str], title: str = "", caption
 
 
 def roc(
-    far: np.ndarray, tar: np.ndarray, marks: Sequence[float] = (0.01, 0.001), title: str = "", caption: str = ""
+    curves: Mapping[str, tuple],
+    marks: Sequence[float],
+    lowest: float,
+    alt: str,
+    caption: str,
+    title: str = "",
+    dashed: str = "",
 ) -> Picture:
-    """ROC curve of verification: share of genuine pairs accepted over the share of impostor pairs, log axis."""
-    from fersyn.evaluation.verification import tar_on_curve
+    """ROC curves of verification: share of genuine pairs accepted over the share of impostor pairs, log axis.
 
-    with style.look():
-        figure, axes = style.new(6, 4)
-        seen = far > 0
-        axes.plot(far[seen], tar[seen], color=style.BLUE, lw=2)
+    Args:
+        curves: name -> FAR and TAR (T,), as `Trial.curve` gives them.
+        marks: FARs to mark.
+        lowest: FAR at which the axis starts.
+        alt: description.
+        caption: Markdown below the picture.
+        title: above the curves.
+        dashed: the curve that is no method's.
+    """
+    alone = len(curves) == 1
+    with drawing(6 if alone else WIDTH, 3.9) as (figure, axes):
+        for shade, (name, (far, tar)) in zip([BLUE] if alone else SHADES * 3, curves.items(), strict=False):
+            seen = far > 0
+            x, y = np.append(lowest, far[seen]), np.append(tar_on_curve(far, tar, 0), tar[seen])
+            line = {"lw": 2.2, "ls": "--"} if name == dashed else {"lw": 1.8}
+            axes.step(x, y, where="post", color=shade, label=name, **line)
+            if alone:
+                axes.plot(marks, [tar_on_curve(far, tar, mark) for mark in marks], "o", color=ORANGE, clip_on=False)
         for mark in marks:
-            axes.axvline(mark, color=style.SOFT, lw=0.8, ls=":")
-            axes.plot(mark, tar_on_curve(far, tar, mark), "o", color=style.ORANGE, clip_on=False)
-        axes.set(
-            xscale="log", xlim=(max(far[seen].min(), 1e-5), 1), ylim=(0, 1.02), title=title,
-            xlabel="false accept rate (FAR)", ylabel="true accept rate (TAR)",
-        )  # fmt: skip
+            axes.axvline(mark, color=SOFT, lw=0.8, ls=":")
+        axes.set(xscale="log", xlim=(lowest, 1), ylim=(0, 1.02), title=title)
+        axes.set(xlabel="false accept rate (FAR)", ylabel="true accept rate (TAR)")
         axes.grid()
-        said = ", ".join(f"TAR {tar_on_curve(far, tar, mark):.2f} at FAR {mark:g}" for mark in marks)
-        return Picture.of_figure(figure, f"ROC curve of face verification: {said}.", caption)
+        if not alone:
+            axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        return Picture.of_figure(figure, alt, caption)
 
 
-def scores(genuine: np.ndarray, impostor: np.ndarray, caption: str = "") -> Picture:
-    """Densities of the distances between two pictures of one person, and of two people."""
-    return histogram(
-        {"same person": genuine, "two people": impostor},
-        "distance of the two descriptors (0 = equal)",
-        density=True,
-        caption=caption,
-    )
-
-
-def learning(curves: Mapping[str, Sequence[float]], ylabel: str, title: str = "", caption: str = "") -> Picture:
+def learning(curves: Mapping[str, Sequence[float]], ylabel: str, caption: str = "") -> Picture:
     """Lines over epochs, one a fold."""
-    with style.look():
-        figure, axes = style.new(WIDTH, 2.9)
+    with drawing(WIDTH, 2.9) as (figure, axes):
         for name, curve in curves.items():
             axes.plot(np.arange(1, len(curve) + 1), curve, lw=1.5, label=name)
-        axes.set(xlabel="epoch", ylabel=ylabel, title=title)
+        axes.set(xlabel="epoch", ylabel=ylabel)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid()
         if 1 < len(curves) <= 10:
             axes.legend()
         said = ", ".join(f"{name} ends at {curve[-1]:.3g}" for name, curve in curves.items())
         return Picture.of_figure(figure, f"{ylabel} over epochs: {said}.", caption)
+
+
+def landmark_errors(face: np.ndarray, landmarks: np.ndarray, error: np.ndarray, caption: str = "") -> Picture:
+    """Mean error of each of the 68 points, as discs on one face.
+
+    Args:
+        face: uint8 RGB (H, W, 3) that the discs are drawn on, e.g. the mean face.
+        landmarks: (68, 2) px of ``face``.
+        error: (68,) in % of the inter-ocular distance.
+        caption: Markdown below the picture.
+    """
+    with drawing(4.6, 3.9) as (figure, axes):
+        axes.imshow(face, alpha=0.55)
+        spots = axes.scatter(
+            *landmarks.T, c=error, s=26 + 9 * error, cmap="viridis_r", edgecolors="white", linewidths=0.5
+        )
+        figure.colorbar(spots, ax=axes, label="mean error, % of inter-ocular distance", shrink=0.85)
+        axes.set_axis_off()
+        worst = int(np.argmax(error))
+        alt = f"Mean landmark error drawn on a face: from {error.min():.1f} to {error.max():.1f} % (point {worst + 1})."
+        return Picture.of_figure(figure, alt, caption, photo=True)

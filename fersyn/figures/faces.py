@@ -1,14 +1,20 @@
-"""Pictures of faces: labelled grids, landmarks drawn in, before and after preprocessing."""
+"""Pictures of faces: which may be shown (only people who agreed, spread over people and expressions), labelled grids,
+landmarks drawn in, before and after preprocessing.
+"""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from fersyn.figures import style
-from fersyn.figures.picture import DENSITY, Picture
+from fersyn import splits
+from fersyn.expressions import EXPRESSIONS
+from fersyn.figures.picture import DENSITY, INK, Picture
+from fersyn.figures.table import Note
 
 # The 68 points of dlib's predictor (300-W), as lines: jaw, brows, nose, eyes, lips. True: closed.
 LINES = (
@@ -87,8 +93,8 @@ def grid(
     alt: str = "Grid of faces",
     caption: str = "",
     cell: int = 88,
-) -> Picture:
-    """A labelled grid of faces.
+) -> Picture | Note:
+    """A labelled grid of faces; a sentence where there is none.
 
     Args:
         rows: uint8 RGB pictures of any size; None leaves a cell empty.
@@ -98,6 +104,8 @@ def grid(
         caption: Markdown below the picture.
         cell: shown width of a face, CSS px.
     """
+    if not any(map(len, rows)):
+        return nothing()
     size, gap = cell * DENSITY, 4 * DENSITY
     faces = mosaic(rows, size, gap)
     font = _font(11 * DENSITY)
@@ -108,9 +116,9 @@ def grid(
     page.paste(Image.fromarray(faces), (left, top))
     draw = ImageDraw.Draw(page)
     for x, name in enumerate(column_names):
-        draw.text((left + x * (size + gap) + size / 2, top - 5 * DENSITY), name, style.INK, font, anchor="ms")
+        draw.text((left + x * (size + gap) + size / 2, top - 5 * DENSITY), name, INK, font, anchor="ms")
     for y, name in enumerate(row_names):
-        draw.text((left - 6 * DENSITY, top + y * (size + gap) + size / 2), name, style.INK, font, anchor="rm")
+        draw.text((left - 6 * DENSITY, top + y * (size + gap) + size / 2), name, INK, font, anchor="rm")
     return Picture.of_image(page, alt, caption)
 
 
@@ -133,18 +141,14 @@ def before_after(
         x0, y0, x1, y1 = (round(float(value)) for value in np.ravel(preview["box"])[:4])
         cv2.rectangle(drawn, (x0, y0), (x1, y1), (255, 255, 255), 2, cv2.LINE_AA)
         before.append(drawn)
-    rows, names = [], []
+    rows = []
     for start in range(0, len(before), columns):
         rows += [before[start : start + columns], list(faces[start : start + columns])]
-        names += ["before", "after"]
-    one_row = len(before) <= columns
     return grid(
-        rows,
-        names,
-        list(labels) if one_row else [],
+        rows, ["before", "after"] * (len(rows) // 2), list(labels) if len(rows) == 2 else [],
         f"{len(before)} pictures before preprocessing, with the detected box and landmarks, and the faces made of them.",
         caption,
-    )
+    )  # fmt: skip
 
 
 def strip(faces: Sequence[np.ndarray], alt: str, height: int = 72, most: int = 8) -> Picture:
@@ -152,23 +156,87 @@ def strip(faces: Sequence[np.ndarray], alt: str, height: int = 72, most: int = 8
     return Picture.of_array(mosaic([list(faces)[:most]], round(height * 1.5), 0), alt, density=2)
 
 
-def landmark_errors(face: np.ndarray, landmarks: np.ndarray, error: np.ndarray, caption: str = "") -> Picture:
-    """Mean error of each of the 68 points, as discs on one face.
+def pictured(rows: pd.DataFrame, private: bool = False) -> np.ndarray:
+    """Which rows (N,) bool may be shown: those marked publishable, or all of them if the page stays ``private``."""
+    return np.ones(len(rows), bool) if private else rows["publishable"].to_numpy(bool)
 
-    Args:
-        face: uint8 RGB (H, W, 3) that the discs are drawn on, e.g. the mean face.
-        landmarks: (68, 2) px of ``face``.
-        error: (68,) in % of the inter-ocular distance.
-        caption: Markdown below the picture.
-    """
-    with style.look():
-        figure, axes = style.new(4.6, 3.9)
-        axes.imshow(face, alpha=0.55)
-        spots = axes.scatter(
-            *landmarks.T, c=error, s=26 + 9 * error, cmap="viridis_r", edgecolors="white", linewidths=0.5
+
+def privacy_note(rows: pd.DataFrame, shown: np.ndarray, private: bool = False) -> str:
+    """One sentence about faces that are left out, or about a page that must not be passed on; otherwise empty."""
+    closed = int((~rows["publishable"].to_numpy(bool)).sum())
+    which = f"pictures of {', '.join(map(str, dict.fromkeys(rows['dataset'])))}"
+    if private and closed:
+        return f"Not to be passed on: {closed} of {len(rows)} {which} show people who did not agree to be shown."
+    if not shown.all():
+        return (
+            f"{closed} of {len(rows)} {which} are counted and measured but not shown: "
+            "the people in them did not agree to be pictured in public."
         )
-        figure.colorbar(spots, ax=axes, label="mean error, % of inter-ocular distance", shrink=0.85)
-        axes.set_axis_off()
-        worst = int(np.argmax(error))
-        alt = f"Mean landmark error drawn on a face: from {error.min():.1f} to {error.max():.1f} % (point {worst + 1})."
-        return Picture.of_figure(figure, alt, caption, photo=True)
+    return ""
+
+
+def nothing() -> Note:
+    """In place of a figure that has no face to show."""
+    return Note(
+        "*Nothing is shown here: nobody in this set agreed to be pictured in public. "
+        "`fersyn report --private` (or the parameter `private = True`) shows the faces, on pages that must not be "
+        "passed on.*"
+    )
+
+
+def peaks(rows: pd.DataFrame, shown: np.ndarray) -> dict[str, dict[str, int]]:
+    """For each person (``dataset/subject``) the position of the strongest picture of each expression, neutral the
+    weakest. What is of unknown intensity counts as a full expression.
+    """
+    strength = rows["intensity"].astype(float).fillna(1.0).to_numpy() * np.where(rows["expression"] == "neutral", -1, 1)
+    frame = pd.DataFrame({"person": splits.people(rows), "expression": rows["expression"].to_numpy(object)})
+    frame = frame.assign(strength=strength)[np.asarray(shown, bool) & rows["expression"].notna().to_numpy()]
+    found: dict[str, dict[str, int]] = {}
+    for (person, expression), position in frame.groupby(["person", "expression"])["strength"].idxmax().items():
+        found.setdefault(person, {})[expression] = int(position)
+    return found
+
+
+def people(rows: pd.DataFrame, shown: np.ndarray, number: int, seed: int = 0) -> dict[str, dict[str, int]]:
+    """:func:`peaks` of ``number`` people at random, of those who have the most expressions."""
+    found = peaks(rows, shown)
+    most = max((len(own) for own in found.values()), default=0)
+    complete = sorted(person for person, own in found.items() if len(own) == most)
+    others = sorted((who for who in found if len(found[who]) < most), key=lambda who: (-len(found[who]), who))
+    chosen = np.random.default_rng(seed).permutation(complete)[:number].tolist()
+    return {person: found[person] for person in sorted(chosen) + others[: max(0, number - len(chosen))]}
+
+
+def mixed(rows: pd.DataFrame, shown: np.ndarray, number: int, seed: int = 0) -> np.ndarray:
+    """Positions of up to ``number`` faces, of other people and other expressions as far as there are; unlabelled rows
+    at the end.
+    """
+    found = peaks(rows, shown)
+    random = np.random.default_rng(seed)
+    order = random.permutation(sorted(found))
+    chosen: list[int] = []
+    for turn in range(len(EXPRESSIONS)):
+        for place, person in enumerate(order):
+            own = [found[person][name] for name in EXPRESSIONS if name in found[person]]
+            own = [own[(i + place) % len(own)] for i in range(len(own))]
+            if turn < len(own) and len(chosen) < number:
+                chosen.append(own[turn])
+    rest = np.setdiff1d(np.flatnonzero(shown), chosen)
+    return np.array([*chosen, *random.permutation(rest)[: max(0, number - len(chosen))]], int)
+
+
+def previews(table, shown: np.ndarray, number: int, seed: int = 0) -> list[dict]:
+    """Up to ``number`` of the table's "before" pictures that may be shown, one a person as long as there are people."""
+    found = [preview for preview in table.previews() if shown[preview["row"]]]
+    people_, expressions = table.people, table.rows["expression"].astype(str).to_numpy()
+    seen, drawn, chosen = Counter(), Counter(), []
+    waiting = [found[i] for i in np.random.default_rng(seed).permutation(len(found))]
+    while waiting and len(chosen) < number:
+        # The person and the expression seen least so far come next.
+        best = min(waiting, key=lambda p: (seen[people_[p["row"]]], drawn[expressions[p["row"]]]))
+        # Not `remove`: dicts that hold arrays cannot be compared.
+        waiting = [preview for preview in waiting if preview is not best]
+        chosen.append(best)
+        seen[people_[best["row"]]] += 1
+        drawn[expressions[best["row"]]] += 1
+    return chosen

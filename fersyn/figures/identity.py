@@ -9,14 +9,13 @@ import pandas as pd
 
 from fersyn.evaluation.bootstrap import marked
 from fersyn.evaluation.lineup import UNTOUCHED, LineUp, unseen
-from fersyn.evaluation.scores import sure
 from fersyn.evaluation.verification import FARS, RATES, Faces, Trial, firsts, method_of, tar_on_curve
 from fersyn.evaluation.verifiers import AXES, Verifier
 from fersyn.expressions import EXPRESSIONS
-from fersyn.figures import charts, faces, selection, style
-from fersyn.figures.note import Note
+from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Table
+from fersyn.figures.score_table import ScoreTable
+from fersyn.figures.table import Note, Table
 
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 6: CK+, in %, as published there.
 PUBLISHED = (
@@ -29,7 +28,6 @@ PUBLISHED = (
     ("Light CNN", "ExprGAN", 67.49, 49.31, 26.40),
     ("Light CNN", "the paper's own", 84.62, 63.86, 44.17),
 )
-SHADES = (style.INK, "#888888", "#ddaa33", "#882255", "#4499cc", "#117733", "#332288", "#cc6677", "#aa4499")
 
 
 def line_up(line: LineUp) -> Table:
@@ -74,17 +72,23 @@ def sources_note(line: LineUp) -> Note:
     return Note(" ".join(text))
 
 
-TITLES = [rate.title for rate in RATES.values()]
+TITLES = {name: rate.title for name, rate in RATES.items()}
 
 
 def _percent(row: Mapping, sign: str = "") -> str:
     """A rate or a difference of two in %: '83.3 ± 2.1 [72, 91]'."""
     text = f"{100 * row['value']:{sign}.1f}"
-    if row.get("deviation", np.nan) == row.get("deviation", np.nan):
+    if np.isfinite(row.get("deviation", np.nan)):
         text += f" ± {100 * row['deviation']:.1f}"
-    if row["low"] == row["low"]:
+    if np.isfinite(row["low"]):
         text += f" [{100 * row['low']:{sign}.0f}, {100 * row['high']:{sign}.0f}]"
     return text
+
+
+def _best_made(column: Mapping[int, Mapping]) -> list[int]:
+    """The lines of the best synthesised faces."""
+    made = {y: row["value"] for y, row in column.items() if row["method"] not in (UNTOUCHED, "copy")}
+    return [y for y, value in made.items() if value == max(made.values())]
 
 
 def table6(summary: pd.DataFrame, verifier: Verifier, rows: Mapping[str, Trial]) -> Table:
@@ -95,21 +99,12 @@ def table6(summary: pd.DataFrame, verifier: Verifier, rows: Mapping[str, Trial])
         verifier: which.
         rows: its trials.
     """
-    own = {
-        (row["method"], row["metric"]): row for row in summary[summary["verifier"] == verifier.title].to_dict("records")
-    }
-    methods = list(dict.fromkeys(method for method, _ in own))
-    cells = {key: _percent(row) for key, row in own.items()}
-    lines = [[method, *(cells.get((method, rate), "too few pairs") for rate in RATES)] for method in methods]
-    bold = set()
-    for column, rate in enumerate(RATES, 1):
-        made = {
-            y: own[m, rate]["value"] for y, m in enumerate(methods) if m not in (UNTOUCHED, "copy") and (m, rate) in own
-        }
-        bold |= {(y, column) for y, value in made.items() if value == max(made.values())}
     first = rows[UNTOUCHED]
     pairs = f"{len(first.probe)} probes of {len(set(first.probe))} people, {len(first.impostor)} pairs of two people"
-    return Table(lines, ["probe", *TITLES], caption=f"{verifier.title}, in %: {pairs}{_unseen(rows)}", bold=bold)
+    return ScoreTable(
+        summary[summary["verifier"] == verifier.title], TITLES, corner="probe", bold=_best_made, absent="too few pairs",
+        text=_percent, caption=f"{verifier.title}, in %: {pairs}{_unseen(rows)}",
+    )  # fmt: skip
 
 
 def _unseen(rows: Mapping[str, Trial]) -> str:
@@ -143,7 +138,7 @@ def published() -> Table:
     caption = (
         "In %, as published for CK+ (Table 6): other faces and gallery, number of pairs not stated. Not comparable."
     )
-    return Table(lines, ["network", "probe", *TITLES], caption=caption)
+    return Table(lines, ["network", "probe", *TITLES.values()], caption=caption)
 
 
 def against(gaps: pd.DataFrame, base: str) -> Table | Note:
@@ -155,16 +150,11 @@ def against(gaps: pd.DataFrame, base: str) -> Table | Note:
     """
     if not len(gaps):
         return Note(f"*There is no row {base} to compare with.*")
-    own = {(row["verifier"], row["method"], row["metric"]): row for row in gaps.to_dict("records")}
-    lines, bold = [], set()
-    for verifier, method in dict.fromkeys(key[:2] for key in own):
-        for column, rate in enumerate(RATES, 2):
-            if (verifier, method, rate) in own and sure(own[verifier, method, rate]):
-                bold.add((len(lines), column))
-        cells = ((verifier, method, rate) for rate in RATES)
-        lines.append([verifier, method, *(_percent(own[key], "+") if key in own else "too few pairs" for key in cells)])
     caption = f"Difference to {base}, percentage points, on the same probes; {marked(int(gaps['people'].iloc[0]))}"
-    return Table(lines, ["verifier", "probe", *TITLES], caption=caption, bold=bold)
+    return ScoreTable(
+        gaps, TITLES, down=("verifier", "method"), corner=("verifier", "probe"), bold="sure", absent="too few pairs",
+        text=_percent, caption=caption,
+    )  # fmt: skip
 
 
 def _first_seed(rows: Mapping[str, Trial]) -> str:
@@ -174,115 +164,82 @@ def _first_seed(rows: Mapping[str, Trial]) -> str:
 def roc_curves(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
     """ROC curves of all methods by one verifier, the false accept rate on a logarithmic axis."""
     first = next(iter(rows.values()))
-    lowest = 1 / max(len(first.impostor), 1)
     marks = [far for far in FARS if first.enough(far)]
-    said = []
-    with style.look():
-        figure, axes = style.new(charts.WIDTH, 3.9)
-        for shade, (method, each) in zip(SHADES * 3, firsts(rows).items(), strict=False):
-            far, tar = each.curve()
-            seen = far > 0
-            start = tar_on_curve(far, tar, 0)
-            line = {"lw": 2.2, "ls": "--"} if method == UNTOUCHED else {"lw": 1.8}
-            axes.step(
-                np.concatenate([[lowest / 2], far[seen]]), np.concatenate([[start], tar[seen]]), where="post",
-                color=shade, label=method, **line,
-            )  # fmt: skip
-            said += [f"{method} {tar_on_curve(far, tar, mark):.2f} at FAR {mark:g}" for mark in marks[:1]]
-        for mark in marks:
-            axes.axvline(mark, color=style.SOFT, lw=0.8, ls=":")
-        axes.set(
-            xscale="log", xlim=(lowest / 2, 1), ylim=(0, 1.02), xlabel="false accept rate (FAR)",
-            ylabel="true accept rate (TAR)", title=verifier.title,
-        )  # fmt: skip
-        axes.grid()
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-        seeds = _first_seed(rows)
-        dots = " Dotted: the rates of the table." if marks else ""
-        return Picture.of_figure(
-            figure, f"ROC curves by {verifier.title}: {'; '.join(said) or 'too few pairs to name a rate'}.",
-            f"{verifier.title}: the share of pairs of one person that are accepted over that of two people, as the "
-            f"threshold moves; the higher a curve, the better the person is kept.{dots}{seeds}",
-        )  # fmt: skip
+    curves = {method: each.curve() for method, each in firsts(rows).items()}
+    said = [
+        f"{method} {tar_on_curve(*curve, mark):.2f} at FAR {mark:g}"
+        for method, curve in curves.items()
+        for mark in marks[:1]
+    ]
+    dots = " Dotted: the rates of the table." if marks else ""
+    return charts.roc(
+        curves, marks, 0.5 / max(len(first.impostor), 1),
+        f"ROC curves by {verifier.title}: {'; '.join(said) or 'too few pairs to name a rate'}.",
+        f"{verifier.title}: the share of pairs of one person that are accepted over that of two people, as the "
+        f"threshold moves; the higher a curve, the better the person is kept.{dots}{_first_seed(rows)}",
+        verifier.title, UNTOUCHED,
+    )  # fmt: skip
 
 
 def histograms(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
     """Distances of pairs of one person and of two people, a small chart a method."""
     methods = firsts(rows)
-    columns = min(3, len(methods))
-    lines = -(-len(methods) // columns)
     top = max(float(each.apart[np.isfinite(each.apart)].max(initial=0)) for each in methods.values())
     edges = np.linspace(0, top or 1, 31)
-    said = []
-    with style.look():
-        figure, axes = style.new(
-            charts.WIDTH, 1.75 * lines + 0.5, nrows=lines, ncols=columns, squeeze=False, sharex=True, sharey=True
-        )
-        for i, axis in enumerate(axes.flat):
-            if i >= len(methods):
-                axis.set_axis_off()
-                continue
-            name, each = list(methods.items())[i]
-            for pairs, shade, label in (
-                (each.impostor, style.LINE, "two people"),
-                (each.genuine, style.BLUE, "one person"),
-            ):
+    middles = {name: float(np.median(each.genuine)) for name, each in methods.items()}
+    with charts.panels(len(methods), 1.75, 0.5, sharex=True, sharey=True) as (figure, axes):
+        for axis, (name, each) in zip(axes, methods.items(), strict=True):
+            kinds = (each.impostor, charts.LINE, "two people"), (each.genuine, charts.BLUE, "one person")
+            for pairs, shade, label in kinds:
                 seen = pairs[np.isfinite(pairs)]
                 axis.hist(seen, edges, density=len(seen) > 0, color=shade, alpha=0.75, label=label)
-            if np.isfinite(np.median(each.genuine)):
-                axis.axvline(float(np.median(each.genuine)), color=style.INK, lw=1)
+            if np.isfinite(middles[name]):
+                axis.axvline(middles[name], color=charts.INK, lw=1)
             axis.set_title(name, fontsize=10.5)
             axis.set_yticks([])
-            if i >= len(methods) - columns:
-                axis.set_xlabel("distance")
-                axis.tick_params(labelbottom=True)
-            said.append(f"{name} {np.median(each.genuine):.2f}")
-        seeds = _first_seed(rows)
-        for line in axes:
-            line[0].set_ylabel("density")
-        axes[0][0].legend(fontsize=9)
+        for axis in axes[::3]:
+            axis.set_ylabel("density")
+        for axis in axes[-3:]:
+            axis.set_xlabel("distance")
+        axes[0].legend(fontsize=9)
         return Picture.of_figure(
-            figure, f"Distances by {verifier.title}; median of pairs of one person: {'; '.join(said)}.",
+            figure,
+            f"Distances by {verifier.title}; median of pairs of one person: "
+            f"{'; '.join(f'{name} {middle:.2f}' for name, middle in middles.items())}.",
             f"{verifier.title}: {AXES[verifier.score]}. The blue hill is that of pairs of one person, the line its "
             "median; the grey hill pairs of two people. The further the blue hill moves into the grey one, the less "
-            f"it is the same person to the verifier.{seeds}",
+            f"it is the same person to the verifier.{_first_seed(rows)}",
         )  # fmt: skip
+
+
+def _gallery(line: LineUp, probes: Sequence[int]) -> np.ndarray:
+    """Positions in the table of the gallery faces of the people of these probes."""
+    known = dict(zip(line.gallery_people, line.gallery, strict=True))
+    return np.array([known[line.people[k]] for k in probes], int)
 
 
 def _pictured(line: LineUp, shown: np.ndarray) -> list[int]:
     """Probes whose source, target and gallery face may be shown."""
-    known = dict(zip(line.gallery_people, line.gallery, strict=True))
-    return [k for k, pair in enumerate(line.chosen) if shown[pair].all() and shown[known[line.people[k]]]]
-
-
-def _in_turn(line: LineUp, probes: list[int]) -> list[int]:
-    """One person after the other, round by round, with another expression each time."""
-    own: dict[str, list[int]] = {}
-    for k in probes:
-        own.setdefault(line.people[k], []).append(k)
-    return [
-        mine[(turn + number) % len(mine)]
-        for turn in range(max(map(len, own.values()), default=0))
-        for number, (_, mine) in enumerate(sorted(own.items()))
-        if turn < len(mine)
-    ]
+    fine = shown[line.chosen].all(1) & shown[_gallery(line, range(len(line.chosen)))]
+    return np.flatnonzero(fine).tolist()
 
 
 def examples(line: LineUp, probes: Mapping[str, Faces], shown: np.ndarray, number: int = 8) -> Picture | Note:
-    """Gallery face, source, and every row's probe (of a method's first seed), of as many people as there are."""
+    """Gallery face, source, and every row's probe (of a method's first seed), of as many people as there are: one person
+    after the other, round by round, with another expression each time.
+    """
+    own: dict[str, list[int]] = {}
+    for k in _pictured(line, shown):
+        own.setdefault(line.people[k], []).append(k)
+    rounds = range(max(map(len, own.values()), default=0))
+    everybody = [own[person] for person in sorted(own)]
+    order = [p[(turn + n) % len(p)] for turn in rounds for n, p in enumerate(everybody) if turn < len(p)][:number]
+    table, chosen = line.pairs.table, np.array(order, int)
     probes = {name: each for name, each in probes.items() if method_of(name) == name}
-    place = {person: i for i, person in enumerate(line.gallery_people)}
-    order = _in_turn(line, _pictured(line, shown))
-    if not order:
-        return selection.nothing()
-    labels = line.pairs.table.labels(line.chosen[:, 1])
-    chosen = np.array(order[:number])
-    table = line.pairs.table
-    gallery = table.images(line.gallery[[place[line.people[k]] for k in chosen]])
-    rows = [list(gallery), list(table.images(line.chosen[chosen, 0]))]
-    rows += [list(each.images[chosen]) for each in probes.values()]
+    rows = [table.images(_gallery(line, chosen)), table.images(line.chosen[chosen, 0])]
     return faces.grid(
-        rows, ["gallery", "source", *probes], [EXPRESSIONS[labels[k]] for k in chosen],
+        [*rows, *(each.images[chosen] for each in probes.values())], ["gallery", "source", *probes],
+        [EXPRESSIONS[k] for k in table.labels(line.chosen[chosen, 1])],
         f"Gallery faces, sources and the probes of {len(probes)} rows for {len(chosen)} pairs.",
         "What the verifiers are shown: the gallery face (top), the source that a probe is made from, the true picture "
         f"with that expression (*{UNTOUCHED}*), and what each method makes of the source.",
@@ -296,23 +253,17 @@ def furthest(
 
     Only probes all of whose faces may be shown.
     """
-    table, gallery = line.pairs.table, line.gallery
-    place = {person: i for i, person in enumerate(line.gallery_people)}
-    columns, names = [], []
+    table, columns, names = line.pairs.table, [], []
     for row, each in firsts(rows).items():
-        nearest = each.apart.argmin(1)
-        for k in np.argsort(-each.genuine, kind="stable"):
-            parts = [gallery[place[each.probe[k]]], line.chosen[k, 1], gallery[nearest[k]]]
-            if shown[parts].all() and shown[line.chosen[k, 0]]:
-                known, true, taken = table.images(np.array(parts))
-                wrong = each.named[k] not in ("", each.probe[k])
-                columns.append((known, true, probes[row].images[k], taken if wrong else None))
-                names.append(row)
-                break
-    if not columns:
-        return selection.nothing()
+        taken_for = line.gallery[each.apart.argmin(1)]
+        own = np.stack([_gallery(line, range(len(line.chosen))), *line.chosen.T[::-1], taken_for], 1)
+        for k in [k for k in np.argsort(-each.genuine, kind="stable") if shown[own[k]].all()][:1]:
+            known, true, _, taken = table.images(own[k])
+            wrong = each.named[k] not in ("", each.probe[k])
+            columns.append((known, true, probes[row].images[k], taken if wrong else None))
+            names.append(row)
     return faces.grid(
-        [list(line_) for line_ in zip(*columns, strict=True)], ["gallery", "true", "probe", "taken for"], names,
+        [list(cells) for cells in zip(*columns, strict=True)], ["gallery", "true", "probe", "taken for"], names,
         f"The probe furthest from its person in each of {len(columns)} rows, by {verifier.title}.",
         f"The worst probe of each row, by {verifier.title}: the one furthest from its own gallery face (top). At the "
         "bottom the person it was taken for; empty where it was named rightly all the same, or where the verifier saw no "
@@ -340,13 +291,10 @@ def weights_table(verifiers: Mapping[str, Verifier]) -> Table:
 
 def thumbnail(line: LineUp, probes: Mapping[str, Faces], methods: Sequence[str], shown: np.ndarray) -> Picture | None:
     """A strip of source and probe for the index page; None where nobody may be shown."""
-    place = {person: i for i, person in enumerate(line.gallery_people)}
-    fine = _pictured(line, shown)
-    rows = [name for name in probes if name in methods]
+    fine, rows = _pictured(line, shown), [name for name in probes if name in methods]
     if not fine or not rows:
         return None
-    some = np.unique(np.linspace(0, len(fine) - 1, 4).round().astype(int))
-    cells = []
-    for k in (fine[i] for i in some):
-        cells += [line.pairs.table.images([line.gallery[place[line.people[k]]]])[0], probes[rows[-1]].images[k]]
-    return faces.strip(cells, f"Gallery faces and the probes that {rows[-1]} made of other pictures of these people")
+    some = [fine[i] for i in np.unique(np.linspace(0, len(fine) - 1, 4).round().astype(int))]
+    both = zip(line.pairs.table.images(_gallery(line, some)), probes[rows[-1]].images[some], strict=True)
+    alt = f"Gallery faces and the probes that {rows[-1]} made of other pictures of these people"
+    return faces.strip([face for pair in both for face in pair], alt)

@@ -8,26 +8,20 @@ import numpy as np
 import pandas as pd
 
 from fersyn.evaluation import fid, image_metrics
-from fersyn.evaluation.bootstrap import Interval, marked, mean, too_few
+from fersyn.evaluation.bootstrap import marked, mean, too_few
 from fersyn.evaluation.borrowed import BORROWED
 from fersyn.evaluation.fidelity import TRUE
 from fersyn.evaluation.intensity import METRICS as SWEEP
 from fersyn.evaluation.measure import Measured, Truth
-from fersyn.evaluation.scores import METRICS, of_group
+from fersyn.evaluation.scores import METRICS, of_group, sure
 from fersyn.expressions import EXPRESSIONS
-from fersyn.figures import charts, style
-from fersyn.figures.note import Note
+from fersyn.figures import charts
 from fersyn.figures.picture import Picture
 from fersyn.figures.score_table import ScoreTable, missing
-from fersyn.figures.table import Table
+from fersyn.figures.table import Note, Table
 
-WEIGHTS = (
-    fid.WEIGHTS,
-    image_metrics.LPIPS,
-    image_metrics.ST_LPIPS,
-    "dlib-face",
-    "dlib-landmarks",
-)  # behind the numbers of notebook 03
+# Behind the numbers of notebook 03.
+WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "dlib-face", "dlib-landmarks")
 FIRST = ("psnr", "ssim", "st_lpips")  # metrics of notebook 02
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 5: CK+, as published there.
 PUBLISHED = (
@@ -59,10 +53,16 @@ def settings(metrics: Sequence[str] = ("lpips", "fid")) -> Note:
     return Note(" ".join([image_metrics.SETTINGS, *(text for name, text in more.items() if name in metrics)]))
 
 
+def counted(people: Sequence) -> str:
+    """'1 person', '14 people': how many different ones there are."""
+    number = len(set(people))
+    return f"{number} {'person' if number == 1 else 'people'}"
+
+
 def _whose(summary: pd.DataFrame, true: Truth) -> str:
-    people, seeds = len(set(true.people)), int(summary["seeds"].max())
-    text = f"{len(true)} pairs of {people} {'person' if people == 1 else 'people'}"
-    text += "; mean [95 % interval over people]" if people > 1 else "; one person gives no interval"
+    seeds = int(summary["seeds"].max())
+    text = f"{len(true)} pairs of {counted(true.people)}"
+    text += "; mean [95 % interval over people]" if len(set(true.people)) > 1 else "; one person gives no interval"
     return text + (f"; ± deviation over {seeds} seeds" if seeds > 1 else "")
 
 
@@ -121,61 +121,45 @@ def differences(gaps: pd.DataFrame, metrics: Sequence[str] | None = None) -> Tab
     return ScoreTable(gaps, names, down="minus", corner=f"{editor} −", caption=caption, bold="sure", spread="")
 
 
-def chart(summary: pd.DataFrame, metrics: Sequence[str] | None = None, columns: int = 3) -> Picture:
+def chart(summary: pd.DataFrame) -> Picture:
     """A small chart a metric: each method's value as a dot, its 95 % interval as a line."""
-    wanted = [name for name in (metrics or METRICS) if (summary["metric"] == name).any()]
-    methods = list(dict.fromkeys(summary["method"]))
-    rows = -(-len(wanted) // columns)
-    with style.look():
-        figure, axes = style.new(
-            charts.WIDTH, rows * (0.75 + 0.26 * len(methods)), nrows=rows, ncols=columns, sharey=True, squeeze=False
-        )
-        said = []
-        for place, name in enumerate(wanted):
-            plot, metric = axes[place // columns][place % columns], METRICS[name]
-            own = summary[summary["metric"] == name].set_index("method")
-            values = own["value"].reindex(methods) * metric.scale
-            best = metric.best(values.dropna())
-            for y, method in enumerate(methods):
-                if method not in own.index:
-                    continue
-                row = own.loc[method]
-                shade = style.ORANGE if values[method] == best else style.BLUE
-                plot.plot([row["low"] * metric.scale, row["high"] * metric.scale], [y, y], color=shade, lw=2)
-                plot.plot(values[method], y, "o", color=shade, ms=6)
-            plot.set(ylim=(len(methods) - 0.5, -0.5))
-            plot.set_xlabel(f"{metric.head}", fontsize=9)
-            plot.set_yticks(range(len(methods)), methods)
-            plot.tick_params(axis="y", length=0, labelcolor=style.INK)
-            plot.tick_params(axis="x", labelsize=9)
-            plot.grid(axis="x")
-            said.append(f"{metric.label}: best {values.index[values == best][0]}")
-        for place in range(len(wanted), rows * columns):
-            axes[place // columns][place % columns].set_visible(False)
-        return Picture.of_figure(
-            figure, f"Each method's value with its interval. {'; '.join(said)}.",
-            "Dots: the values of the tables; lines: 95 % intervals over people; orange: the best of each. Arrows say which "
-            "way is better. Intervals that overlap do not yet say that two methods are alike: see the paired differences.",
-        )  # fmt: skip
+
+    def best(own: pd.DataFrame) -> float:
+        return METRICS[own["metric"].iloc[0]].best(own["value"].dropna())
+
+    names = [name for name in METRICS if (summary["metric"] == name).any()]
+    said = []
+    for name in names:
+        own = summary[summary["metric"] == name]
+        said.append(f"{METRICS[name].label}: best {own.loc[own['value'] == best(own), 'method'].iloc[0]}")
+    return charts.dots(
+        summary, "method", names, lambda row, own: charts.ORANGE if row["value"] == best(own) else charts.BLUE,
+        f"Each method's value with its interval. {'; '.join(said)}.",
+        "Dots: the values of the tables; lines: 95 % intervals over people; orange: the best of each. Arrows say which "
+        "way is better. Intervals that overlap do not yet say that two methods are alike: see the paired differences.",
+    )  # fmt: skip
 
 
 def by_expression(measured: Measured, metric: str) -> Table | Note:
     """A metric's mean for each expression (rows) and method (columns), the best of each row bold."""
     about = METRICS[metric]
     frames = {name: measured.frame(name) for name in measured.pictures}
-    found = {name: frame.groupby("expression")[metric].mean() * about.scale for name, frame in frames.items()}
-    if not any(np.isfinite(own).any() for own in found.values()):
+    found = pd.DataFrame(
+        {name: about.scale * frame.groupby("expression")[metric].mean() for name, frame in frames.items()}
+    )
+    if not np.isfinite(found).any(axis=None):
         return Note(f"*{about.label}: not measured here.*")
-    names = [name for name in EXPRESSIONS if any(name in own.index for own in found.values())]
-    lines = [(name, *(float(own.get(name, np.nan)) for own in found.values())) for name in names]
+    found = found.reindex([name for name in EXPRESSIONS if name in found.index])
+    rows = enumerate(found.to_numpy())
     bold = {
         (y, x)
-        for y, line in enumerate(lines)
-        for x in range(1, len(line))
-        if line[x] == about.best(value for value in line[1:] if np.isfinite(value)) and len(set(line[1:])) > 1
+        for y, row in rows
+        if len(set(row)) > 1
+        for x, value in enumerate(row, 1)
+        if value == about.best(row[np.isfinite(row)])
     }
-    caption = f"{about.head} by expression"
-    return Table(lines, ["expression", *found], digits=about.digits, caption=caption, bold=bold)
+    lines = found.itertuples(name=None)
+    return Table(list(lines), ["expression", *found], about.digits, f"{about.head} by expression", bold)
 
 
 def photographs(summary: pd.DataFrame, true: Truth, best: bool = True) -> Table:
@@ -192,20 +176,13 @@ def photograph_metrics() -> list[str]:
 def wins(gaps: pd.DataFrame, metrics: Sequence[str]) -> Table | Note:
     """Of how many people the editor's pictures are nearer to the mark than another method's."""
     own = gaps[gaps["better"].notna()]
-    names = [name for name in metrics if (own["metric"] == name).any()]
+    names = {name: METRICS[name].label for name in metrics if (own["metric"] == name).any()}
     if not names:
         return Note("*There is no other method to compare with.*")
-    found = {(row["minus"], row["metric"]): row for row in own.to_dict("records")}
-    lines = [
-        [
-            f"{own['method'].iloc[0]} before {other}",
-            *(f"{found[other, n]['better']:.0f} of {found[other, n]['people']}" for n in names),
-        ]
-        for other in dict.fromkeys(own["minus"])
-    ]
-    return Table(
-        lines, ["people", *(METRICS[name].label for name in names)], caption="For how many people it is better"
-    )
+    return ScoreTable(
+        own.assign(minus=own["method"] + " before " + own["minus"]), names, down="minus", corner="people", bold="",
+        caption="For how many people it is better", text=lambda row, sign: f"{row['better']:.0f} of {row['people']}",
+    )  # fmt: skip
 
 
 def verdict(gaps: pd.DataFrame) -> Note:
@@ -220,10 +197,9 @@ def verdict(gaps: pd.DataFrame) -> Note:
     lines, losing = [], []
     for name in BORROWED:
         said = {metric: _nearer(found[name, metric]) for metric in ("ssim", "identity")}
-        words = [f"{word} by {METRICS[metric].title}" for metric, word in said.items()]
-        lines.append(f"The {name} is {' and '.join(words)} than the untouched source.")
-        if said["ssim"] == "nearer" and said["identity"] == "farther":
-            losing.append(name)
+        words = " and ".join(f"{word} by {METRICS[metric].title}" for metric, word in said.items())
+        lines.append(f"The {name} is {words} than the untouched source.")
+        losing += [name] if list(said.values()) == ["nearer", "farther"] else []
     if losing:
         lines.append(
             f"So a picture that is nearer to the truth (the {' and the '.join(losing)}) can lose to the untouched photograph in "
@@ -234,7 +210,7 @@ def verdict(gaps: pd.DataFrame) -> Note:
 
 def _nearer(row: Mapping) -> str:
     """Whether the borrowed picture is nearer to the true one, of a row that says `copy` minus borrowed."""
-    if not Interval.of(row).excludes_zero:
+    if not sure(row):
         return "not surely nearer or farther"
     return "farther" if METRICS[row["metric"]].improves(row["value"]) else "nearer"
 
@@ -251,9 +227,8 @@ def sweep_table(summary: pd.DataFrame, sweeps: Mapping[str, pd.DataFrame]) -> Ta
     if not sweeps:
         return no_sweeps()
     frame = list(sweeps.values())[-1]
-    people, steps = frame["person"].nunique(), frame["asked"].nunique()
     caption = (
-        f"{frame['pair'].nunique()} sweeps in {steps - 1} steps of {people} {'person' if people == 1 else 'people'}"
+        f"{frame['pair'].nunique()} sweeps in {frame['asked'].nunique() - 1} steps of {counted(frame['person'])}"
         "; mean [95 % interval over people]; first seed"
     )
     heads = {name: METRICS[name].label for name in SWEEP}
@@ -264,25 +239,25 @@ def sweep_chart(sweeps: Mapping[str, pd.DataFrame], seed: int = 0) -> Picture | 
     """Measured over asked intensity, a line a method with its interval, and the ideal."""
     if not sweeps:
         return no_sweeps()
-    shades = [style.BLUE, style.ORANGE, style.GREEN, style.RED, *style.COLOURS.values()]
-    with style.look():
-        figure, axes = style.new(6.6, 4.2)
-        axes.plot([0, 100], [0, 100], color=style.SOFT, ls="--", lw=1, label="as asked")
-        said = []
+    shades = [charts.BLUE, charts.ORANGE, charts.GREEN, charts.RED, *charts.SHADES]
+    said = []
+    with charts.drawing(6.6, 4.2) as (figure, axes):
+        axes.plot([0, 100], [0, 100], color=charts.SOFT, ls="--", lw=1, label="as asked")
         if TRUE in sweeps:
             own = sweeps[TRUE][sweeps[TRUE]["asked"] > 0]
             x, y = (100 * mean(own[name], own["person"], 500, seed).value for name in ("asked", "measured"))
-            axes.plot(x, y, "*", color=style.INK, ms=13, label=TRUE, zorder=5)
+            axes.plot(x, y, "*", color=charts.INK, ms=13, label=TRUE, zorder=5)
         methods = {name: frame for name, frame in sweeps.items() if name != TRUE}
         for (name, frame), shade in zip(methods.items(), shades, strict=False):
-            asked = sorted(set(frame["asked"]))
-            own = [mean(part["measured"], part["person"], 500, seed) for _, part in frame.groupby("asked", sort=True)]
-            x = 100 * np.array(asked)
-            axes.plot(x, [100 * one.value for one in own], "o-", color=shade, lw=2, ms=5, label=name)
-            axes.fill_between(
-                x, [100 * one.low for one in own], [100 * one.high for one in own], color=shade, alpha=0.13
+            parts = frame.groupby("asked", sort=True)
+            own = [mean(part["measured"], part["person"], 500, seed) for _, part in parts]
+            x, (y, low, high) = (
+                100 * np.array(list(parts.groups)),
+                100 * np.array([[o.value, o.low, o.high] for o in own]).T,
             )
-            said.append(f"{name} reaches {100 * own[-1].value:.0f} %")
+            axes.plot(x, y, "o-", color=shade, lw=2, ms=5, label=name)
+            axes.fill_between(x, low, high, color=shade, alpha=0.13)
+            said.append(f"{name} reaches {y[-1]:.0f} %")
         axes.set(xlabel="intensity asked for, %", ylabel="intensity measured, %", xlim=(0, 102))
         axes.grid()
         axes.legend(loc="upper left")
@@ -304,12 +279,10 @@ def no_sweeps() -> Note:
 
 def summary_note(true: Truth) -> Note:
     """Who was measured, in a sentence."""
-    who, table = len(set(true.people)), true.pairs.table
-    judge = true.judge
-    text = f"{len(true)} pairs of {who} {'person' if who == 1 else 'people'} of *{table.info['dataset']}*, {true.pairs.size} × {true.pairs.size} px. "
+    judge, pairs = true.judge, true.pairs
+    text = "No recogniser: the training people show fewer than two expressions."
     if judge is not None:
         names = ", ".join(EXPRESSIONS[label] for label in judge.classes)
-        text += f"The recogniser learnt {names} from {judge.faces} pictures of {judge.people} other people."
-    else:
-        text += "No recogniser: the training people show fewer than two expressions."
-    return Note(text)
+        text = f"The recogniser learnt {names} from {judge.faces} pictures of {judge.people} other people."
+    who = f"{len(true)} pairs of {counted(true.people)} of *{pairs.table.info['dataset']}*, {pairs.size} × {pairs.size} px."
+    return Note(f"{who} {text}")

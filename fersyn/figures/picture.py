@@ -9,6 +9,7 @@ from PIL import Image
 
 # Rendered at twice the size at which it is shown: sharp on a dense screen and in print.
 DENSITY = 2
+INK = "#1c2128"  # of all that is written into a picture
 
 
 class Picture:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -42,15 +42,19 @@ class ScoreTable(Table):
     Args:
         scores: rows with a value, its bounds, and the metric that says how it is printed.
         columns: values of `across`, in order; a mapping to their heads where they are no metrics.
-        across, down: columns of `scores` that a cell stands in: by default a row a method, a column a metric.
-        rows: values of `down`, in order; None: as they stand.
-        corner: head of the first column.
+        across, down: columns of `scores` that a cell stands in: by default a row a method, a column a metric. `down` may
+            name several: each is a column of labels.
+        rows: values of `down` (tuples, where it names several), in order; None: as they stand.
+        corner: head of the column of labels, or of each.
         caption: above the table.
         interval: whether bounds are printed.
         spread: which deviation is printed, "deviation" (over seeds) or "people_deviation"; "": none.
-        bold: "best" of each column, "sure" where a difference is more than chance, or "": nothing.
+        bold: "best" of each column, "sure" where a difference is more than chance, "": nothing, or what says which lines of
+            a column (line -> row of `scores`) are.
         first, last: further lines of text, such as published numbers, which are not in the race.
         instead: value of `down` -> what stands in all its cells.
+        absent: in the place of a value that is not there.
+        text: (row, sign) -> text of a cell, if it is not that of `number`.
     """
 
     def __init__(
@@ -59,39 +63,43 @@ class ScoreTable(Table):
         columns: Sequence[str] | Mapping[str, str],
         *,
         across: str = "metric",
-        down: str = "method",
-        rows: Sequence[str] | None = None,
-        corner: str = "method",
+        down: str | Sequence[str] = "method",
+        rows: Sequence | None = None,
+        corner: str | Sequence[str] = "method",
         caption: str = "",
         interval: bool = True,
         spread: str = "deviation",
-        bold: Literal["best", "sure", ""] = "best",
+        bold: Literal["best", "sure", ""] | Callable[[Mapping[int, Mapping]], Sequence[int]] = "best",
         first: Sequence[Sequence[str]] = (),
         last: Sequence[Sequence[str]] = (),
         instead: Mapping[str, str] | None = None,
+        absent: str = "–",
+        text: Callable[[Mapping, str], str] | None = None,
     ):
         if not interval:
             scores = scores.assign(low=np.nan, high=np.nan)
-        found = {(row[down], row[across]): row for row in scores.to_dict("records")}
-        absent = set(missing(list(columns))) if across == "metric" else set()
-        rows, instead = list(dict.fromkeys(scores[down])) if rows is None else rows, instead or {}
+        keys = list(scores[down] if isinstance(down, str) else scores[list(down)].itertuples(index=False, name=None))
+        found = {(key, row[across]): row for key, row in zip(keys, scores.to_dict("records"), strict=True)}
+        lacking = set(missing(list(columns))) if across == "metric" else set()
+        rows, instead = list(dict.fromkeys(keys)) if rows is None else rows, instead or {}
         sign = "+" if bold == "sure" else ""
 
-        def cell(row: str, column: str) -> str:
+        def cell(row: Any, column: str) -> str:
             if row in instead:
                 return instead[row]
             one = found.get((row, column))
             if one is None or not np.isfinite(one["value"]):
-                return "weights missing" if across == "metric" and METRICS[column].weights in absent else "–"
+                return "weights missing" if across == "metric" and METRICS[column].weights in lacking else absent
             metric = METRICS[one["metric"]]
-            return number(one, metric.scale, metric.digits, sign, spread)
+            return text(one, sign) if text else number(one, metric.scale, metric.digits, sign, spread)
 
         heads = [columns[key] if isinstance(columns, Mapping) else METRICS[key].head for key in columns]
-        lines = [[row, *(cell(row, column) for column in columns)] for row in rows]
-        super().__init__([*first, *lines, *last], [corner, *heads], caption=caption)
-        for x, column in enumerate(columns, 1):
+        lines = [[*_labels(row), *(cell(row, column) for column in columns)] for row in rows]
+        super().__init__([*first, *lines, *last], [*_labels(corner), *heads], caption=caption)
+        marked = {"best": _best, "sure": lambda own: [y for y, row in own.items() if sure(row)], "": lambda own: []}
+        for x, column in enumerate(columns, len(self.frame.columns) - len(heads)):
             own = {y: found[row, column] for y, row in enumerate(rows, len(first)) if (row, column) in found}
-            self.bold |= {(y, x) for y in (_best(own) if bold == "best" else _sure(own) if bold else ())}
+            self.bold |= {(y, x) for y in (bold if callable(bold) else marked[bold])(own)}
 
 
 def _best(column: Mapping[int, Mapping]) -> list[int]:
@@ -103,5 +111,5 @@ def _best(column: Mapping[int, Mapping]) -> list[int]:
     return [y for y, value in values.items() if value == best]
 
 
-def _sure(column: Mapping[int, Mapping]) -> list[int]:
-    return [y for y, row in column.items() if sure(row)]
+def _labels(key: str | Sequence[str]) -> list[str]:
+    return [key] if isinstance(key, str) else list(key)

@@ -14,9 +14,9 @@ from fersyn.evaluation.measure import Measured, Truth, ranked
 from fersyn.evaluation.protocol import edited
 from fersyn.evaluation.scores import METRICS
 from fersyn.expressions import EXPRESSIONS
-from fersyn.figures import faces, selection
-from fersyn.figures.note import Note
+from fersyn.figures import faces
 from fersyn.figures.picture import Picture
+from fersyn.figures.table import Note
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_bytes, to_images
@@ -61,8 +61,6 @@ def _stack(true: Truth, measured: Measured, rows: np.ndarray) -> tuple[list, lis
 def results(true: Truth, measured: Measured, shown: np.ndarray, count: int = 8) -> Picture | Note:
     """Source, every method's result, and the true picture (Fig. 7 and 9 of the paper)."""
     rows = np.flatnonzero(_may(true, shown))[:count]
-    if not len(rows):
-        return selection.nothing()
     cells, names = _stack(true, measured, rows)
     return faces.grid(
         cells, names, [true.names[k] for k in rows],
@@ -77,8 +75,6 @@ def people(true: Truth, measured: Measured, name: str, shown: np.ndarray, count:
     """Input, target and result of every expression of some people (Fig. 9 of the paper)."""
     allowed = _may(true, shown)
     who = list(dict.fromkeys(true.people[allowed]))[:count]
-    if not who:
-        return selection.nothing()
     labels = [label for label in range(len(EXPRESSIONS)) if (true.labels[np.isin(true.people, who)] == label).any()]
     stacks = {"input": true.source, "target": true.target, "result": measured.pictures[name][0]}
     cells = []
@@ -105,8 +101,6 @@ def cases(true: Truth, measured: Measured, editor: str, shown: np.ndarray, count
     title = METRICS[metric].title
     best, worst = ranked(frame, metric, _may(true, shown), count)
     rows = np.concatenate([best, worst[::-1]])
-    if not len(rows):
-        return selection.nothing()
     cells, names = _stack(true, measured, rows)
     heads = [f"{name} {value:.2f}" for name, value in zip(frame["expression"][rows], frame[metric][rows], strict=True)]
     return faces.grid(
@@ -165,7 +159,7 @@ def _no_motion(synthesiser: Synthesiser) -> Note:
 def neutral_faces(table, shown: np.ndarray, number: int, seed: int = 0, test: bool = False) -> np.ndarray:
     """Positions of up to ``number`` neutral faces, one a person, at random; with ``test`` of people held out only."""
     side = (table.rows["split"] == "test").to_numpy() if test else np.ones(len(table), bool)
-    found = selection.people(table.rows, shown & side, number, seed)
+    found = faces.people(table.rows, shown & side, number, seed)
     return np.array([own["neutral"] for own in found.values() if "neutral" in own], int)
 
 
@@ -181,7 +175,7 @@ def sweep(
     if not names:
         return _no_motion(synthesiser)
     if not len(index):
-        return selection.nothing()
+        return faces.nothing()
     names = [
         name for name in ("happiness", "surprise", "anger", "disgust", "sadness", "fear") if name in names
     ] or names
@@ -206,8 +200,6 @@ def photographs(synthesiser: Synthesiser, table, shown: np.ndarray, number: int 
     index, names = neutral_faces(table, shown, number, seed), synthesiser.expressions
     if not names:
         return _no_motion(synthesiser)
-    if not len(index):
-        return selection.nothing()
     source, points = _faces(table, index)
     made = [pixels(synthesiser.edit(source, name, 1.0, None, points)) for name in names]
     rows = [[picture, *(column[i] for column in made)] for i, picture in enumerate(pixels(source))]

@@ -1,10 +1,23 @@
-"""A small table of numbers, as HTML that a screen reader and a phone can read."""
+"""A small table of numbers, as HTML that a screen reader and a phone can read; a sentence in place of a figure."""
 
 import html
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import pandas as pd
+
+
+class Note:
+    """Markdown that a cell shows as its result: why there is nothing to show, or what a number means."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 class Table:

@@ -11,10 +11,9 @@ from PIL import Image
 
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
-from fersyn.figures import charts, faces, selection, style
-from fersyn.figures.note import Note
+from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Table
+from fersyn.figures.table import Note, Table
 from fersyn.training.runs import facts, speed
 from fersyn.weights import about
 
@@ -35,12 +34,12 @@ def log(run: Path) -> pd.DataFrame:
 
 def settings(runs: Mapping[str, Path]) -> Table:
     """A column a method: sizes, steps, weights, perceptual network, speed."""
-    lines: dict[str, list[str]] = {}
-    for run in runs.values():
+    columns = {}
+    for name, run in runs.items():
         about, config = facts(run), facts(run)["config"]
         parts = about.get("parameters") or {}
         generator = parts.get("generator", sum(parts.values()))
-        cells = {
+        columns[name] = {
             "faces": f"{config['size']} × {config['size']} px",
             "steps × batch": f"{about['step']:,} × {config['batch']}".replace(",", " "),
             "learning rate": f"{config['lr']:g}, falling to 0 over the last {config['decay_share']:.0%}",
@@ -52,9 +51,7 @@ def settings(runs: Mapping[str, Path]) -> Table:
             "time": _time(about["seconds"]),
             "device": about["device"],
         }
-        for name, value in cells.items():
-            lines.setdefault(name, []).append(value)
-    return Table([(name, *values) for name, values in lines.items()], ["", *runs])
+    return Table(pd.DataFrame(columns).rename_axis("").reset_index())
 
 
 def _time(seconds: float) -> str:
@@ -87,29 +84,17 @@ def curves(name: str, run: Path, most: int = 9) -> Picture | Note:
     if not len(rows) or not losses:
         return Note(f"*{name}* has nothing to train, so there are no curves.")
     losses = losses[:most]
-    columns = min(3, len(losses))
-    lines = -(-len(losses) // columns)
-    with style.look():
-        figure, axes = style.new(
-            charts.WIDTH, 1.75 * lines + 0.2, nrows=lines, ncols=columns, squeeze=False, sharex=True
-        )
-        for i, axis in enumerate(axes.flat):
-            if i >= len(losses):
-                axis.set_axis_off()
-                continue
-            values = rows[losses[i]].astype(float)
-            axis.plot(rows["step"], values, color=style.LINE, lw=1)
-            smooth = values.rolling(max(1, len(values) // 20), min_periods=1, center=True).mean()
-            axis.plot(rows["step"], smooth, color=style.BLUE, lw=1.6)
-            axis.set_title(losses[i].replace("_", " "), fontsize=10.5)
+    last = max(1, len(rows) // 20)
+    said = "; ".join(f"{loss} {rows[loss].iloc[0]:.3g} → {rows[loss].tail(last).mean():.3g}" for loss in losses)
+    with charts.panels(len(losses), 1.75, 0.2, sharex=True) as (figure, axes):
+        for axis, loss in zip(axes, losses, strict=True):
+            values = rows[loss].astype(float)
+            axis.plot(rows["step"], values, color=charts.LINE, lw=1)
+            axis.plot(rows["step"], values.rolling(last, min_periods=1, center=True).mean(), color=charts.BLUE, lw=1.6)
+            axis.set_title(loss.replace("_", " "), fontsize=10.5)
             axis.grid(axis="y")
-            if i >= len(losses) - columns:
-                axis.set_xlabel("step")
-                axis.tick_params(labelbottom=True)  # sharing hides them where a row below is not full
-        said = "; ".join(
-            f"{loss} {rows[loss].iloc[0]:.3g} → {rows[loss].tail(max(1, len(rows) // 20)).mean():.3g}"
-            for loss in losses
-        )
+        for axis in axes[-3:]:
+            axis.set_xlabel("step")
         return Picture.of_figure(
             figure, f"Losses of {name} over {int(rows['step'].iloc[-1])} steps: {said}.",
             f"{name}: what it was trained on, before its weights. Grey: every row of log.csv; blue: their running mean.",
@@ -129,7 +114,7 @@ def samples(name: str, run: Path, table, shown: np.ndarray, most: int = 5) -> Pi
     except FersynError as error:
         return Note(f"No samples: {error}.")
     if not shown[batch.index_source.numpy()].all() or not shown[batch.index_target.numpy()].all():
-        return selection.nothing()
+        return faces.nothing()
     chosen = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, most).round().astype(int))]
     grids = [np.asarray(Image.open(file).convert("RGB")) for file in chosen]
     number = min(len(batch), grids[0].shape[1] // size)

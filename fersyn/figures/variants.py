@@ -10,25 +10,18 @@ import pandas as pd
 
 from fersyn.evaluation import ablations, fid, image_metrics
 from fersyn.evaluation.ablations import FULL
-from fersyn.evaluation.bootstrap import Interval
 from fersyn.evaluation.measure import Truth
-from fersyn.evaluation.scores import METRICS, of_group
-from fersyn.figures import charts, image_quality, style
-from fersyn.figures.note import Note
+from fersyn.evaluation.scores import METRICS, of_group, sure
+from fersyn.figures import charts, image_quality
 from fersyn.figures.picture import Picture
 from fersyn.figures.score_table import ScoreTable, number, plain
-from fersyn.figures.table import Table
+from fersyn.figures.table import Note, Table
 from fersyn.training.runs import facts
 
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 7: FID on CK+, as published there.
 PUBLISHED = {FULL: 67.69, "no-initialise": 76.85, "no-label": 69.48}
-WEIGHTS = (
-    fid.WEIGHTS,
-    image_metrics.LPIPS,
-    image_metrics.ST_LPIPS,
-    "vgg19",
-    "stlpips-vgg",
-)  # behind the numbers of notebook 04
+# Behind the numbers of notebook 04.
+WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "vgg19", "stlpips-vgg")
 
 
 def runs(variants: Sequence[str], trained: Mapping[tuple[str, int], Path]) -> Table:
@@ -46,11 +39,9 @@ def runs(variants: Sequence[str], trained: Mapping[tuple[str, int], Path]) -> Ta
             continue
         about = [facts(run) for run in own]
         lengths.add(f"{about[0]['step']:,} steps of {about[0]['config']['batch']} pairs".replace(",", " "))
-        did = (
-            "nothing: it is what full is"
-            if one.name in ablations.twins(trained)
-            else f"{len(own)} run{'s' if len(own) > 1 else ''}"
-        )
+        did = f"{len(own)} run{'s' if len(own) > 1 else ''}"
+        if one.name in ablations.twins(trained):
+            did = "nothing: it is what full is"
         size = (about[0].get("parameters") or {}).get("generator", 0) / 1e6
         lines.append((one.name, one.about, did, size, float(np.mean([each["seconds"] for each in about])) / 60))
     columns = ["variant", "what is different", "trained", "generator, million weights", "minutes a run"]
@@ -100,68 +91,41 @@ def differences(gaps: pd.DataFrame) -> Picture | Note:
     """The same as points with whiskers, a panel a metric."""
     if not len(gaps):
         return Note("*No figure: no variant besides `full` was trained.*")
-    metrics, variants = _present(gaps), list(dict.fromkeys(gaps["minus"]))
-    columns = min(3, len(metrics))
-    lines = -(-len(metrics) // columns)
-    said = []
-    with style.look():
-        figure, axes = style.new(
-            charts.WIDTH, lines * (1.0 + 0.3 * len(variants)), nrows=lines, ncols=columns, squeeze=False, sharey=True
-        )
-        for axis, name in zip(axes.flat, metrics, strict=False):
-            own = gaps[gaps["metric"] == name].set_index("minus")
-            _whiskers(axis, own.loc[variants], name)
-            told = ", ".join(
-                f"{v} {own.loc[v, 'value'] * METRICS[name].scale:+.{METRICS[name].digits}f}" for v in variants
-            )
-            said.append(f"{METRICS[name].label}: {told}")
-        for axis in axes.flat[len(metrics) :]:
-            axis.set_axis_off()
-        axes[0, 0].set_yticks(range(len(variants)), variants)
-        axes[0, 0].invert_yaxis()
-        caption = (
-            "Full minus each variant, with the 95 % interval over people. Green: full is better, the part helps; red: full "
-            "is worse, as far as these people can tell; grey: the interval holds 0, or there are too few people. The intervals do not know what another "
-            "seed would do."
-        )
-        return Picture.of_figure(figure, f"Full minus each variant. {'; '.join(said)}.", caption)
+    said = {}
+    for row in gaps.to_dict("records"):
+        metric = METRICS[row["metric"]]
+        told = f"{row['minus']} {row['value'] * metric.scale:+.{metric.digits}f}"
+        said.setdefault(row["metric"], []).append(told)
+    metrics = _present(gaps)
+    return charts.dots(
+        gaps, "minus", metrics, _shade,
+        f"Full minus each variant. {'; '.join(f'{METRICS[name].label}: ' + ', '.join(said[name]) for name in metrics)}.",
+        "Full minus each variant, with the 95 % interval over people. Green: full is better, the part helps; red: full "
+        "is worse, as far as these people can tell; grey: the interval holds 0, or there are too few people. The intervals do not know what another "
+        "seed would do.",
+        "full − variant",
+    )  # fmt: skip
 
 
-def _whiskers(axis, own: pd.DataFrame, name: str) -> None:
-    metric = METRICS[name]
-    for y, row in enumerate(own.to_dict("records")):
-        value, low, high = (metric.scale * row[part] for part in ("value", "low", "high"))
-        helps = metric.improves(value)
-        sure = Interval(value, low, high, row["people"]).excludes_zero
-        shade = (style.GREEN if helps else style.RED) if sure else style.SOFT
-        axis.plot([low, high], [y, y], color=shade, lw=2)
-        axis.plot(value, y, "o", color=shade, ms=6)
-    axis.axvline(0, color=style.INK, lw=0.8)
-    axis.set_title(f"{metric.head}", fontsize=10.5)
-    axis.set_xlabel("full − variant", fontsize=10)
-    axis.locator_params(axis="x", nbins=5)
-    axis.grid(axis="x")
-    axis.tick_params(axis="y", length=0, labelcolor=style.INK)
+def _shade(row: Mapping, own: pd.DataFrame) -> str:
+    """Green where the part surely helps, red where it surely hurts, else grey."""
+    if not sure(row):
+        return charts.SOFT
+    return charts.GREEN if METRICS[row["metric"]].improves(row["value"]) else charts.RED
 
 
 def published(found: pd.DataFrame) -> Table:
     """Table 7 of the paper and our FID beside it, each with what the part is worth."""
     ours = {row["method"]: row for row in found[found["metric"] == "fid"].to_dict("records")}
     names = {FULL: "all", "no-initialise": "without feature initialise network", "no-label": "without label"}
-    lines = []
+    lines, full = [], ours.get(FULL)
     for name, value in PUBLISHED.items():
-        mine = ours.get(name)
-        lines.append(
-            (
-                names[name],
-                f"{value:.2f}",
-                "" if name == FULL else plain(value - PUBLISHED[FULL], 2, "+"),
-                "–"
-                if mine is None
-                else number({"value": mine["value"], "deviation": mine["deviation"]}, 1, METRICS["fid"].digits),
-                "" if name == FULL or mine is None else plain(mine["value"] - ours[FULL]["value"], 1, "+"),
-            )
-        )
+        mine, gained, own_gain = ours.get(name), "", ""
+        if name != FULL:
+            gained = plain(value - PUBLISHED[FULL], 2, "+")
+            own_gain = plain(mine["value"] - full["value"], 1, "+") if mine else ""
+        printed = number({key: mine[key] for key in ("value", "deviation")}, 1, METRICS["fid"].digits) if mine else "–"
+        lines.append((names[name], f"{value:.2f}", gained, printed, own_gain))
     caption = (
         "Published for CK+ (Table 7) and measured here: other faces, another number of them, another training. The "
         "values are not comparable; at most the signs of the differences are."
@@ -184,25 +148,20 @@ def blocks(found: pd.DataFrame, trained: Mapping[tuple[str, int], Path]) -> Pict
         )
     counts = sorted(by_count)
     metrics = [name for name in _present(found) if name != "kid"]
-    columns = min(3, len(metrics))
-    lines = -(-len(metrics) // columns)
     said = []
-    with style.look():
-        figure, axes = style.new(charts.WIDTH, 2.4 * lines, nrows=lines, ncols=columns, squeeze=False)
-        for axis, name in zip(axes.flat, metrics, strict=False):
+    with charts.panels(len(metrics), 2.4) as (figure, axes):
+        for axis, name in zip(axes, metrics, strict=True):
             metric = METRICS[name]
             own = found[found["metric"] == name].set_index("method").loc[[by_count[count] for count in counts]]
-            values, low, high = (metric.scale * own[part].to_numpy(float) for part in ("value", "low", "high"))
-            axis.plot(counts, values, "o-", color=style.BLUE, lw=1.6, ms=5)
-            axis.vlines(counts, low, high, color=style.BLUE, lw=1.2)
-            axis.set_title(f"{metric.head}", fontsize=10.5)
+            values, low, high = metric.scale * own[["value", "low", "high"]].to_numpy(float).T
+            axis.plot(counts, values, "o-", color=charts.BLUE, lw=1.6, ms=5)
+            axis.vlines(counts, low, high, color=charts.BLUE, lw=1.2)
+            axis.set_title(metric.head, fontsize=10.5)
             axis.set_xlabel("blocks T", fontsize=10)
             axis.set_xticks(counts)
             axis.grid()
             means = ", ".join(f"T = {c}: {v:.{metric.digits}f}" for c, v in zip(counts, values, strict=True))
             said.append(f"{metric.label} {means}")
-        for axis in axes.flat[len(metrics) :]:
-            axis.set_axis_off()
         caption = (
             "Each metric over the number T of migration unit blocks, the mean over seeds with its 95 % interval over "
             "people." + (" With T = 0 the landmarks do not reach the picture at all." if 0 in counts else "")

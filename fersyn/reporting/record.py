@@ -67,7 +67,7 @@ def render(template: str, filters: Mapping[str, Any] | None = None, **values: An
 
 def _left_out(tables: Iterable[Any], private: bool) -> list[str]:
     """What a page with pictures of these tables has to say about faces that it does not show, or must not."""
-    from fersyn.figures.selection import pictured, privacy_note  # pandas: not for those who only read records
+    from fersyn.figures.faces import pictured, privacy_note  # pandas: not for those who only read records
 
     rows = [table.rows for table in tables if hasattr(table, "rows")]
     found = (privacy_note(each, pictured(each, private), private) for each in rows)

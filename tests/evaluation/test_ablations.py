@@ -2,10 +2,8 @@
 
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -244,18 +242,15 @@ def test_figures_and_what_stands_in_their_place(trained, measured, scores, worth
 
 
 def test_sure_and_unsure_differences_have_other_colours():
-    from fersyn.figures import style
+    from fersyn.figures import charts
 
-    shades = []
-    axis = SimpleNamespace(plot=lambda *args, color, **rest: shades.append(color))
-    for name in ("axvline", "set_title", "set_xlabel", "locator_params", "grid", "tick_params"):
-        setattr(axis, name, lambda *args, **rest: None)
     rows = [(0.2, 0.1, 0.3), (-0.2, -0.3, -0.1), (0.2, -0.1, 0.3)]
-    own = pd.DataFrame([{"value": v, "low": low, "high": high, "people": 6} for v, low, high in rows])
-    for name, wanted in (("ssim", [style.GREEN, style.RED, style.SOFT]), ("fid", [style.RED, style.GREEN, style.SOFT])):
-        shades.clear()
-        figures._whiskers(axis, own, name)
-        assert shades[::2] == wanted
+    for name, wanted in (
+        ("ssim", [charts.GREEN, charts.RED, charts.SOFT]),
+        ("fid", [charts.RED, charts.GREEN, charts.SOFT]),
+    ):
+        own = [{"metric": name, "value": v, "low": low, "high": high, "people": 6} for v, low, high in rows]
+        assert [figures._shade(row, None) for row in own] == wanted
 
 
 def test_deviations_over_seeds_are_printed(measured, scores, trained):

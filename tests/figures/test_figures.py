@@ -9,7 +9,7 @@ from PIL import Image
 from fersyn.evaluation import recognition
 from fersyn.evaluation.scores import summarise
 from fersyn.evaluation.verification import Trial
-from fersyn.figures import Note, Picture, Table, charts, checks, dataset, faces, pictured, privacy_note, selection
+from fersyn.figures import Note, Picture, Table, charts, faces, pictured, preprocessing, privacy_note
 from fersyn.table import FaceTable
 
 
@@ -41,7 +41,9 @@ def test_table_text():
         lambda: charts.counts({"anger": {"training": 4, "test": 1}, "fear": {"training": 2}}),
         lambda: charts.histogram({"a": np.array([1.0, 2, np.nan]), "b": np.array([1.0])}, "x"),
         lambda: charts.confusion(np.array([[3, 1], [0, 0]]), ["anger", "fear"]),
-        lambda: charts.roc(np.array([0, 0, 1 / 3, 1 / 3, 1]), np.array([0, 0.5, 0.5, 1, 1]), marks=[0.5]),
+        lambda: charts.roc(
+            {"a": (np.array([0, 0, 1 / 3, 1 / 3, 1]), np.array([0, 0.5, 0.5, 1, 1]))}, [0.5], 0.1, "ROC", ""
+        ),
         lambda: charts.learning({"fold 1": [2.0, 1.0]}, "loss"),
     ],
 )
@@ -68,19 +70,19 @@ def test_fit_keeps_proportions():
 def test_every_figure_of_a_real_table(small_table):
     shown = everyone(small_table)
     for figure in (
-        dataset.by_expression(small_table), dataset.samples(small_table, shown, 4), dataset.people(small_table,
+        preprocessing.by_expression(small_table), preprocessing.samples(small_table, shown, 4), preprocessing.people(small_table,
         shown, 2),
-        dataset.landmarks(small_table, shown, 6), dataset.heatmap_rows(small_table, shown, 2.0),
-        dataset.means(small_table, shown),
-        dataset.thumbnail(small_table, shown),
+        preprocessing.landmarks(small_table, shown, 6), preprocessing.heatmap_rows(small_table, shown, 2.0),
+        preprocessing.means(small_table, shown),
+        preprocessing.thumbnail(small_table, shown),
     ):  # fmt: skip
         assert isinstance(figure, Picture) and figure.alt and len(figure.data) < 400_000
-    assert dataset.numbers(small_table)["faces"] == 28
-    assert "28 of 4 people" in dataset.overview(small_table)._repr_html_()
-    assert "brings 7 pictures" in dataset.per_person(small_table).text
-    assert "not known" in dataset.intensity(small_table).text
-    assert "Nothing was skipped" in dataset.skipped(small_table).text
-    assert "openpeople" in dataset.credits(small_table).text
+    assert preprocessing.numbers(small_table)["faces"] == 28
+    assert "28 of 4 people" in preprocessing.overview(small_table)._repr_html_()
+    assert "brings 7 pictures" in preprocessing.per_person(small_table).text
+    assert "not known" in preprocessing.intensity(small_table).text
+    assert "Nothing was skipped" in preprocessing.skipped(small_table).text
+    assert "openpeople" in preprocessing.credits(small_table).text
 
 
 def test_names_of_skipped_files_are_not_on_a_page_that_is_passed_on(small_table):
@@ -88,22 +90,22 @@ def test_names_of_skipped_files_are_not_on_a_page_that_is_passed_on(small_table)
     left_out = pd.DataFrame(rows, columns=["source", "subject", "expression", "reason"])
     asked = small_table.rows.assign(publishable=False)
     table = FaceTable(small_table.path, asked, small_table.info, left_out)
-    page = dataset.skipped(table)._repr_html_()
+    page = preprocessing.skipped(table)._repr_html_()
     assert "anna" not in page and "no face found" in page and ">2<" in page
-    assert "anna/60.jpg" in dataset.skipped(table, private=True)._repr_html_()
+    assert "anna/60.jpg" in preprocessing.skipped(table, private=True)._repr_html_()
     everybody = FaceTable(small_table.path, asked.assign(publishable=True), small_table.info, left_out)
-    assert "anna/60.jpg" in dataset.skipped(everybody)._repr_html_()
+    assert "anna/60.jpg" in preprocessing.skipped(everybody)._repr_html_()
 
 
 def test_faces_that_may_not_be_shown_are_not(small_table):
     rows = small_table.rows.assign(publishable=False)
     shown = pictured(rows)
     assert not shown.any() and pictured(rows, private=True).all()
-    for figure in (dataset.people(small_table, shown), dataset.means(small_table, shown),
-                   dataset.samples(small_table, shown),
-                   dataset.landmarks(small_table, shown), dataset.heatmap_rows(small_table, shown, 2.0)):  # fmt: skip
+    for figure in (preprocessing.people(small_table, shown), preprocessing.means(small_table, shown),
+                   preprocessing.samples(small_table, shown),
+                   preprocessing.landmarks(small_table, shown), preprocessing.heatmap_rows(small_table, shown, 2.0)):  # fmt: skip
         assert isinstance(figure, Note) and "nobody in this set agreed" in figure.text
-    assert dataset.thumbnail(small_table, shown) is None
+    assert preprocessing.thumbnail(small_table, shown) is None
     assert "28 of 28 pictures of openpeople are counted and measured but not shown" in privacy_note(rows, shown)
     assert "Not to be passed on" in privacy_note(rows, pictured(rows, True), True)
     assert privacy_note(small_table.rows, everyone(small_table)) == ""
@@ -112,9 +114,9 @@ def test_faces_that_may_not_be_shown_are_not(small_table):
 def test_only_shown_rows_are_chosen(small_table):
     shown = (small_table.rows["subject"] == small_table.rows["subject"].iloc[0]).to_numpy()
     for number in (3, 100):
-        assert shown[selection.mixed(small_table.rows, shown, number)].all()
-    assert len(selection.peaks(small_table.rows, shown)) == 1
-    assert all(shown[preview["row"]] for preview in selection.previews(small_table, shown, 20))
+        assert shown[faces.mixed(small_table.rows, shown, number)].all()
+    assert len(faces.peaks(small_table.rows, shown)) == 1
+    assert all(shown[preview["row"]] for preview in faces.previews(small_table, shown, 20))
 
 
 def test_peaks_take_the_strongest_and_for_neutral_the_weakest():
@@ -126,16 +128,19 @@ def test_peaks_take_the_strongest_and_for_neutral_the_weakest():
             "intensity": [0.5, 0.9, 0.1, 0.0],
         }
     )
-    assert selection.peaks(rows, np.ones(4, bool)) == {"d/a": {"anger": 1, "neutral": 3}}
+    assert faces.peaks(rows, np.ones(4, bool)) == {"d/a": {"anger": 1, "neutral": 3}}
 
 
 def test_checks_say_why_there_is_nothing(small_table):
-    assert "no true landmark positions" in checks.landmark_error_table(small_table, None).text
-    assert checks.landmark_error_face(small_table, everyone(small_table), everyone(small_table), None) is None
-    assert checks.identity_figures(None) == [] and "fewer than two people" in checks.identity_table(None).text
+    assert "no true landmark positions" in preprocessing.landmark_error_table(small_table, None).text
+    assert preprocessing.landmark_error_face(small_table, everyone(small_table), everyone(small_table), None) is None
     assert (
-        "fewer than two people" in checks.recognition_table([], pd.DataFrame(), 20).text
-        and checks.recognition_figures([]) == []
+        preprocessing.identity_figures(None) == []
+        and "fewer than two people" in preprocessing.identity_table(None).text
+    )
+    assert (
+        "fewer than two people" in preprocessing.recognition_table([], pd.DataFrame(), 20).text
+        and preprocessing.recognition_figures([]) == []
     )
 
 
@@ -144,7 +149,7 @@ def test_the_independent_landmarks_have_a_line_of_their_own(small_table):
 
     error = np.full((2, 68), 6.0)
     error[:, INDEPENDENT] = 3.0
-    page = checks.landmark_error_table(small_table, error)._repr_html_()
+    page = preprocessing.landmark_error_table(small_table, error)._repr_html_()
     line = page[page.index("eyes and inner lips (22, independent)") :]
     assert line.index("3.0") < line.index("all 68")
 
@@ -152,9 +157,9 @@ def test_the_independent_landmarks_have_a_line_of_their_own(small_table):
 def test_too_few_pairs_are_named():
     people = np.array(list("abcdef"))
     who = Trial(np.where(np.eye(6, dtype=bool), 0.2, 0.8), people, people)
-    page = checks.identity_table(who)._repr_html_()
+    page = preprocessing.identity_table(who)._repr_html_()
     assert "too few pairs" in page and "1000 would be needed" in page
-    assert len(checks.identity_figures(who)) == 1, "no ROC curve without pairs"
+    assert len(preprocessing.identity_figures(who)) == 1, "no ROC curve without pairs"
 
 
 def test_recognition_in_words():
@@ -164,7 +169,7 @@ def test_recognition_in_words():
     )
     found = pd.DataFrame({"expression": true, "named": named, "row": range(8), "person": list("abcdefgh"), "seed": 0})
     test = recognition.CrossValidation("linear", found.assign(fold=[1, 1, 1, 1, 1, 2, 2, 2]))
-    page = checks.recognition_table([test], summarise(recognition.scores([test], "t")), 20)._repr_html_()
+    page = preprocessing.recognition_table([test], summarise(recognition.scores([test], "t")), 20)._repr_html_()
     assert "73.3 ± 9.4 %" in page and "8 people are fewer than 20" in page and "50.0 %" in page
-    assert len(checks.recognition_figures([test])) == 1
-    assert re.search(r"neutral 75 %", checks.recognition_figures([test])[0].alt)
+    assert len(preprocessing.recognition_figures([test])) == 1
+    assert re.search(r"neutral 75 %", preprocessing.recognition_figures([test])[0].alt)

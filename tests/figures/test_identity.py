@@ -9,8 +9,8 @@ from fersyn.evaluation import lineup, verifiers
 from fersyn.evaluation.scores import differences, summarise
 from fersyn.evaluation.verification import RATES, Faces, Trial
 from fersyn.figures import identity
-from fersyn.figures.note import Note
 from fersyn.figures.picture import Picture
+from fersyn.figures.table import Note
 from fersyn.methods.copy import CopySource
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fersyn.evaluation import lineup, measure, protocol, verifiers
 from fersyn.evaluation.verification import Faces
-from fersyn.figures import checks, dataset, identity, pictured, synthesis
+from fersyn.figures import identity, pictured, preprocessing, synthesis
 from fersyn.figures.picture import Picture
 from fersyn.methods.copy import CopySource
 from fersyn.methods.warp import Warp
@@ -80,13 +80,13 @@ def draw(table):
     def drawn(shown):
         motion = methods["warp"]
         return {
-            "samples": dataset.samples(table, shown),
-            "people": dataset.people(table, shown),
-            "thumbnail of 01": dataset.thumbnail(table, shown),
-            "landmarks": dataset.landmarks(table, shown),
-            "heatmaps": dataset.heatmap_rows(table, shown, 2.0),
-            "means": dataset.means(table, shown),
-            "landmark errors": checks.landmark_error_face(table, shown, known, error),
+            "samples": preprocessing.samples(table, shown),
+            "people": preprocessing.people(table, shown),
+            "thumbnail of 01": preprocessing.thumbnail(table, shown),
+            "landmarks": preprocessing.landmarks(table, shown),
+            "heatmaps": preprocessing.heatmap_rows(table, shown, 2.0),
+            "means": preprocessing.means(table, shown),
+            "landmark errors": preprocessing.landmark_error_face(table, shown, known, error),
             "another person": synthesis.another_person(methods, pairs, chosen, shown, 100),
             "sweep": synthesis.sweep(motion, table, shown),
             "photographs": synthesis.photographs(motion, table, shown, 100),

@@ -1,0 +1,336 @@
+"""Notebook 01 in tables and pictures: what a face table holds, and its landmark error, identity and recognition."""
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+
+from fersyn.evaluation import fidelity
+from fersyn.evaluation.recognition import CrossValidation, confusion
+from fersyn.evaluation.verification import FARS, PAIRS_PER_FALSE_ACCEPT, Trial, tar_on_curve
+from fersyn.expressions import EXPRESSIONS
+from fersyn.faces.heatmaps import heatmaps
+from fersyn.faces.landmarks import GROUPS
+from fersyn.figures import charts, faces
+from fersyn.figures.picture import Picture
+from fersyn.figures.table import Note, Table
+from fersyn.weights import about
+
+# Named in the heatmaps figure, numbered from 0.
+POINTS = {"nose tip": 30, "eye corner": 36, "lip corner": 48, "chin": 8}
+
+
+def numbers(table) -> dict:
+    """Counts of a face table, JSON-able."""
+    rows = table.rows
+    labelled = rows["expression"].notna()
+    return {
+        "faces": len(rows),
+        "people": len(set(table.people)),
+        "skipped": len(table.skipped),
+        "labelled": int(labelled.sum()),
+        "size": table.size,
+        "by_expression": {name: int((rows["expression"] == name).sum()) for name in present(rows)},
+        "publishable": int(rows["publishable"].sum()),
+    }
+
+
+def present(rows) -> list[str]:
+    """The expressions that occur, in the kit's order."""
+    found = set(rows["expression"].dropna())
+    return [name for name in EXPRESSIONS if name in found]
+
+
+def overview(table) -> Table:
+    """Facts about the set in a few lines."""
+    count, info = numbers(table), table.info
+    lines = [
+        ("set", info["dataset"]),
+        ("faces", f"{count['faces']} of {count['people']} people, {table.size} × {table.size} px"),
+        ("labels", f"{count['labelled']} faces, {len(count['by_expression'])} expressions"),
+        ("skipped", f"{count['skipped']} pictures"),
+        ("may be pictured in public", f"{count['publishable']} of {count['faces']}"),
+        ("licence", info.get("licence") or "not stated"),
+        *[("note", note) for note in [*info.get("notes", []), *info.get("split_notes", [])]],
+    ]
+    return Table(lines, ["", ""])
+
+
+def by_expression(table) -> Picture:
+    """Bars of the number of pictures of each expression, by side of the hold-out split."""
+    label = table.rows["expression"].astype(object).fillna("no label")
+    side = table.rows["split"].replace({"train": "training"})
+    values = pd.crosstab(label, side).reindex([*present(table.rows), *({"no label"} & set(label))])
+    values = values.reindex(columns=["training", "test"], fill_value=0)
+    held = len(table.people_of("test"))
+    caption = f"Pictures of each expression; {held} of {len(set(table.people))} people are kept for the test."
+    return charts.counts(values.T.to_dict(), caption=caption)
+
+
+def per_person(table) -> Picture | Note:
+    """Histogram of pictures a person, or a sentence where all bring the same number."""
+    counts = np.unique(table.people, return_counts=True)[1]
+    if counts.min() == counts.max():
+        return Note(f"Every one of the {len(counts)} people brings {counts[0]} pictures.")
+    bins = np.arange(counts.min() - 0.5, counts.max() + 1.5) if counts.max() - counts.min() < 60 else 40
+    return charts.histogram(
+        {"people": counts}, "pictures of one person", bins, caption="How many pictures each person brings."
+    )
+
+
+def intensity(table) -> Picture | Note:
+    """Histogram of the intensity of the expressions other than neutral, or a sentence where it is unknown."""
+    labelled = table.rows[table.rows["expression"].notna() & (table.rows["expression"] != "neutral")]
+    values = labelled["intensity"].astype(float).dropna()
+    if values.empty:
+        return Note("How strong an expression is (its intensity, 0 to 1) is not known for this set.")
+    if values.nunique() == 1:
+        return Note(
+            f"All expressions other than neutral have the intensity {values.iloc[0]:g}, "
+            "on a scale from 0 (neutral) to 1 (peak)."
+        )
+    return charts.histogram(
+        {"faces": values.to_numpy()}, "intensity (0 neutral, 1 peak)", np.linspace(0, 1, 21),
+        caption="How strong the expressions are; neutral faces, of intensity 0, are left out.",
+    )  # fmt: skip
+
+
+def samples(table, shown: np.ndarray, number: int = 8, seed: int = 0) -> Picture | Note:
+    """Pictures as they came and the faces made of them (seed 004, Fig. 6)."""
+    previews = faces.previews(table, shown, number, seed)
+    rows = [preview["row"] for preview in previews]
+    labels = [table.rows["expression"].iloc[row] or "no label" for row in rows]
+    caption = f"Samples of {table.info['dataset']} before and after preprocessing."
+    return faces.before_after(previews, table.images(rows), labels, caption)
+
+
+def people(table, shown: np.ndarray, number: int = 4, seed: int = 0) -> Picture | Note:
+    """Some people, each with every expression at its strongest."""
+    found = faces.people(table.rows, shown, number, seed)
+    columns = [name for name in EXPRESSIONS if any(name in own for own in found.values())]
+    cells = [[table.images([own[name]])[0] if name in own else None for name in columns] for own in found.values()]
+    return faces.grid(
+        cells, [person.split("/", 1)[1][:12] for person in found], columns,
+        f"{len(found)} people of {table.info['dataset']} (rows) with {', '.join(columns)} (columns).",
+        "Some people, each with every expression at its strongest. Could you name the columns without the headings?",
+    )  # fmt: skip
+
+
+def thumbnail(table, shown: np.ndarray, seed: int = 0) -> Picture | None:
+    """A strip of faces for the index page; None where nobody may be shown."""
+    chosen = faces.mixed(table.rows, shown, 8, seed)
+    if not len(chosen):
+        return None
+    return faces.strip(
+        table.images(chosen), f"{len(chosen)} aligned faces of {table.info['dataset']} with different expressions"
+    )
+
+
+def landmarks(table, shown: np.ndarray, number: int = 12, seed: int = 0, columns: int = 6) -> Picture | Note:
+    """Faces with their 68 landmarks drawn in."""
+    chosen = faces.mixed(table.rows, shown, number, seed)
+    drawn = [faces.overlay(*pair) for pair in zip(table.images(chosen), table.landmarks(chosen), strict=True)]
+    rows = [drawn[start : start + columns] for start in range(0, len(drawn), columns)]
+    alt, caption = f"{len(drawn)} faces with 68 landmarks drawn in.", "dlib's landmarks on the aligned faces."
+    return faces.grid(rows, alt=alt, caption=caption, cell=116)
+
+
+def heat(channel: np.ndarray | torch.Tensor) -> np.ndarray:
+    """A heatmap (H, W) in [0, 1] as a picture, black to yellow, uint8 RGB (H, W, 3)."""
+    level = (np.asarray(channel) * 255).clip(0, 255).astype(np.uint8)
+    return cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)[..., ::-1]
+
+
+def heatmap_rows(table, shown: np.ndarray, sigma: float, number: int = 3, seed: int = 0) -> Picture | Note:
+    """Faces beside the heatmaps made of their landmarks: all points in one channel, and some of the 68 channels."""
+    chosen = faces.mixed(table.rows, shown, number, seed)
+    points = torch.from_numpy(table.landmarks(chosen))
+    one, many = heatmaps(points, table.size, sigma)[:, 0], heatmaps(points, table.size, sigma, channels=68)
+    rows = [
+        [image, heat(single), *(heat(maps[k]) for k in POINTS.values())]
+        for image, single, maps in zip(table.images(chosen), one, many, strict=True)
+    ]
+    return faces.grid(
+        rows, column_names=["face", "all 68", *POINTS],
+        alt="Faces with their landmark heatmaps: all points in one channel, and four points alone.",
+        caption=f"One channel with all points, and four of the 68 channels; σ = {sigma:g} px.", cell=116,
+    )  # fmt: skip
+
+
+def skipped(table, private: bool = False, most: int = 20) -> Table | Note:
+    """The pictures that could not be used, with their reasons; without their names, which may be those of people, where
+    somebody of the set did not agree to be shown and the page is not `private`.
+    """
+    rows = table.skipped
+    if not len(rows):
+        return Note("Nothing was skipped: every picture of the set is in the table.")
+    if not (private or table.rows["publishable"].to_numpy(bool).all()):
+        counts = rows["reason"].str.replace(r" \(.*\)$", "", regex=True).value_counts()
+        lines = [(int(count), reason) for reason, count in counts.items()]
+        return Table(lines, ["pictures", "reason"], caption="Which ones, says skipped.csv in the table's folder")
+    lines = [(row.source, row.expression or "–", row.reason) for row in rows.head(most).itertuples()]
+    if len(rows) > most:
+        lines.append((f"and {len(rows) - most} more", "", "see skipped.csv in the table's folder"))
+    return Table(lines, ["picture", "expression", "reason"])
+
+
+def means(table, shown: np.ndarray) -> Picture | Note:
+    """The average face of each expression, and its difference from the average neutral face."""
+    label = table.rows["expression"]
+    clear = shown & ((table.intensities(unknown=1) >= 0.5) | (label == "neutral").to_numpy())
+    found = {}
+    for name in present(table.rows[clear]):
+        found[name] = table.images(clear & (label == name).to_numpy()).mean(0)
+    rows, names = [[mean.round().astype(np.uint8) for mean in found.values()]], ["mean"]
+    if "neutral" in found and len(found) > 1:
+        rows.append([np.clip(128 + 2 * (mean - found["neutral"]), 0, 255).astype(np.uint8) for mean in found.values()])
+        names.append("− neutral")
+    return faces.grid(
+        rows, names, list(found), f"Average faces of {', '.join(found)}.",
+        "Average faces over all people who may be shown, and what the expression adds to neutral (contrast doubled).",
+    )  # fmt: skip
+
+
+def credits(table) -> Note:
+    """Whose faces these are, under which licence."""
+    info = table.info
+    parts = [
+        f"**{info['dataset']}**",
+        info.get("attribution") or "",
+        f"Licence: {info['licence']}." if info.get("licence") else "",
+    ]
+    return Note("Faces: " + ". ".join(part.rstrip(".") for part in parts if part) + ".")
+
+
+def weights() -> list[dict]:
+    """The pre-trained weights behind a face table and its check of identity, as `fersyn.weights.about` gives them."""
+    return about(("dlib-landmarks", "dlib-face"))
+
+
+def landmark_error_table(table, error: np.ndarray | None) -> Table | Note:
+    """Mean, median and worst error (N, 68) in %, of the independent points, of all, and by part of the face; a sentence
+    where no truth is known.
+    """
+    if error is None:
+        return Note(
+            f"The set *{table.info['dataset']}* brings no true landmark positions: "
+            "only faces that the kit renders itself do. "
+            "So this page cannot say how far dlib's landmarks are off here; look at the drawn ones above."
+        )
+    edges = fidelity.INDEPENDENT
+    parts = {f"eyes and inner lips ({len(edges)}, independent)": edges, "all 68": range(68), **GROUPS}
+    lines = []
+    for name, points in parts.items():
+        own = error[:, list(points)]
+        lines.append((name, float(own.mean()), float(np.median(own.mean(1))), float(np.percentile(own.mean(1), 95))))
+    return Table(lines, ["part", "mean, %", "median face, %", "95 % of faces below, %"])
+
+
+def landmark_error_face(table, shown: np.ndarray, known: np.ndarray, error: np.ndarray | None) -> Picture | None:
+    """The mean error of each point as discs on the average face."""
+    if error is None or not (known & shown).any():
+        return None
+    face = table.images(np.flatnonzero(known & shown)).mean(0).round().astype(np.uint8)
+    caption = "Mean error of each of the 68 points, drawn on the average face."
+    return charts.landmark_errors(face, table.landmarks(known).mean(0), error.mean(0), caption)
+
+
+def landmark_error_worst(
+    table, shown: np.ndarray, known: np.ndarray, error: np.ndarray | None, number: int = 6
+) -> Picture | None:
+    """The faces with the largest mean error: found and true points."""
+    if error is None or not (known & shown).any():
+        return None
+    rows = np.flatnonzero(known)
+    worst = [i for i in np.argsort(-error.mean(1)) if shown[rows[i]]][:number]
+    truth = fidelity.true_landmarks(table.rows.iloc[rows[worst]])
+    cells = [
+        faces.overlay(image, found, truth=true)
+        for image, found, true in zip(table.images(rows[worst]), table.landmarks(rows[worst]), truth, strict=True)
+    ]
+    return faces.grid(
+        [cells], column_names=[f"{error[i].mean():.1f} %" for i in worst],
+        alt="The faces with the largest landmark error, found points in blue and true ones in orange.",
+        caption="The largest errors in the set: dlib's points in blue, the mesh's own in orange.", cell=116,
+    )  # fmt: skip
+
+
+def identity_table(who: Trial | None) -> Table | Note:
+    """Rank-1 and TAR@FAR, or why they cannot be had."""
+    if who is None:
+        return Note("This set has fewer than two people with two pictures or more: identity cannot be checked.")
+    rank1, probes, pairs = who.rank1(), len(who.probe), len(who.impostor)
+    lines = [
+        ("people in the gallery", str(len(who.gallery)), ""),
+        ("probes", str(probes), "pictures of these people with another expression"),
+        ("Rank-1", f"{100 * rank1:.1f} %", f"{round(rank1 * probes)} of {probes} named rightly"),
+    ]
+    for far in FARS:
+        needed = "" if who.enough(far) else f"; {round(PAIRS_PER_FALSE_ACCEPT / far)} would be needed"
+        value = f"{who.tar(far):.3f}" if who.enough(far) else "too few pairs"
+        lines.append((f"TAR at FAR {100 * far:g} %", value, f"{pairs} pairs of two people{needed}"))
+    return Table(lines, ["measure", "value", "from"])
+
+
+def identity_figures(who: Trial | None) -> list[Picture]:
+    """Distances of genuine and impostor pairs; the ROC curve where there are pairs enough."""
+    if who is None:
+        return []
+    found = [
+        charts.histogram(
+            {"same person": who.genuine, "two people": who.impostor}, "distance of the two descriptors (0 = equal)",
+            caption="The less the two hills overlap, the better people are told apart.", density=True,
+        )
+    ]  # fmt: skip
+    marks = [far for far in FARS if who.enough(far)]
+    if marks:
+        curve = who.curve()
+        said = ", ".join(f"TAR {tar_on_curve(*curve, mark):.2f} at FAR {mark:g}" for mark in marks)
+        found.append(
+            charts.roc(
+                {"": curve}, marks, max(curve[0][curve[0] > 0].min(), 1e-5), f"ROC curve of face verification: {said}.",
+                "Same people accepted against other people accepted, as the threshold moves; dots at the FARs of the table.",
+            )
+        )  # fmt: skip
+    return found
+
+
+def recognition_table(tests: list[CrossValidation], summary: pd.DataFrame, cnn_people: int) -> Table | Note:
+    """Accuracy as mean ± deviation over folds and seeds, beside that of always naming the most frequent expression.
+
+    Args:
+        tests: what was answered.
+        summary: of `scores.summarise`, of their scores.
+        cnn_people: with fewer people the CNN is not trained.
+    """
+    if not tests:
+        return Note(
+            "This set has fewer than two people, or fewer than two labelled expressions: recognition cannot be tested."
+        )
+    first, own = tests[0].facts(), {(row["method"], row["metric"]): row for row in summary.to_dict("records")}
+    guessing = f"{100 / tests[0].answers['expression'].nunique():.1f} %"
+    lines = [("always the most frequent expression", f"{100 * first['chance']:.1f} %", guessing, "")]
+    for test in tests:
+        plain, balanced = own[test.name, "accuracy"], own[test.name, "balanced"]
+        spread = f" ± {100 * plain['deviation']:.1f}" if np.isfinite(plain["deviation"]) else ""
+        facts = test.facts()
+        runs = f"{facts['runs']} runs on {facts['people']} people, {facts['faces']} faces"
+        lines.append((test.name, f"{100 * plain['value']:.1f}{spread} %", f"{100 * balanced['value']:.1f} %", runs))
+    if len(tests) == 1:
+        why = f"{first['people']} people are fewer than {cnn_people}: it would learn the people"
+        lines.append(("CNN on pixels", "not trained", "", why))
+    return Table(lines, ["classifier", "accuracy", "balanced", "from"])
+
+
+def recognition_figures(tests: list[CrossValidation]) -> list[Picture]:
+    """Confusion matrix of each classifier, and the CNN's training loss."""
+    found = []
+    for test in tests:
+        caption = f"{test.name}: which expression was named what, in % of each row, all folds together."
+        found.append(charts.confusion(*confusion(test.answers), caption=caption))
+    for test in tests:
+        if test.losses:
+            curves = {f"fold {i + 1}": curve for i, curve in enumerate(test.losses)}
+            caption = "The CNN's loss while it trains. A curve that still falls at its end wants more epochs."
+            found.append(charts.learning(curves, "training loss (cross-entropy)", caption=caption))
+    return found
