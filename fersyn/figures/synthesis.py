@@ -14,7 +14,7 @@ from fersyn.evaluation.measure import Measured, Truth, ranked
 from fersyn.evaluation.protocol import edited
 from fersyn.evaluation.scores import METRICS
 from fersyn.expressions import EXPRESSIONS
-from fersyn.figures import faces
+from fersyn.figures import faces, preprocessing
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Note
 from fersyn.methods.base import Synthesiser
@@ -243,6 +243,4 @@ def thumbnail(true: Truth, measured: Measured, name: str, shown: np.ndarray) -> 
 
 def credits(*tables) -> Note:
     """Whose faces these are, under which licence."""
-    from fersyn.figures import dataset
-
-    return Note("\n\n".join(dataset.credits(table).text for table in tables if table is not None))
+    return Note("\n\n".join(preprocessing.credits(table).text for table in tables if table is not None))
