@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.training.requests import Request, of_methods, settings_of
@@ -47,31 +49,9 @@ class Variant:
     weights: str = ""
 
 
-_BLOCKS = {
-    0: "no migration unit block: source and label go straight to the decoder, no landmarks",
-    3: "three migration unit blocks",
-    6: "six migration unit blocks",
-    9: "nine migration unit blocks, as in PATN",
-}
 VARIANTS: Mapping[str, Variant] = {
-    variant.name: variant
-    for variant in (
-        Variant(FULL, (), "everything as the profile has it"),
-        Variant(
-            "no-initialise",
-            ("initialise_networks=false",),
-            "mean over 4 × 4 px and a 1 × 1 convolution in place of the feature initialise network (Table 7)",
-        ),
-        Variant("no-label", ("label_maps=false",), "no label before the decoder: landmarks alone guide (Table 7)"),
-        Variant("heatmaps-68", ("heatmap_channels=68",), "a heatmap channel for each landmark, not one for all"),
-        Variant("non-saturating", ("adversarial=non-saturating",), "generator's loss −log D, as in PATN and pix2pix"),
-        Variant("least-squares", ("adversarial=least-squares",), "least squares (Mao et al., ICCV 2017)"),
-        Variant("hinge", ("adversarial=hinge",), "hinge (Lim & Ye, 2017)"),
-        Variant("no-perceptual", ("weight_perceptual=0",), "no perceptual loss"),
-        Variant("vgg16", ("perceptual_network=vgg16",), "perceptual loss on the shift-tolerant VGG-16", "stlpips-vgg"),
-        Variant("vgg19", ("perceptual_network=vgg19",), "perceptual loss on VGG-19, as published", "vgg19"),
-        *(Variant(f"blocks-{count}", (f"blocks={count}",), about) for count, about in _BLOCKS.items()),
-    )
+    name: Variant(name, tuple(given.get("settings", ())), given["about"], given.get("weights", ""))
+    for name, given in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")).items()
 }
 # T as the profiles have it, of `landmark_label.Config`, which is slow to import; a test holds the two together.
 PROFILE_BLOCKS = {"smoke": 1, "laptop": 4, "paper": 9}

@@ -6,9 +6,10 @@ Gallery: one known picture of each person. Probe: the pictures to be named. A lo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,14 +27,8 @@ PAIRS_PER_FALSE_ACCEPT = 10
 register(Metric("recognised", "nearest gallery face is the own person's", "higher", "%", 1, 100.0))
 register(Metric("own_distance", "distance from the own gallery face", "lower", digits=3))
 RATES = {
-    metric.name: metric
-    for metric in (
-        register(Metric("rank1", "Rank-1", "higher", "%", 1, 100.0, of_a_set=True)),
-        *(
-            register(Metric(f"tar_{far:g}", f"TAR at FAR {100 * far:g} %", "higher", "%", 1, 100.0, of_a_set=True))
-            for far in FARS
-        ),
-    )
+    name: register(Metric(name, title, "higher", "%", 1, 100.0, of_a_set=True))
+    for name, title in (("rank1", "Rank-1"), *((f"tar_{far:g}", f"TAR at FAR {100 * far:g} %") for far in FARS))
 }
 
 
@@ -159,29 +154,21 @@ class Faces:
 
 def described(verifier: Verifier, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
     """Descriptors (M, D) of those faces that a verifier can cut out, and which they are, bool (N,)."""
+
+    def cut(function: Callable, *given: Any) -> Any:
+        try:
+            return function(*given)
+        except NoFace:
+            return None
+
     # dlib and OpenCV cut rubbish out of points that fall into one: such faces come to no verifier.
-    fine = np.array([_is_face(points) for points in faces.landmarks], bool)
-    nothing = np.zeros((0, 1), np.float32)
-    if not fine.any():
-        return nothing, fine
-    try:
-        return verifier.embed(faces.images[fine], faces.landmarks[fine]), fine
-    except NoFace:  # of a single face, but it ends the call
-        vectors = []
-        for i in np.flatnonzero(fine):
-            try:
-                vectors.append(verifier.embed(faces.images[i : i + 1], faces.landmarks[i : i + 1])[0])
-            except NoFace:
-                fine[i] = False
-        return np.stack(vectors) if vectors else nothing, fine
-
-
-def _is_face(landmarks: np.ndarray) -> bool:
-    try:
-        fit(landmarks)
-    except NoFace:
-        return False
-    return True
+    fine = np.array([cut(fit, points) is not None for points in faces.landmarks], bool)
+    vectors = cut(verifier.embed, faces.images[fine], faces.landmarks[fine]) if fine.any() else None
+    if vectors is None:  # of a single face, but it ends the call
+        each = {i: cut(verifier.embed, faces.images[[i]], faces.landmarks[[i]]) for i in np.flatnonzero(fine)}
+        fine = np.array([each.get(i) is not None for i in range(len(fine))], bool)
+        vectors = np.concatenate([each[i] for i in np.flatnonzero(fine)] or [np.zeros((0, 1), np.float32)])
+    return vectors, fine
 
 
 def apart(

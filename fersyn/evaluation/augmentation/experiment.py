@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -139,8 +140,7 @@ def run_fold(
     Returns:
         rows seed, fold, variation, factor, base (whether on the fold's own people; else a point of the curve), asked
         (number of real people asked for, 0 all), people (their number), synthetic (number of faces), row (position in
-        the table),
-        person, expression, named: one a test face and recogniser; and facts: numbers of people, faces, steps.
+        the table), person, expression, named: one a test face and recogniser; and facts: numbers of people, faces, steps.
 
     Raises:
         FersynError: no factor or share of use.
@@ -200,9 +200,9 @@ def _others(fold: Fold, numbers: Sequence[int]) -> dict[int, tuple[int, np.ndarr
     Smaller sets of people lie within larger ones.
     """
     request, found = fold.request, {}
+    everybody, _ = sides(fold.table.view(request.fold, 0, request.seed))
+    most = len(set(fold.table.people[everybody]))
     for asked in sorted(set(numbers)):
-        everybody, _ = sides(fold.table.view(request.fold, 0, request.seed))
-        most = len(set(fold.table.people[everybody]))
         if 0 <= asked <= most and (asked or most) != fold.people:
             rows, test = sides(fold.table.view(request.fold, asked, request.seed))
             assert np.array_equal(test, fold.test)
@@ -232,30 +232,24 @@ def run(
     if workers is None:
         worth_it = str(device) == "cpu" and len(folds) > 1 and max(map(partial(steps_of, epochs=epochs), folds)) >= 50
         workers = min(len(folds), torch.get_num_threads()) if worth_it else 0
-    task = partial(
-        _alone, factors=factors, more_people=more_people, epochs=epochs, real_share=real_share, device=device
-    )
-    with Progress(len(folds), "folds", unit="fold") as progress:
-        if workers > 1:
-            # Not fork: torch's threads do not survive it.
-            with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-                found = [_counted(one, progress) for one in pool.map(task, folds)]
-        else:
-            found = [_counted(task(fold), progress) for fold in folds]
+    task, found = partial(_alone, given=(factors, more_people, epochs, real_share, device)), []
+    with Progress(len(folds), "folds", unit="fold") as progress, ExitStack() as stack:
+        each = map
+        if workers > 1:  # not fork: torch's threads do not survive it
+            spawn = multiprocessing.get_context("spawn")
+            each = stack.enter_context(ProcessPoolExecutor(workers, mp_context=spawn)).map
+        for one in each(task, folds):
+            found.append(one)
+            progress.advance()
     return pd.concat([rows for rows, _ in found], ignore_index=True), pd.DataFrame([about for _, about in found])
 
 
-def _counted(found: tuple[pd.DataFrame, dict], progress: Progress) -> tuple[pd.DataFrame, dict]:
-    progress.advance()
-    return found
-
-
-def _alone(fold: Fold, **settings) -> tuple[pd.DataFrame, dict]:
+def _alone(fold: Fold, given: tuple) -> tuple[pd.DataFrame, dict]:
     """`run_fold` in one thread, so that rounding is the same everywhere."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return run_fold(fold, **settings)
+        return run_fold(fold, *given)
     finally:
         torch.set_num_threads(before)
 

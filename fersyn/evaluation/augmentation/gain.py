@@ -57,15 +57,9 @@ class Arm:
 
 def arms(frame: pd.DataFrame) -> list[Arm]:
     """All that were trained, in order: by variation, then factors, then numbers of real people (of equal variation)."""
-    columns = frame[["variation", "base", "factor", "asked", "people"]].copy()
-    columns["order"] = np.where(columns["base"], 0, 1)
-    first = columns.groupby(["variation", "order", "factor", "asked"], sort=False)["people"].mean().reset_index()
-    first["turn"] = (first["variation"] == "classical").astype(int)
-    found = first.sort_values(["turn", "order", "factor", "people"], kind="stable")
-    return [
-        Arm(v, int(f), None if o == 0 else int(a))
-        for v, o, f, a in found[["variation", "order", "factor", "asked"]].to_numpy()
-    ]
+    kinds = frame.groupby(["variation", "base", "factor", "asked"], sort=False)["people"].mean()
+    found = sorted(kinds.items(), key=lambda kind: (kind[0][0] == "classical", not kind[0][1], kind[0][2], kind[1]))
+    return [Arm(variation, int(f), None if base else int(asked)) for (variation, base, f, asked), _ in found]
 
 
 def factors(frame: pd.DataFrame) -> list[int]:
@@ -127,8 +121,7 @@ class Outcome:
 
     def accuracy(self, arm: Arm) -> Interval:
         """Balanced accuracy, 0..1, with its interval over people."""
-        found = self.summary
-        return _interval(found[(found["method"] == arm.name) & (found["metric"] == BALANCED)], arm)
+        return _interval(self._of(arm, BALANCED), arm)
 
     def difference(self, arm: Arm, base: Arm) -> Interval:
         """How much more of `arm` than of `base` (an arm without synthetic faces) is right, parts of 1: paired by person."""
@@ -136,13 +129,15 @@ class Outcome:
 
     def plain(self, arm: Arm) -> float:
         """Share of all pictures that were named rightly, 0..1."""
-        own = self.summary[(self.summary["method"] == arm.name) & (self.summary["metric"] == "pooled")]
-        return float(own["value"].iloc[0])
+        return float(self._of(arm, "pooled")["value"].iloc[0])
 
     def recall(self, arm: Arm) -> dict[str, float]:
         """Share of each expression that was named rightly, 0..1."""
-        own = self.summary[(self.summary["method"] == arm.name) & (self.summary["metric"] == "recall")]
+        own = self._of(arm, "recall")
         return dict(zip(own["expression"], own["value"], strict=True))
+
+    def _of(self, arm: Arm, metric: str) -> pd.DataFrame:
+        return self.summary[(self.summary["method"] == arm.name) & (self.summary["metric"] == metric)]
 
     def facts(self) -> list[dict]:
         """For the JSON, an arm each: how many real people (mean over folds) and synthetic faces it learnt from, and its
@@ -179,16 +174,14 @@ def people_curve(frame: pd.DataFrame, variation: str) -> tuple[list[float], list
 
     A number that not every fold and seed has is left out: its accuracy would be that of other people.
     """
+
+    def tested(arm: Arm) -> set[tuple]:
+        return set(arm.of(frame)[["seed", "person"]].itertuples(index=False, name=None))
+
     own = [arm for arm in arms(frame) if arm.variation == variation and arm.factor == 0]
-    everybody = _tested(frame, Arm(variation))
-    own = [arm for arm in own if _tested(frame, arm) == everybody]
-    found = sorted(((float(arm.of(frame)["people"].mean()), arm) for arm in own), key=lambda point: point[0])
-    return [number for number, _ in found], [arm for _, arm in found]
-
-
-def _tested(frame: pd.DataFrame, arm: Arm) -> set[tuple]:
-    own = arm.of(frame)
-    return set(zip(own["seed"], own["person"], strict=True))
+    own = [arm for arm in own if tested(arm) == tested(Arm(variation))]
+    own.sort(key=lambda arm: float(arm.of(frame)["people"].mean()))
+    return [float(arm.of(frame)["people"].mean()) for arm in own], own
 
 
 def worth(frame: pd.DataFrame, arm: Arm, table: str = "") -> SetScore:
