@@ -174,10 +174,9 @@ def sweeps(
 
 def sweep_scores(sweeps: Mapping[str, pd.DataFrame], table: str, seed: int = 0) -> Scores:
     """The numbers of `sweep_numbers` as rows of the long table, an item a sweep."""
-    parts = []
-    for method, frame in sweeps.items():
-        own = sweep_numbers(frame)
-        for name in METRICS:
-            about = {"method": method, "seed": seed, "table": table}
-            parts.append(rows_of(name, own[name], own["person"], own.index, own["expression"], **about))
+    parts = [
+        rows_of(name, own[name], own["person"], own.index, own["expression"], method=method, seed=seed, table=table)
+        for method, own in {method: sweep_numbers(frame) for method, frame in sweeps.items()}.items()
+        for name in METRICS
+    ]
     return Scores(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())

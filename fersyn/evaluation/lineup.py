@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 
 import numpy as np
 
 from fersyn.errors import FersynError, SubjectLeak
 from fersyn.evaluation import verification
-from fersyn.evaluation.protocol import edited_pairs
+from fersyn.evaluation.protocol import edited_pairs, pairs_of
 from fersyn.evaluation.scores import Scores
 from fersyn.evaluation.verification import Faces, Trial, apart, described
 from fersyn.evaluation.verifiers import Verifier
@@ -80,10 +81,7 @@ def line_up(table, frames: int = 1, everybody: bool = False, without: Collection
     """
     if frames < 1:
         raise FersynError(f"probe_frames is {frames}: use 1 or more")
-    rows = np.ones(len(table), bool) if everybody else (table.rows["split"] == "test").to_numpy()
-    if not rows.any():
-        raise FersynError(f"{table.path}: nobody is held out for the test; a table of more people is needed")
-    pairs = Pairs(table, rows, training=False)
+    pairs = pairs_of(table, everybody)
     people, sequence, forward = table.people, _sequences(table), pairs.forward
     asked = sorted(set(people[forward[:, 0]]))
     known = sorted(set(people))
@@ -115,14 +113,8 @@ def line_up(table, frames: int = 1, everybody: bool = False, without: Collection
                 shared[kind] = shared.get(kind, 0) + 1
                 break
         chosen += _strongest_pairs(table, own, sequence, frames)
-    return LineUp(
-        pairs,
-        np.array(list(gallery.values())),
-        np.array(chosen, np.int64),
-        shared["picture"],
-        shared["sequence"],
-        len(known) - len(gallery),
-    )
+    both, left_out = (np.array(list(gallery.values())), np.array(chosen, np.int64)), len(known) - len(gallery)
+    return LineUp(pairs, *both, shared["picture"], shared["sequence"], left_out)
 
 
 def _gallery_picture(table, own: np.ndarray, sequence: np.ndarray, turn: int) -> int:
@@ -149,12 +141,9 @@ def _strongest_pairs(table, own: np.ndarray, sequence: np.ndarray, frames: int) 
 
 def _strongest(table, rows: np.ndarray, kinds: Sequence, number: int) -> Iterable[list[int]]:
     """Of each kind among some rows, kinds sorted, the most intense pictures, the first of equally intense ones first."""
-    intensity = table.intensities(rows)
-    for kind in sorted(set(kinds)):
-        own = sorted(
-            (-value, int(row)) for value, row, each in zip(intensity, rows, kinds, strict=True) if each == kind
-        )
-        yield [row for _, row in own[:number]]
+    order = sorted(zip(kinds, -table.intensities(rows), map(int, rows), strict=True))
+    for _, own in groupby(order, key=lambda one: one[0]):
+        yield [row for *_, row in islice(own, number)]
 
 
 def _sequences(table) -> np.ndarray:

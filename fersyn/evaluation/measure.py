@@ -287,22 +287,19 @@ def _by_batch(function: Callable[[Tensor, Tensor], Tensor], needed: str = "") ->
 
 
 def _distance(name: str) -> Callable:
-    def resampled(made: Pictures, true: Truth) -> Callable | None:
-        return getattr(fid.Distances(made.features, true.read.features), name) if true.with_fid else None
-
-    return resampled
+    return lambda made, true: getattr(fid.Distances(made.features, true.read.features), name) if true.with_fid else None
 
 
 def _right(made: Pictures, true: Truth) -> np.ndarray | None:
     return (true.judge.named(made.faces) == true.labels).astype(float) if true.judge is not None else None
 
 
-def _landmark_error(made: Pictures, true: Truth) -> np.ndarray | None:
-    return fidelity.landmark_errors(made.landmarks, true.asked).mean(1) if true.content else None
+def _content(read: Callable[[Pictures, Truth], np.ndarray]) -> Callable:
+    return lambda made, true: read(made, true) if true.content else None
 
 
-def _identity(made: Pictures, true: Truth) -> np.ndarray | None:
-    return fidelity.identity_distance(made.descriptors, true.read.descriptors) if true.content else None
+_landmark_error = _content(lambda made, true: fidelity.landmark_errors(made.landmarks, true.asked).mean(1))
+_identity = _content(lambda made, true: fidelity.identity_distance(made.descriptors, true.read.descriptors))
 
 
 _LPIPS, _ST_LPIPS = image_metrics.LPIPS, image_metrics.ST_LPIPS

@@ -22,16 +22,8 @@ from fersyn.pixels import to_bytes
 BATCH = 16
 
 
-def measured_pairs(table, size: int | None = None, everybody: bool = False) -> tuple[Pairs, np.ndarray]:
-    """Pairs for the evaluation: of each person and expression the strongest picture, from the neutral one.
-
-    Args:
-        table: FaceTable.
-        size: side of the faces, px; None: the table's.
-        everybody: all people, not only those held out; for tables that nothing was trained on.
-
-    Returns:
-        the pairs, and those chosen, int64 (P, 2), positions (source, target) in the table.
+def pairs_of(table, everybody: bool = False) -> Pairs:
+    """The pairs of the people held out, or of `everybody`, for tables that nothing was trained on.
 
     Raises:
         FersynError: nobody is held out, or nobody with two expressions.
@@ -39,7 +31,14 @@ def measured_pairs(table, size: int | None = None, everybody: bool = False) -> t
     rows = np.ones(len(table), bool) if everybody else (table.rows["split"] == "test").to_numpy()
     if not rows.any():
         raise FersynError(f"{table.path}: nobody is held out for the test; a table of more people is needed")
-    pairs = Pairs(table, rows, size, training=False)
+    return Pairs(table, rows, training=False)
+
+
+def measured_pairs(table, everybody: bool = False) -> tuple[Pairs, np.ndarray]:
+    """`pairs_of`, and those that are measured: of each person and expression the strongest picture, from the neutral one;
+    int64 (P, 2), positions (source, target) in the table.
+    """
+    pairs = pairs_of(table, everybody)
     return pairs, pairs.examples(len(pairs))
 
 

@@ -165,7 +165,7 @@ def train_recogniser(
 
         def loss_of(chosen: Tensor) -> Tensor:
             seen = prepare(as_float(before(faces[chosen], generator))) if before else prepared[chosen]
-            logits = network(_last(vary(seen, generator)))
+            logits = network(vary(seen, generator).contiguous(memory_format=torch.channels_last))
             return functional.cross_entropy(logits, labels[chosen], weight, label_smoothing=0.1)
 
         weight = _class_weights(labels[pool.to(device)], classes)
@@ -218,10 +218,6 @@ def _descend(network, loss_of, batches: Iterable[Tensor], total: int, pass_: int
             if report:
                 report(step // pass_, loss_sum / pass_)
             loss_sum = 0.0
-
-
-def _last(faces: Tensor) -> Tensor:
-    return faces.contiguous(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
