@@ -81,7 +81,7 @@ def line_up(table, frames: int = 1, everybody: bool = False, without: Collection
     """
     if frames < 1:
         raise FersynError(f"probe_frames is {frames}: use 1 or more")
-    pairs = pairs_of(table, everybody)
+    pairs = pairs_of(table, everybody=everybody)
     people, sequence, forward = table.people, _sequences(table), pairs.forward
     asked = sorted(set(people[forward[:, 0]]))
     known = sorted(set(people))

@@ -22,8 +22,9 @@ from fersyn.pixels import to_bytes
 BATCH = 16
 
 
-def pairs_of(table, everybody: bool = False) -> Pairs:
-    """The pairs of the people held out, or of `everybody`, for tables that nothing was trained on.
+def pairs_of(table, size: int | None = None, everybody: bool = False) -> Pairs:
+    """The pairs of the people held out, or of `everybody`, for tables that nothing was trained on; faces of `size` px (None:
+    as in the table).
 
     Raises:
         FersynError: nobody is held out, or nobody with two expressions.
@@ -31,14 +32,14 @@ def pairs_of(table, everybody: bool = False) -> Pairs:
     rows = np.ones(len(table), bool) if everybody else (table.rows["split"] == "test").to_numpy()
     if not rows.any():
         raise FersynError(f"{table.path}: nobody is held out for the test; a table of more people is needed")
-    return Pairs(table, rows, training=False)
+    return Pairs(table, rows, size, training=False)
 
 
-def measured_pairs(table, everybody: bool = False) -> tuple[Pairs, np.ndarray]:
+def measured_pairs(table, size: int | None = None, everybody: bool = False) -> tuple[Pairs, np.ndarray]:
     """`pairs_of`, and those that are measured: of each person and expression the strongest picture, from the neutral one;
     int64 (P, 2), positions (source, target) in the table.
     """
-    pairs = pairs_of(table, everybody)
+    pairs = pairs_of(table, size, everybody)
     return pairs, pairs.examples(len(pairs))
 
 
