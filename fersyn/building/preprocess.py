@@ -67,7 +67,10 @@ def build_table(
             raise FersynError(_no_faces(frame_set, journal))
         table = _finish(frame_set, journal, out, size, holdout)
         say(f"{out}: {_summary(table)}")
-        _say_skipped(table)
+        for reason, count in _tally(table.skipped["reason"]):
+            say(f"  skipped {count}: {reason}")
+        if len(table.skipped):
+            say(f"  each with its reason in {out / 'skipped.csv'}")
         return table
 
 
@@ -81,8 +84,7 @@ def _run(pending: list[int], frame_set: FrameSet, journal: Journal, out: Path, s
     for key, picture in pictures(out):
         if key in anew:  # lest two pictures of one source (under old and new number) lie there
             picture.unlink()
-    kept = len(frames) - len(pending)
-    if kept:
+    if kept := len(frames) - len(pending):
         say(f"{out}: {kept} of {len(frames)} frames are done already, {len(pending)} to go")
     have = sum("preview" in entry for entry in journal.entries.values())
     previews = _spread([frames[i] for i in pending], max(0, PREVIEWS - have))
@@ -107,9 +109,7 @@ def _pending(frames: list[Frame], journal: Journal, out: Path) -> list[int]:
 
 def _spread(frames: list[Frame], count: int) -> set[int]:
     """Choose positions so that people and expressions take turns."""
-    people: Counter = Counter()
-    kinds: Counter = Counter()
-    chosen: set[int] = set()
+    people, kinds, chosen = Counter(), Counter(), set()
     for _ in range(min(count, len(frames))):
         rest = (i for i in range(len(frames)) if i not in chosen)
         best = min(rest, key=lambda i: (people[frames[i].subject] + kinds[frames[i].expression], i))
@@ -128,8 +128,7 @@ def _check_arguments(frame_set: FrameSet, size: int, workers: int, holdout: floa
         raise FersynError(f"--holdout {holdout}: the part of the people held out must lie between 0 and 1")
     if not frame_set.frames:
         raise FersynError(f"{frame_set.dataset}: there are no pictures to read")
-    twice = [source for source, n in Counter(frame.source for frame in frame_set.frames).items() if n > 1]
-    if twice:
+    if twice := [source for source, n in Counter(frame.source for frame in frame_set.frames).items() if n > 1]:
         raise FersynError(f"{frame_set.dataset}: {twice[0]} is listed more than once; list each picture once")
 
 
@@ -143,20 +142,11 @@ def _summary(table: FaceTable) -> str:
     return f"{len(table)} faces of {people} people, {lost} skipped, fingerprint {table.fingerprint[:16]}"
 
 
-def _say_skipped(table: FaceTable) -> None:
-    for reason, count in _tally(table.skipped["reason"]):
-        say(f"  skipped {count}: {reason}")
-    if len(table.skipped):
-        say(f"  each with its reason in {table.path / 'skipped.csv'}")
-
-
 def _no_faces(frame_set: FrameSet, journal: Journal) -> str:
     reasons = [journal.entries[frame.source]["reason"] for frame in frame_set.frames]
     told = "; ".join(f"{count} x {reason}" for reason, count in _tally(reasons))
-    return (
-        f"no usable face in the {len(frame_set.frames)} pictures of {frame_set.dataset} ({told}); "
-        "check the folder, or give pictures with a frontal face"
-    )
+    cure = "check the folder, or give pictures with a frontal face"
+    return f"no usable face in the {len(frame_set.frames)} pictures of {frame_set.dataset} ({told}); {cure}"
 
 
 def _tally(reasons, most: int = 5) -> list[tuple[str, int]]:

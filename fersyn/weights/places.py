@@ -79,9 +79,8 @@ def damaged(name: str) -> list[Path]:
     """Files that stand where the weights should, and are others."""
     item = entry(name)
     if not item.forms:
-        note = _json(note_path(item))
-        path = folder() / str(note.get("file", ""))
-        return [path] if note and path.is_file() and _added(item) is None else []
+        path = folder() / str(_json(note_path(item)).get("file", ""))
+        return [path] if path.is_file() and _added(item) is None else []
     places = [(path, form) for form in item.forms for path, _ in _places(form)]
     return [path for path, form in places if path.is_file() and hash_of(path) != form.sha256]
 
