@@ -15,8 +15,7 @@ from fersyn.evaluation.recognition import confusion
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.score_table import number
-from fersyn.figures.table import Note, Table
+from fersyn.figures.table import Note, Table, number
 from fersyn.pixels import to_images
 from fersyn.training.runs import load
 

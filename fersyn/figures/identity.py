@@ -14,8 +14,7 @@ from fersyn.evaluation.verifiers import AXES, Verifier
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.score_table import ScoreTable
-from fersyn.figures.table import Note, Table
+from fersyn.figures.table import Note, ScoreTable, Table
 
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 6: CK+, in %, as published there.
 PUBLISHED = (

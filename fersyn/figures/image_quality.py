@@ -17,8 +17,7 @@ from fersyn.evaluation.scores import METRICS, of_group, sure
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts
 from fersyn.figures.picture import Picture
-from fersyn.figures.score_table import ScoreTable, missing
-from fersyn.figures.table import Note, Table
+from fersyn.figures.table import Note, ScoreTable, Table, missing
 
 # Behind the numbers of notebook 03.
 WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "dlib-face", "dlib-landmarks")

@@ -14,8 +14,7 @@ from fersyn.evaluation.measure import Truth
 from fersyn.evaluation.scores import METRICS, of_group, sure
 from fersyn.figures import charts, image_quality
 from fersyn.figures.picture import Picture
-from fersyn.figures.score_table import ScoreTable, number, plain
-from fersyn.figures.table import Note, Table
+from fersyn.figures.table import Note, ScoreTable, Table, number, plain
 from fersyn.training.runs import facts
 
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 7: FID on CK+, as published there.

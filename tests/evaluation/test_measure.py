@@ -7,7 +7,8 @@ from fersyn import weights
 from fersyn.evaluation import bootstrap, fid, fidelity, image_metrics, measure, protocol, scores
 from fersyn.evaluation.scores import differences, summarise
 from fersyn.expressions import EXPRESSIONS
-from fersyn.figures import image_quality, score_table
+from fersyn.figures import image_quality
+from fersyn.figures import table as tables
 from fersyn.methods.copy import CopySource
 from fersyn.pixels import to_floats
 from fersyn.reporting import Record
@@ -138,7 +139,7 @@ def test_everybody_of_a_table_or_nobody(small_table):
 def test_a_new_metric_is_added_in_one_place(true, monkeypatch, tmp_path):
     """It stands in the table of notebook 03, in the JSON and in `fersyn compare`."""
     monkeypatch.setattr(scores, "METRICS", known := dict(scores.METRICS))
-    for module in (measure, image_quality, score_table):
+    for module in (measure, image_quality, tables):
         monkeypatch.setattr(module, "METRICS", known)
     scores.register(
         scores.Metric(

@@ -8,7 +8,7 @@ from fersyn import weights
 from fersyn.evaluation import fid, fidelity, intensity, measure, protocol
 from fersyn.evaluation.scores import METRICS, differences, summarise
 from fersyn.figures import Note, Picture, Table, image_quality, synthesis
-from fersyn.figures.score_table import ScoreTable, number, plain
+from fersyn.figures.table import ScoreTable, number, plain
 from fersyn.methods.copy import CopySource
 from fersyn.methods.warp import Warp
 
