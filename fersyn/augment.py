@@ -5,8 +5,6 @@ Mirror image, small turn, scale and shift (the landmarks go along), brightness, 
 and blur. All is drawn on the CPU from a numpy generator, so that a batch is the same on every device (up to rounding).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -14,39 +12,17 @@ from torch import Tensor
 
 from fersyn.faces.landmarks import MIRROR
 
-
-@dataclass(frozen=True)
-class Variation:
-    """What happens to each of N pairs; made by `draw`. All fields are float64 (N,) but `gain` (N, 3).
-
-    Attributes:
-        mirror, grey, moved: 0 or 1.
-        turn: radians. scale: factor. shift_x, shift_y: parts of the side.
-        brightness: added to values in 0..1. contrast, saturation, gain: factors. gamma: exponent.
-        blur: standard deviation, part of the side; 0 none.
-    """
-
-    mirror: np.ndarray
-    moved: np.ndarray
-    turn: np.ndarray
-    scale: np.ndarray
-    shift_x: np.ndarray
-    shift_y: np.ndarray
-    brightness: np.ndarray
-    contrast: np.ndarray
-    saturation: np.ndarray
-    gain: np.ndarray
-    gamma: np.ndarray
-    grey: np.ndarray
-    blur: np.ndarray
-
-    def part(self, chosen: slice) -> "Variation":
-        """Return the variation of some of the pairs."""
-        return Variation(**{name: value[chosen] for name, value in vars(self).items()})
+Variation = dict[str, np.ndarray]  # what happens to each of N pairs; made by `draw`
 
 
 def draw(count: int, strength: float, random: np.random.Generator) -> Variation:
-    """Draw a variation for `count` pairs; `strength` in 0..1 scales every range (mirror images: half of the pairs)."""
+    """Draw a variation for `count` pairs; `strength` in 0..1 scales every range (mirror images: half of the pairs).
+
+    Returns:
+        float64 (count,) each, `gain` (count, 3): mirror, grey, moved (0 or 1); turn (radians), scale (factor), shift_x and
+        shift_y (parts of the side); brightness (added to values in 0..1), contrast, saturation, gain (factors), gamma
+        (exponent); blur (standard deviation, part of the side; 0 none).
+    """
     a = float(strength)
 
     def around(spread: float, *more: int) -> np.ndarray:
@@ -55,7 +31,7 @@ def draw(count: int, strength: float, random: np.random.Generator) -> Variation:
     def happens(chance: float) -> np.ndarray:
         return (random.uniform(size=count) < chance).astype(np.float64)
 
-    return Variation(
+    return dict(
         mirror=happens(0.5 if a > 0 else 0.0),
         moved=happens(0.7 if a > 0 else 0.0),  # the others keep their pixels: sampling anew softens them
         turn=around(np.radians(8)),
@@ -89,7 +65,7 @@ def apply(variation: Variation, images: Tensor, landmarks: Tensor) -> tuple[Tens
 
 
 def _mirror(variation: Variation, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
-    chosen = torch.from_numpy(variation.mirror > 0).to(images.device)
+    chosen = torch.from_numpy(variation["mirror"] > 0).to(images.device)
     flipped = landmarks[:, list(MIRROR)]
     flipped = torch.stack([images.shape[-1] - 1 - flipped[..., 0], flipped[..., 1]], -1)
     return (
@@ -100,10 +76,10 @@ def _mirror(variation: Variation, images: Tensor, landmarks: Tensor) -> tuple[Te
 
 def _move(variation: Variation, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
     """Turn, scale and shift about the middle; the edge is repeated outside."""
-    rows = np.flatnonzero(variation.moved)
+    rows = np.flatnonzero(variation["moved"])
     if not len(rows):
         return images, landmarks
-    part = {name: getattr(variation, name)[rows] for name in ("turn", "scale", "shift_x", "shift_y")}
+    part = {name: variation[name][rows] for name in ("turn", "scale", "shift_x", "shift_y")}
     cos, sin = np.cos(part["turn"]) * part["scale"], np.sin(part["turn"]) * part["scale"]
     linear = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)  # (n, 2, 2), old to new
     shift = np.stack([part["shift_x"], part["shift_y"]], -1) * 2  # in affine_grid's unit: the side is 2
@@ -126,21 +102,21 @@ def _colour(variation: Variation, images: Tensor) -> Tensor:
         return torch.from_numpy(values).to(images.device, images.dtype).reshape(len(values), -1, 1, 1)
 
     light = images.mul(0.5).add_(0.5).clamp_(1e-4, 1)
-    light = light.pow(each(variation.gamma)).mul_(each(variation.gain))
+    light = light.pow(each(variation["gamma"])).mul_(each(variation["gain"]))
     grey = (light * light.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
-    light = torch.lerp(grey, light, each(variation.saturation * (1 - variation.grey)))
+    light = torch.lerp(grey, light, each(variation["saturation"] * (1 - variation["grey"])))
     # About a fixed grey and not each picture's mean: source and target must change alike.
-    light = light.sub_(0.5).mul_(each(variation.contrast)).add_(0.5 + each(variation.brightness))
+    light = light.sub_(0.5).mul_(each(variation["contrast"])).add_(0.5 + each(variation["brightness"]))
     return light.clamp_(0, 1).mul_(2).sub_(1)
 
 
 def _blur(variation: Variation, images: Tensor) -> Tensor:
-    rows = np.flatnonzero(variation.blur)
+    rows = np.flatnonzero(variation["blur"])
     if not len(rows):
         return images
     chosen = torch.from_numpy(rows).to(images.device)
-    sigma = torch.from_numpy(variation.blur[rows] * images.shape[-1]).to(images.device, images.dtype)
-    reach = max(1, int(np.ceil(3 * variation.blur.max() * images.shape[-1])))
+    sigma = torch.from_numpy(variation["blur"][rows] * images.shape[-1]).to(images.device, images.dtype)
+    reach = max(1, int(np.ceil(3 * variation["blur"].max() * images.shape[-1])))
     offset = torch.arange(-reach, reach + 1, device=images.device, dtype=images.dtype)
     kernel = torch.softmax(-(offset**2) / (2 * sigma[:, None] ** 2), -1).repeat_interleave(3, 0)  # (3 n, taps)
     old = images[chosen].flatten(0, 1)[None]

@@ -208,8 +208,10 @@ def report(
 @app.command()
 def train(
     method: Annotated[str, typer.Argument(help=f"One of: {', '.join(methods.names())}.")],
-    data: Annotated[Path, typer.Option(help="Face table to train on.")],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Face table to train on; only a method that learns from none goes without.")
+    ] = None,
     profile: Annotated[
         str | None,
         typer.Option(help="smoke, laptop or paper (default: laptop; with --resume, the run's own settings)."),
@@ -233,10 +235,12 @@ def train(
     compile: Annotated[bool, typer.Option("--compile", help="Compile the networks (torch.compile).")] = False,
     checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.")] = None,
 ) -> None:
-    """Train a method on a face table; stopped at any moment, --resume goes on as if it had not been."""
+    """Train a method, as a rule on a face table; stopped at any moment, --resume goes on as if it had not been."""
     from fersyn.table import FaceTable
 
-    chosen, table = methods.get(method), FaceTable.open(data)
+    chosen, table = methods.get(method), FaceTable.open(data) if data else None
+    if table is None and (fold or people):
+        raise FersynError("--fold and --people choose among the people of a face table: name one by --data")
     from fersyn.training import loop, runs
 
     config = chosen.preset(profile or "laptop")
@@ -245,7 +249,7 @@ def train(
         config = chosen.Config(**values) if name == chosen.name else config
     if seed is None:
         seed = (runs.read_seed(out) if resume else None) or 0
-    table = table.view(fold, people, seed)
+    table = table.view(fold, people, seed) if table else None
     config = config.with_settings([*(settings or ()), *([f"steps={steps}"] if steps is not None else ())])
     fabric = loop.make_fabric(devices, precision, accelerator)
     loop.train(chosen, config, table, out, seed, resume, fabric, compile=compile, checkpoint_every=checkpoint_every)

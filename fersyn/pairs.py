@@ -162,7 +162,8 @@ class Pairs:
         part = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
         batch = self.gather(self.chosen(step, batch_size, seed)[part])
         if self.augment > 0:
-            variation = augmentation.draw(batch_size, self.augment, np.random.default_rng([seed, step, 2])).part(part)
+            variation = augmentation.draw(batch_size, self.augment, np.random.default_rng([seed, step, 2]))
+            variation = {name: values[part] for name, values in variation.items()}
             batch.source, batch.source_landmarks = augmentation.apply(variation, batch.source, batch.source_landmarks)
             batch.target, batch.target_landmarks = augmentation.apply(variation, batch.target, batch.target_landmarks)
         return batch

@@ -20,15 +20,13 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from fersyn.expressions import EXPRESSIONS
-from fersyn.losses import adversarial, perceptual
-from fersyn.losses.pixel import pixel
+from fersyn.losses import adversarial, perceptual, pixel
 from fersyn.methods.landmark_label import METHOD
 from fersyn.nets.labels import label_code
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_floats
 from fersyn.table import FaceTable
-from fersyn.training.fabric import make_fabric
-from fersyn.training.process import kept
+from fersyn.training.process import kept, make_fabric
 from fersyn.training.state import Training
 
 

@@ -25,8 +25,8 @@ def test_landmarks_go_where_the_pixels_go():
     random = np.random.default_rng(3)
     points = torch.from_numpy(random.uniform(20, 43, (8, 68, 2))).float()
     drawn = augment.draw(8, 1.0, random)
-    only = {name: getattr(drawn, name) for name in ("mirror", "turn", "scale", "shift_x", "shift_y")}
-    variation = augment.Variation(**{**vars(none(8)), **only, "moved": np.ones(8)})
+    only = {name: drawn[name] for name in ("mirror", "turn", "scale", "shift_x", "shift_y")}
+    variation = {**none(8), **only, "moved": np.ones(8)}
     images, moved = augment.apply(variation, blobs(points), points)
     assert (moved - points).abs().max() > 2
 
@@ -38,7 +38,7 @@ def test_landmarks_go_where_the_pixels_go():
 
 
 def test_mirror_alone_is_exact():
-    variation = augment.Variation(**{**vars(none(2)), "mirror": np.array([1.0, 0.0])})
+    variation = {**none(2), "mirror": np.array([1.0, 0.0])}
     images, points = torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2, 68, 2) * 31
     new, moved = augment.apply(variation, images, points)
     assert torch.allclose(new[0], images[0].flip(-1), atol=3e-4) and torch.allclose(new[1], images[1], atol=3e-4)
@@ -54,10 +54,10 @@ def test_source_and_target_change_alike():
 
 
 def test_grey_and_blur():
-    base = vars(none(2))
+    base = none(2)
     images, points = torch.rand(2, 3, 64, 64) * 2 - 1, torch.zeros(2, 68, 2)
-    grey, _ = augment.apply(augment.Variation(**{**base, "grey": np.array([1.0, 0.0])}), images, points)
+    grey, _ = augment.apply({**base, "grey": np.array([1.0, 0.0])}, images, points)
     assert (grey[0] - grey[0, :1]).abs().max() < 1e-6 and (grey[1] - grey[1, :1]).abs().max() > 0.1
-    blur, _ = augment.apply(augment.Variation(**{**base, "blur": np.array([0.0, 2 / 64])}), images, points)
+    blur, _ = augment.apply({**base, "blur": np.array([0.0, 2 / 64])}, images, points)
     assert torch.allclose(blur[0], images[0], atol=3e-4)
     assert blur[1].std() < images[1].std() / 3 and abs(blur[1].mean() - images[1].mean()) < 0.02

@@ -10,7 +10,7 @@ nobody has seen, the notebooks' tables. docs/new-method.md walks through.
 import torch
 from pydantic import Field
 
-from fersyn.losses.pixel import pixel
+from fersyn.losses import pixel
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.nets.affine_flow import dense_flow, warp
 from fersyn.nets.labels import label_maps

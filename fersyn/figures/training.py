@@ -70,11 +70,11 @@ def _weights(config: Mapping) -> str:
 
 
 def _perceptual(config: Mapping) -> str:
-    if "perceptual" not in config and "perceptual_network" not in config:
+    if "perceptual_network" not in config:
         return "none"
     from fersyn.losses.perceptual import describe
 
-    return describe(config.get("perceptual") or config["perceptual_network"])
+    return describe(config["perceptual_network"])
 
 
 def curves(name: str, run: Path, most: int = 9) -> Picture | Note:

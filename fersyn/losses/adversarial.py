@@ -4,13 +4,13 @@
 discriminator and another generator; `least-squares` (Mao et al., ICCV 2017) and `hinge` (Lim & Ye, 2017) are options. All
 take logits of any shape and return a scalar, the mean over all patches.
 
-What a step of a game of two takes, the same for every method that has discriminators: `train_discriminator`, and `judging`
-for the generator's loss.
+`play` is a step of the game, the same for every method that has discriminators; `train_discriminator` and `judging` are its
+halves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -26,33 +26,22 @@ Kind = Literal["minimax", "non-saturating", "least-squares", "hinge"]
 ENTROPY = ("minimax", "non-saturating")  # a discriminator of probabilities
 
 
-def discriminator_real(logits: Tensor, kind: Kind = "minimax") -> Tensor:
-    """The discriminator's term for real faces."""
+def verdict(logits: Tensor, real: bool, kind: Kind = "minimax") -> Tensor:
+    """The discriminator's term for real or for generated faces (detach these, or the generator gets a gradient)."""
     logits = logits.float()
-    if kind in ENTROPY:
-        return functional.softplus(-logits).mean()  # (4) -log D(x), D = sigmoid(logit)
     if kind == "least-squares":
-        return ((logits - 1) ** 2).mean()  # (D(x) - 1)^2
-    if kind == "hinge":
-        return functional.relu(1 - logits).mean()  # max(0, 1 - D(x))
-    raise ValueError(f"adversarial loss must be minimax, non-saturating, least-squares or hinge, got {kind!r}")
-
-
-def discriminator_fake(logits: Tensor, kind: Kind = "minimax") -> Tensor:
-    """The discriminator's term for generated faces (detach them, or the generator gets a gradient)."""
-    logits = logits.float()
+        return ((logits - float(real)) ** 2).mean()  # (D(x) - 1)^2, D(G(z))^2
+    signed = logits if real else -logits
     if kind in ENTROPY:
-        return functional.softplus(logits).mean()  # (4) -log(1 - D(G(z)))
-    if kind == "least-squares":
-        return (logits**2).mean()  # D(G(z))^2
+        return functional.softplus(-signed).mean()  # (4) -log D(x), -log(1 - D(G(z))), D = sigmoid(logit)
     if kind == "hinge":
-        return functional.relu(1 + logits).mean()  # max(0, 1 + D(G(z)))
+        return functional.relu(1 - signed).mean()  # max(0, 1 - D(x)), max(0, 1 + D(G(z)))
     raise ValueError(f"adversarial loss must be minimax, non-saturating, least-squares or hinge, got {kind!r}")
 
 
 def discriminator(real: Tensor, fake: Tensor, kind: Kind = "minimax") -> Tensor:
     """Both terms, averaged [sec, PATN]."""
-    return (discriminator_real(real, kind) + discriminator_fake(fake, kind)) / 2
+    return (verdict(real, True, kind) + verdict(fake, False, kind)) / 2
 
 
 def generator(logits: Tensor, kind: Kind = "minimax") -> Tensor:
@@ -67,7 +56,7 @@ def generator(logits: Tensor, kind: Kind = "minimax") -> Tensor:
         return -functional.softplus(logits).mean()  # (4) log(1 - D(G(z)))
     if kind == "hinge":
         return -logits.mean()  # -D(G(z))
-    return discriminator_real(logits, kind)  # (4) generated faces shall count as 1
+    return verdict(logits, True, kind)  # (4) generated faces shall count as 1
 
 
 def accuracy(real: Tensor, fake: Tensor) -> Tensor:
@@ -95,10 +84,10 @@ def train_discriminator(
     """
     optimiser.zero_grad(set_to_none=True)
     of_real = network(real)
-    loss_real = discriminator_real(of_real, kind) / 2
+    loss_real = verdict(of_real, True, kind) / 2
     fabric.backward(loss_real)
     of_fake = network(fake.detach())
-    loss_fake = discriminator_fake(of_fake, kind) / 2
+    loss_fake = verdict(of_fake, False, kind) / 2
     fabric.backward(loss_fake)
     optimiser.step()
     return (loss_real + loss_fake).detach(), accuracy(of_real, of_fake)
@@ -120,3 +109,45 @@ def judging(*networks: nn.Module) -> Iterator[list[nn.Module]]:
     finally:
         for weight in weights:
             weight.requires_grad_(True)
+
+
+def play(
+    networks: Mapping[str, nn.Module],
+    optimisers: Mapping[str, Optimizer],
+    fabric: Fabric,
+    kind: Kind,
+    fake: Tensor,
+    real: Tensor,
+    pairs: Callable[[Tensor], dict[str, Tensor]],
+    terms: Callable[[Callable[[], Tensor]], dict[str, tuple[float, Tensor]]],
+) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+    """A step of every discriminator, then one of the network `generator`.
+
+    Args:
+        networks, optimisers, fabric: as `Method.step` has them.
+        kind: of the adversarial loss.
+        fake, real: what the generator has made (N, C, H, W), and what it should have.
+        pairs: faces -> what each discriminator looks at, (N, C, H, W) by its name.
+        terms: the generator's losses by name, weight and value each. It is given L_GAN to be asked for: the mean over the
+            discriminators [sec, PATN].
+
+    Returns:
+        the generator's loss; loss and accuracy of each discriminator; and the terms; all detached scalars.
+    """
+    losses: dict[str, Tensor] = {}
+    made = pairs(fake.detach())
+    for name, true in pairs(real).items():
+        loss, right = train_discriminator(networks[name], optimisers[name], true, made[name], kind, fabric)
+        losses[name], losses[name.replace("discriminator", "accuracy")] = loss, right
+    optimisers["generator"].zero_grad(set_to_none=True)
+    with judging(*(networks[name] for name in made)) as judges, fabric.autocast():
+
+        def score() -> Tensor:
+            each = zip(judges, pairs(fake).values(), strict=True)
+            return torch.stack([generator(judge(pair), kind) for judge, pair in each]).mean()
+
+        parts = terms(score)
+        total = sum(weight * value for weight, value in parts.values())
+        fabric.backward(total)
+    optimisers["generator"].step()
+    return total.detach(), losses, {name: value.detach() for name, (_, value) in parts.items()}

@@ -13,9 +13,8 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from fersyn.losses import adversarial
-from fersyn.losses.adversarial import Kind, channels_last, judging, train_discriminator
-from fersyn.losses.pixel import pixel
+from fersyn.losses import pixel
+from fersyn.losses.adversarial import Kind, channels_last, play
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.nets.labels import label_maps
 from fersyn.nets.patchgan import PatchGAN
@@ -68,24 +67,20 @@ class CGan(Method):
 
     def step(self, config: Config, networks, optimisers, batch: Batch, fabric, step: int) -> dict[str, Tensor]:
         """The discriminator, then the generator: L = L_GAN + 100 L1 (pix2pix, eq. 4)."""
-        kind, target = config.adversarial, batch.target
         given = torch.cat([batch.source, label_maps(batch.label, batch.intensity, config.size)], 1)
         fake = networks["generator"](channels_last(given))
 
-        def pair(faces: Tensor) -> Tensor:
-            return channels_last(torch.cat([given, faces], 1))
+        def pairs(faces: Tensor) -> dict[str, Tensor]:
+            return {"discriminator": channels_last(torch.cat([given, faces], 1))}
 
-        loss, right = train_discriminator(
-            networks["discriminator"], optimisers["discriminator"], pair(target), pair(fake.detach()), kind, fabric
-        )
-        optimisers["generator"].zero_grad(set_to_none=True)
-        with judging(networks["discriminator"]) as (judge,), fabric.autocast():
-            gan, distance = adversarial.generator(judge(pair(fake)), kind), pixel(fake, target)
-            total = config.weight_adversarial * gan + config.weight_pixel * distance
-            fabric.backward(total)
-        optimisers["generator"].step()
-        made = {"generator": total, "adversarial": gan, "pixel": distance}
-        return {**{name: value.detach() for name, value in made.items()}, "discriminator": loss, "accuracy": right}
+        def terms(score):
+            return {
+                "adversarial": (config.weight_adversarial, score()),
+                "pixel": (config.weight_pixel, pixel(fake, batch.target)),
+            }
+
+        total, judged, parts = play(networks, optimisers, fabric, config.adversarial, fake, batch.target, pairs, terms)
+        return {"generator": total, **parts, **judged}
 
     def forward(self, config: Config, networks, faces, source, target, label, intensity) -> Tensor:
         """What the generator makes of faces and label maps."""

@@ -21,10 +21,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from fersyn.faces.heatmaps import heatmaps, opening
-from fersyn.losses import adversarial as gan
-from fersyn.losses import perceptual
-from fersyn.losses.adversarial import channels_last, judging, train_discriminator
-from fersyn.losses.pixel import pixel
+from fersyn.losses import perceptual, pixel
+from fersyn.losses.adversarial import Kind, channels_last, play
 from fersyn.methods.base import Method, MethodConfig, Synthesiser
 from fersyn.nets.affine_flow import EYES, NOSE, dense_flow, settle, warp
 from fersyn.nets.flow_unet import FlowUNet, compose
@@ -53,7 +51,7 @@ class Config(MethodConfig):
     weight_perceptual: float = Field(1.0, ge=0)
     weight_adversarial: float = Field(0.02, ge=0, description="0 trains without a discriminator")
     weight_mask: float = Field(0.02, ge=0, description="price of painting instead of bending")
-    adversarial: gan.Kind = "least-squares"
+    adversarial: Kind = "least-squares"
     perceptual_network: perceptual.Network = Field("auto", description="network of the perceptual loss")
 
 
@@ -96,30 +94,24 @@ class LandmarkFlow(Method):
         """Discriminator, then generator."""
         given = (batch.source, batch.source_landmarks, batch.target_landmarks, batch.label, batch.intensity)
         made = self.parts(config, networks, *given)
-        image, losses = made["image"], {}
+        image, target = made["image"], batch.target
 
-        def pair(faces: Tensor) -> Tensor:
-            return channels_last(torch.cat([batch.source, faces], 1))
+        def pairs(faces: Tensor) -> dict[str, Tensor]:
+            pair = channels_last(torch.cat([batch.source, faces], 1))
+            return {"discriminator": pair} if "discriminator" in networks else {}
 
-        judge = networks.get("discriminator")
-        if judge is not None:
-            adversary = optimisers["discriminator"]
-            losses["discriminator"], losses["accuracy"] = train_discriminator(
-                judge, adversary, pair(batch.target), pair(image.detach()), config.adversarial, fabric
-            )
-        optimisers["generator"].zero_grad(set_to_none=True)
-        with judging(*([] if judge is None else [judge])) as judges, fabric.autocast():
-            parts = {"pixel": (config.weight_pixel, pixel(image, batch.target))}
+        def terms(score):
+            found = {"pixel": (config.weight_pixel, pixel(image, target))}
             if config.weight_perceptual:
                 phi = perceptual.shared(config.perceptual_network, ("conv1_2",), image.device)
-                parts["perceptual"] = (config.weight_perceptual, phi(*crops(image, batch.target)))
-            parts["mask"] = (config.weight_mask, made["mask"].mean())
-            for inner in judges:
-                score = gan.generator(inner(pair(image)), config.adversarial)
-                parts["adversarial"] = (config.weight_adversarial, score)
-            fabric.backward(sum(weight * value for weight, value in parts.values()))
-        optimisers["generator"].step()
-        return losses | {name: value.detach() for name, (_, value) in parts.items()}
+                found["perceptual"] = (config.weight_perceptual, phi(*crops(image, target)))
+            found["mask"] = (config.weight_mask, made["mask"].mean())
+            if "discriminator" in networks:
+                found["adversarial"] = (config.weight_adversarial, score())
+            return found
+
+        _, judged, parts = play(networks, optimisers, fabric, config.adversarial, image, target, pairs, terms)
+        return judged | parts
 
     def forward(self, config: Config, networks, faces, source, target, label, intensity) -> Tensor:
         """The image of `parts`."""

@@ -12,10 +12,9 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from fersyn.faces.heatmaps import heatmaps
-from fersyn.losses import adversarial, perceptual
-from fersyn.losses.adversarial import Kind, channels_last, judging, train_discriminator
+from fersyn.losses import perceptual, pixel
+from fersyn.losses.adversarial import Kind, channels_last, play
 from fersyn.losses.perceptual import Network
-from fersyn.losses.pixel import pixel
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.nets.generator import LandmarkLabelGenerator
 from fersyn.nets.labels import label_code
@@ -91,7 +90,6 @@ class LandmarkLabel(Method):
 
     def step(self, config: Config, networks, optimisers, batch: Batch, fabric, step: int) -> dict[str, Tensor]:
         """Both discriminators, then the generator: L = 5 L_GAN + 10 L_per + 10 L_pixel (7)."""
-        kind = config.adversarial
         source, target = channels_last(batch.source), channels_last(batch.target)
         heat = heatmaps(batch.target_landmarks, config.size, config.sigma, config.heatmap_channels)
         fake = networks["generator"](source, heat, label_code(batch.label, batch.intensity))
@@ -100,29 +98,18 @@ class LandmarkLabel(Method):
             image, geometry = torch.cat([source, faces], 1), torch.cat([faces, heat], 1)
             return {"image_discriminator": channels_last(image), "geometry_discriminator": channels_last(geometry)}
 
-        losses: dict[str, Tensor] = {}
-        made = pairs(fake.detach())
-        for name, real in pairs(target).items():
-            loss, right = train_discriminator(networks[name], optimisers[name], real, made[name], kind, fabric)
-            losses[name], losses[name.replace("discriminator", "accuracy")] = loss, right
-
-        optimisers["generator"].zero_grad(set_to_none=True)
-        judged = pairs(fake)
-        with judging(*(networks[name] for name in judged)) as judges, fabric.autocast():
-            # L_GAN: the mean over the two discriminators [sec, PATN]
-            terms = [
-                adversarial.generator(judge(pair), kind) for judge, pair in zip(judges, judged.values(), strict=True)
-            ]
-            losses["adversarial"] = torch.stack(terms).mean()
-            losses["pixel"] = pixel(fake, target)
-            total = config.weight_adversarial * losses["adversarial"] + config.weight_pixel * losses["pixel"]
+        def terms(score):
+            found = {
+                "adversarial": (config.weight_adversarial, score()),
+                "pixel": (config.weight_pixel, pixel(fake, target)),
+            }
             if config.weight_perceptual:
                 compare = perceptual.shared(config.perceptual_network, ("conv1_2",), fake.device)
-                losses["perceptual"] = compare(fake, target)
-                total = total + config.weight_perceptual * losses["perceptual"]
-            fabric.backward(total)
-        optimisers["generator"].step()
-        return {"generator": total.detach(), **{name: loss.detach() for name, loss in losses.items()}}
+                found["perceptual"] = (config.weight_perceptual, compare(fake, target))
+            return found
+
+        total, judged, parts = play(networks, optimisers, fabric, config.adversarial, fake, target, pairs, terms)
+        return {"generator": total, **judged, **parts}
 
     def forward(self, config: Config, networks, faces, source, target, label, intensity) -> Tensor:
         """What the generator makes of faces, heatmaps of the target's landmarks, and label code."""

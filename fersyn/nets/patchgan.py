@@ -1,8 +1,24 @@
-"""PatchGAN discriminator (Isola et al., CVPR 2017) in the form of Li, Qi & Sun, IEEE Access 9, 2021, Table 3."""
+"""PatchGAN discriminator (Isola et al., CVPR 2017) in the form of Li, Qi & Sun, IEEE Access 9, 2021, Table 3, and the weights
+that networks of its kind begin with.
+"""
 
 from torch import Tensor, nn
 
-from fersyn.nets.blocks import initialise
+
+def initialise(network: nn.Module, deviation: float = 0.02) -> nn.Module:
+    """Draw all convolution weights from N(0, 0.02) [doc], biases 0, batch norm scales from N(1, 0.02) [sec, PATN].
+
+    Uses the global random state. Returns the network.
+    """
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(module.weight, 0.0, deviation)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, deviation)
+            nn.init.zeros_(module.bias)
+    return network
 
 
 class PatchGAN(nn.Module):

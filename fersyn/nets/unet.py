@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from fersyn.nets.blocks import initialise
+from fersyn.nets.patchgan import initialise
 
 
 class UNet(nn.Module):

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from fersyn.errors import FersynError
+from fersyn.files import write_atomic
 
 NAME, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 FORMAT = 2  # 2: `minimax` means eq. (4) as it is printed
@@ -30,8 +31,9 @@ def save(run: Path, state: dict[str, Any]) -> None:
 
     What stood there stays as checkpoint.previous.pt.
     """
-    path, temporary = run / NAME, run / f".{NAME}.{os.getpid()}.tmp"
-    try:
+    path = run / NAME
+
+    def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
             torch.save({"format": FORMAT, **state}, file)
             file.flush()
@@ -42,9 +44,8 @@ def save(run: Path, state: dict[str, Any]) -> None:
                 os.link(path, run / PREVIOUS)  # a second name: `path` never goes away
             except OSError:  # a file system without hard links
                 os.replace(path, run / PREVIOUS)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    write_atomic(path, write)
     try:
         folder = os.open(run, os.O_RDONLY)
     except OSError:  # Windows opens no folders

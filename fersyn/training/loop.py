@@ -17,16 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from fersyn.errors import FersynError
+from fersyn.files import locked
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.progress import Progress, say
 from fersyn.table import FaceTable
 from fersyn.training import checkpoint, runs
-from fersyn.training.fabric import Fabric, make_fabric
-from fersyn.training.process import StopFlag, kept
+from fersyn.training.process import Fabric, StopFlag, kept, make_fabric
 from fersyn.training.state import Training, identity, people_of
 
 
@@ -95,44 +94,39 @@ def train(
     if seed < 0:
         raise FersynError(f"--seed is {seed}: use 0 or more")
     if table is None and method.needs_table:
-        raise FersynError(f"{method.name} learns from a face table: name one")
+        raise FersynError(f"{method.name} learns from a face table: name one (on the command line: --data TABLE)")
     fabric, stages = fabric or make_fabric(), method.stages(config)
     fabric.launch()
-    _check_batches([config.batch, *(stage.batch for stage in stages)], fabric.world_size)
+    for size in (config.batch, *(stage.batch for stage in stages)):
+        if size % fabric.world_size:
+            raise FersynError(
+                f"a batch of {size} does not divide among {fabric.world_size} devices; use a multiple of it"
+            )
     every = Every.of(sum(stage.steps for stage in stages), log_every, checkpoint_every, samples_every)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with kept(), _alone(out, wait, fabric):
             _train(method, config, table, out, seed, resume, fabric, compile, every)
-    except Timeout:
+    except BlockingIOError:
         raise FersynError(f"{out} is being trained by another process; wait for it, or use another --out") from None
     except OSError as error:
         raise FersynError(f"{out} cannot be written: {error}") from None
     return out
 
 
-def _check_batches(sizes: list[int], devices: int) -> None:
-    for size in sizes:
-        if size % devices:
-            raise FersynError(f"a batch of {size} does not divide among {devices} devices; use a multiple of it")
-
-
 @contextmanager
 def _alone(out: Path, wait: bool, fabric: Fabric) -> Iterator[None]:
-    """Hold the run's lock in the first process; raises Timeout if another has it and `wait` is False."""
-    lock = FileLock(out / ".lock")
-    if fabric.is_global_zero:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            if not wait:
-                raise
-            say(f"{out}: another process is at it; waiting")
-            lock.acquire()
-    try:
+    """Hold the run's lock in the first process; raises BlockingIOError if another has it and `wait` is False."""
+    with ExitStack() as held:
+        if fabric.is_global_zero:
+            try:
+                held.enter_context(locked(out / ".lock"))
+            except BlockingIOError:
+                if not wait:
+                    raise
+                say(f"{out}: another process is at it; waiting")
+                held.enter_context(locked(out / ".lock", wait=True))
         yield
-    finally:
-        lock.release()
 
 
 def _train(method, config, table, out, seed, resume, fabric, compile, every) -> None:

@@ -1,4 +1,5 @@
-"""What a training takes over from its process, and gives back: the global random generators and the signals.
+"""What a training has of its machine and its process: devices (Lightning Fabric), and, to be given back, the global random
+generators and the signals.
 
 Every step has its own seed. Before step s the generators (torch on all devices, numpy, Python) are seeded from (seed, s,
 rank). Dropout and whatever else a method draws thus is a function of the step and not of what was drawn before: a checkpoint
@@ -7,13 +8,32 @@ holds all random states by holding seed and step, also when it is resumed on ano
 
 import random
 import signal
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+
+from fersyn.errors import FersynError
+
+# Where SLURM is installed, Lightning advises srun to everybody who trains by hand.
+warnings.filterwarnings("ignore", message="The `srun` command is available")
+
+# Fabric asks for torchmetrics' version only, but that takes five seconds a process: it draws in all of torchvision and of
+# torch's compiler.
+_HIDE = "torchmetrics" not in sys.modules
+if _HIDE:
+    sys.modules["torchmetrics"] = None  # type: ignore[assignment]  # importing it now fails, as if it were not installed
+try:
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies import DDPStrategy
+finally:
+    if _HIDE:
+        del sys.modules["torchmetrics"]
 
 INITIAL = -1  # the "step" from which networks are initialised
 
@@ -63,3 +83,19 @@ class StopFlag:
         if self.raised and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.raised = True
+
+
+def make_fabric(devices: int = 1, precision: str = "32-true", accelerator: str = "auto") -> Fabric:
+    """Return a Fabric as the command line asks for; several devices train by DDP (gloo on the CPU, NCCL on GPUs).
+
+    Raises:
+        FersynError: the machine has no such devices, or there is no such precision.
+    """
+    strategy: Any = "auto"
+    if devices > 1:
+        # A GAN's step passes a network twice, or not at all.
+        strategy = DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
+    try:
+        return Fabric(accelerator=accelerator, devices=devices, precision=precision, strategy=strategy)  # type: ignore
+    except Exception as error:  # Lightning has several kinds
+        raise FersynError(f"--devices {devices} --precision {precision}: {error}") from None

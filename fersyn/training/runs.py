@@ -20,6 +20,7 @@ from fersyn.methods.base import Method, MethodConfig, Synthesiser
 from fersyn.training import checkpoint
 
 PACKAGES = ("torch", "lightning-fabric", "numpy", "opencv-python-headless", "scikit-learn", "stlpips-pytorch")
+_DAMAGED = (OSError, ValueError, KeyError, TypeError)  # what reading a record that is missing or damaged raises
 
 
 def device_name(device: torch.device) -> str:
@@ -27,6 +28,10 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)} (CUDA {torch.version.cuda})"
     return f"{device.type.upper()}, {torch.get_num_threads()} threads ({platform.machine()})"
+
+
+def _record(run: Path, name: str) -> Any:
+    return json.loads((Path(run) / name).read_text(encoding="utf-8"))
 
 
 def write_config(run: Path, method: Method, config: MethodConfig, seed: int) -> None:
@@ -37,28 +42,28 @@ def write_config(run: Path, method: Method, config: MethodConfig, seed: int) -> 
 def read_seed(run: Path) -> int | None:
     """Return the seed that a run was begun with; None: it is not recorded."""
     try:
-        return int(json.loads((Path(run) / "config.json").read_text(encoding="utf-8"))["seed"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return int(_record(run, "config.json")["seed"])
+    except _DAMAGED:
         return None
 
 
 def read_config(run: Path) -> tuple[str, dict[str, Any]]:
     """Return the method's name and the settings of a run; raises FersynError if there are none to read."""
-    path = Path(run) / "config.json"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = _record(run, "config.json")
         return str(record["method"]), dict(record["config"])
     except FileNotFoundError:
         raise FersynError(f"{run} holds no run (no config.json); train one: fersyn train METHOD --out {run}") from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except _DAMAGED as error:
+        path = Path(run) / "config.json"
         raise FersynError(f"{path} cannot be read ({error}); train again into another folder") from None
 
 
 def is_finished(run: Path) -> bool:
     """Whether RUN/run.json says that all steps are done."""
     try:
-        return bool(json.loads((Path(run) / "run.json").read_text(encoding="utf-8"))["finished"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return bool(_record(run, "run.json")["finished"])
+    except _DAMAGED:
         return False
 
 
@@ -69,10 +74,10 @@ def write_people(run: Path, people: Iterable[str]) -> None:
 
 def trained_people(run: Path) -> set[str]:
     """Return whom a run was trained on, as 'dataset/subject'; raises FersynError if that is not recorded."""
-    path = Path(run) / "people.json"
     try:
-        return set(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return set(_record(run, "people.json"))
+    except _DAMAGED:
+        path = Path(run) / "people.json"
         raise FersynError(
             f"{path} is missing or damaged: nobody can tell whom {run} was trained on; train again"
         ) from None
@@ -80,7 +85,7 @@ def trained_people(run: Path) -> set[str]:
 
 def facts(run: Path) -> dict[str, Any]:
     """What a run folder says about itself: run.json, and the settings under ``config``."""
-    return {**json.loads((run / "run.json").read_text(encoding="utf-8")), "config": read_config(run)[1]}
+    return {**_record(run, "run.json"), "config": read_config(run)[1]}
 
 
 def speed(run: Path) -> float:
@@ -97,42 +102,28 @@ class RunLog:
 
     Args:
         path: the file.
-        step: steps already taken; rows after it (of a run that was killed after its last checkpoint) are removed.
+        step: steps already taken; rows after it (of a run that was killed after its last checkpoint) are left out.
     """
 
     def __init__(self, path: Path, step: int = 0):
-        self.path = path
-        self._columns: list[str] = []
-        if not path.is_file():
-            return
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
-        if step == 0 or not rows:
-            path.unlink()
-            return
-        # A kill may have cut the last line short.
-        kept = [row for row in rows[1:] if len(row) == len(rows[0]) and row[0].isdigit() and int(row[0]) <= step]
-        self._write(rows[0], kept)
+        self.path, self.rows = path, []
+        if step and path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                self.rows = [row for row in csv.DictReader(file) if row["step"].isdigit() and int(row["step"]) <= step]
+        else:
+            path.unlink(missing_ok=True)
 
     def add(self, step: int, values: dict[str, float]) -> None:
         """Append a row: `step` counts finished steps."""
-        new = [name for name in ("step", *values) if name not in self._columns]
-        if new:
-            rows = []
-            if self._columns:
-                with self.path.open(newline="", encoding="utf-8") as file:
-                    rows = [[*row, *("" for _ in new)] for row in csv.reader(file)][1:]
-            self._write([*self._columns, *new], rows)
-        row = [step, *(f"{values[name]:.6g}" if name in values else "" for name in self._columns[1:])]
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerow(row)
+        self.rows.append({"step": step, **{name: f"{value:.6g}" for name, value in values.items()}})
+        columns = dict.fromkeys(name for row in self.rows for name in row)
 
-    def _write(self, columns: list[str], rows: list[list[str]]) -> None:
         def write(path: Path) -> None:
             with path.open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+                table = csv.DictWriter(file, columns, lineterminator="\n")
+                table.writeheader()
+                table.writerows(self.rows)
 
-        self._columns = columns
         write_atomic(self.path, write)
 
 

@@ -16,8 +16,7 @@ from fersyn.progress import say
 from fersyn.system import versions
 from fersyn.table import FaceTable
 from fersyn.training import checkpoint, runs, samples
-from fersyn.training.fabric import Fabric
-from fersyn.training.process import INITIAL, kept, reseed
+from fersyn.training.process import INITIAL, Fabric, kept, reseed
 
 
 def average_of(network: nn.Module) -> nn.Module:

@@ -9,6 +9,14 @@ LOGITS = torch.tensor([[0.5, -2.0], [3.0, 0.0]], dtype=torch.float32)
 KINDS = ["minimax", "non-saturating", "least-squares", "hinge"]
 
 
+def of_real(logits, kind="minimax"):
+    return adversarial.verdict(logits, True, kind)
+
+
+def of_fake(logits, kind="minimax"):
+    return adversarial.verdict(logits, False, kind)
+
+
 def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
@@ -37,18 +45,18 @@ BY_HAND = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_by_hand(kind):
-    of_real, of_fake, of_generator = BY_HAND[kind]
-    assert adversarial.discriminator_real(LOGITS, kind).item() == pytest.approx(mean(map(of_real, FLAT)), rel=1e-5)
-    assert adversarial.discriminator_fake(LOGITS, kind).item() == pytest.approx(mean(map(of_fake, FLAT)), rel=1e-5)
+    real, fake, of_generator = BY_HAND[kind]
+    assert adversarial.verdict(LOGITS, True, kind).item() == pytest.approx(mean(map(real, FLAT)), rel=1e-5)
+    assert adversarial.verdict(LOGITS, False, kind).item() == pytest.approx(mean(map(fake, FLAT)), rel=1e-5)
     assert adversarial.generator(LOGITS, kind).item() == pytest.approx(mean(map(of_generator, FLAT)), rel=1e-5)
-    both = (mean(map(of_real, FLAT)) + mean(map(of_fake, [-x for x in FLAT]))) / 2
+    both = (mean(map(real, FLAT)) + mean(map(fake, [-x for x in FLAT]))) / 2
     assert adversarial.discriminator(LOGITS, -LOGITS, kind).item() == pytest.approx(both, rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_push_the_right_way(kind):
     for loss, sign in (
-        (adversarial.discriminator_real, -1), (adversarial.discriminator_fake, 1), (adversarial.generator, -1),
+        (of_real, -1), (of_fake, 1), (adversarial.generator, -1),
     ):  # fmt: skip
         logits = torch.full((3,), 0.3, requires_grad=True)
         loss(logits, kind).backward()
@@ -65,7 +73,7 @@ def test_only_one_form_has_a_gradient_where_the_discriminator_is_sure(kind, valu
 
 def test_minimax_is_finite_at_huge_logits_and_half_precision():
     huge = torch.tensor([-1e4, 1e4], dtype=torch.bfloat16)
-    for loss in (adversarial.discriminator_real, adversarial.discriminator_fake, adversarial.generator):
+    for loss in (of_real, of_fake, adversarial.generator):
         assert loss(huge).dtype == torch.float32 and torch.isfinite(loss(huge))
 
 
@@ -74,6 +82,6 @@ def test_accuracy():
 
 
 def test_unknown_kind():
-    for loss in (adversarial.discriminator_real, adversarial.discriminator_fake, adversarial.generator):
+    for loss in (of_real, of_fake, adversarial.generator):
         with pytest.raises(ValueError, match="wasserstein"):
             loss(LOGITS, "wasserstein")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from fersyn.losses.pixel import pixel
+from fersyn.losses import pixel
 
 
 def test_value_by_hand():

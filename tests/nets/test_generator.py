@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from fersyn.nets.blocks import MigrationBlock
-from fersyn.nets.generator import Decoder, LandmarkLabelGenerator
+from fersyn.nets.generator import Decoder, LandmarkLabelGenerator, MigrationBlock
 
 
 def shapes(network, *inputs):

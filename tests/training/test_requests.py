@@ -7,7 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from fersyn import splits
+from fersyn import methods, splits
 from fersyn.cli import app
 from fersyn.errors import FersynError
 from fersyn.files import locked
@@ -75,3 +75,26 @@ def test_the_command_line_takes_folds_people_and_the_runs_own_seed(toy, table, t
 def test_a_run_without_its_people_is_refused(tmp_path):
     with pytest.raises(FersynError, match=r"people\.json is missing"):
         trained_people(tmp_path)
+
+
+def test_the_command_line_trains_without_a_table_what_needs_none(toy_module, table, tmp_path, monkeypatch):
+    class Coded(toy_module.TwoStages):
+        name, needs_table = "coded", False
+
+        def stages(self, config):
+            return super().stages(config)[1:]
+
+    monkeypatch.setitem(methods._REGISTERED, "coded", Coded())
+    monkeypatch.setitem(methods._REGISTERED, "toy", toy_module.Toy())
+    words = ["train", "coded", "--steps", "4", "--accelerator", "cpu", "--out", str(tmp_path / "coded")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    state = checkpoint.read(tmp_path / "coded")
+    assert state["step"] == 2 and state["table"] == "none" and trained_people(tmp_path / "coded") == set()
+    for more, message in (
+        (["toy"], "toy learns from a face table: name one (on the command line: --data TABLE)"),
+        (["coded", "--people", "1"], "--fold and --people choose among the people of a face table: name one by --data"),
+    ):
+        result = CliRunner().invoke(app, ["train", *more, "--out", str(tmp_path / "none")])
+        assert result.exit_code == 2 and result.stderr == f"fersyn: {message}\n"
+        assert not (tmp_path / "none").exists()
