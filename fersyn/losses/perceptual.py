@@ -25,10 +25,6 @@ _CONVOLUTIONS = {"vgg19": (2, 2, 4, 4, 4), "vgg16": (2, 2, 3, 3, 3)}  # of each 
 _BLUR = torch.tensor([1.0, 2.0, 1.0])
 
 
-def _names(network: str) -> list[str]:
-    return [f"conv{s}_{c + 1}" for s, count in enumerate(_CONVOLUTIONS[network], 1) for c in range(count)]
-
-
 def _file(network: str) -> Path | None:
     return weights.find(_NAMES[network])
 
@@ -40,10 +36,10 @@ def resolve(network: Network = "auto") -> str:
         FersynError: the asked network's weights are not there, or none are; the message has the cure.
     """
     if network == "auto":
-        found = [name for name in ("vgg19", "vgg16") if _file(name)]
-        if not found:
+        network = next((name for name in _NAMES if _file(name)), "")
+        if not network:
             raise FersynError(f"no network for the perceptual loss: pip install stlpips_pytorch, or {CURE}")
-        return found[0]
+        return network
     if network not in _CONVOLUTIONS:
         raise FersynError(f"perceptual network {network!r} is unknown; use auto, vgg19 or vgg16")
     if _file(network) is None:
@@ -80,7 +76,8 @@ class Perceptual(nn.Module):
     def __init__(self, network: Network = "auto", layers: tuple[str, ...] = ("conv1_2",)):
         super().__init__()
         self.network, self.layers = resolve(network), tuple(layers)
-        names = _names(self.network)
+        counts = enumerate(_CONVOLUTIONS[self.network], 1)
+        names = [f"conv{stage}_{number + 1}" for stage, count in counts for number in range(count)]
         unknown = [layer for layer in self.layers if layer not in names]
         if unknown or not self.layers:
             raise FersynError(f"{self.network} has no layers {unknown}; use some of: {', '.join(names)}")
@@ -128,12 +125,8 @@ class Perceptual(nn.Module):
             return functional.max_pool2d(x, 2)
         # The shift-tolerant VGG-16: a maximum at every place, then a binomial blur of stride 2 over a reflected rim.
         kernel = (_BLUR[:, None] * _BLUR / 16).to(x).expand(x.shape[1], 1, 3, 3)
-        return functional.conv2d(
-            functional.pad(functional.max_pool2d(x, 2, 1), (2, 2, 2, 2), mode="reflect"),
-            kernel,
-            stride=2,
-            groups=x.shape[1],
-        )
+        rim = functional.pad(functional.max_pool2d(x, 2, 1), (2, 2, 2, 2), mode="reflect")
+        return functional.conv2d(rim, kernel, stride=2, groups=x.shape[1])
 
 
 def _weights(network: str, count: int) -> list[tuple[Tensor, Tensor]]:

@@ -95,9 +95,7 @@ def _explain(config: type[MethodConfig], error: ValidationError) -> str:
             parts.append(f"{name} is no setting of it; settings are: {', '.join(sorted(config.model_fields))}")
             continue
         text = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        told = (
-            f"{name} is {item.get('input')!r}: it should be {text}" if item["type"] != "missing" else f"{name}: {text}"
-        )
+        told = f"{name}: {text}" if item["type"] == "missing" else f"{name} is {item['input']!r}: it should be {text}"
         parts.append(told + _range(config, item["loc"]))
     return f"{config.__module__.rpartition('.')[2].replace('_', '-')}: " + "; ".join(parts)
 

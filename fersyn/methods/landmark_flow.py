@@ -60,11 +60,8 @@ def inputs(config: Config, source_landmarks: Tensor, target_landmarks: Tensor, l
     size, sigma = config.size, config.sigma * config.size / 128
     flow = dense_flow(source_landmarks, target_landmarks, size)
     maps = [heatmaps(points, size, sigma) for points in (source_landmarks, target_landmarks)]
-    return (
-        flow,
-        torch.cat([*maps, label_maps(label, intensity, size)], 1),
-        opened(source_landmarks, target_landmarks, size),
-    )
+    extra = torch.cat([*maps, label_maps(label, intensity, size)], 1)
+    return flow, extra, opened(source_landmarks, target_landmarks, size)
 
 
 def opened(source: Tensor, target: Tensor, size: int) -> Tensor:

@@ -20,10 +20,8 @@ class MFM(nn.Module):
 
     def __init__(self, inside: int, outside: int, kernel: int = 3):
         super().__init__()
-        if kernel:
-            self.filter: nn.Module = nn.Conv2d(inside, 2 * outside, kernel, padding=kernel // 2)
-        else:
-            self.filter = nn.Linear(inside, 2 * outside)
+        conv = nn.Conv2d(inside, 2 * outside, kernel, padding=kernel // 2) if kernel else None
+        self.filter = conv or nn.Linear(inside, 2 * outside)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inside, ...) -> (N, outside, ...)."""
@@ -54,14 +52,6 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) -> the same."""
         return self.conv2(self.conv1(x)) + x
-
-
-def _halved(x: Tensor) -> Tensor:
-    return functional.max_pool2d(x, 2, ceil_mode=True)
-
-
-def _halved_twice(x: Tensor) -> Tensor:
-    return functional.max_pool2d(x, 2) + functional.avg_pool2d(x, 2)
 
 
 class LightCNN9(nn.Module):
@@ -115,7 +105,11 @@ class LightCNN29(nn.Module):
 
     def forward(self, faces: Tensor) -> Tensor:
         """Grey faces (N, 1, 128, 128) in [0, 1] -> descriptors (N, 256)."""
-        pool = _halved if self.version == 1 else _halved_twice
+
+        def pool(x: Tensor) -> Tensor:
+            largest = functional.max_pool2d(x, 2, ceil_mode=self.version == 1)
+            return largest if self.version == 1 else largest + functional.avg_pool2d(x, 2)
+
         x = pool(self.conv1(_checked(faces)))
         x = pool(self.group1(self.block1(x)))
         x = pool(self.group2(self.block2(x)))

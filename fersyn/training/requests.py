@@ -67,14 +67,9 @@ def settings_of(settings: Sequence[str], method: str) -> tuple[str, ...]:
     >>> settings_of(["lr=1e-4", "c-gan.steps=9", "copy.size=64"], "c-gan")
     ('lr=1e-4', 'steps=9')
     """
-    found = []
-    for setting in settings:
-        owner, dot, rest = setting.partition("=")[0].rpartition(".")
-        if not dot:
-            found.append(setting)
-        elif owner == method:
-            found.append(setting[len(owner) + 1 :])
-    return tuple(found)
+    owners = [setting.partition("=")[0].rpartition(".")[0] for setting in settings]
+    pairs = zip(settings, owners, strict=True)
+    return tuple(setting.removeprefix(f"{owner}.") for setting, owner in pairs if owner in ("", method))
 
 
 def check_method(name: str, parameter: str) -> None:

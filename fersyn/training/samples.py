@@ -35,11 +35,6 @@ def held_out(table: FaceTable, size: int, count: int = 8) -> tuple[Batch, str]:
     raise FersynError(f"{table.path}: there is nobody with two expressions")
 
 
-def grid(batch: Batch, result: Tensor) -> np.ndarray:
-    """Return the grid, uint8 RGB (3 * size, N * size, 3): sources above, then targets, then results."""
-    return _picture([batch.source, batch.target, result])
-
-
 def _picture(rows: list[Tensor]) -> np.ndarray:
     rows = [torch.cat(list(faces.float().cpu()), -1) for faces in rows]
     return to_images(to_bytes(torch.cat(rows, -2)[None]))[0]
@@ -47,8 +42,8 @@ def _picture(rows: list[Tensor]) -> np.ndarray:
 
 @torch.no_grad()
 def draw(synthesiser: Synthesiser, batch: Batch | None) -> np.ndarray | None:
-    """Edit the sources of `batch` to what their targets show, by the targets' landmarks, and return the grid. Without a
-    batch: new people with every expression, a row each; None, where the method draws none.
+    """Edit the sources of `batch` to what their targets show, by the targets' landmarks, and return the grid, uint8 RGB
+    (3 * size, N * size, 3): sources above, then targets, then results. Without a batch: new people with every expression, a row each; None, where the method draws none.
     """
     if batch is None:
         if not synthesiser.draws_people:
@@ -61,7 +56,7 @@ def draw(synthesiser: Synthesiser, batch: Batch | None) -> np.ndarray | None:
         landmarks=batch.target_landmarks,
         source_landmarks=batch.source_landmarks,
     )
-    return grid(batch, result)
+    return _picture([batch.source, batch.target, result])
 
 
 def write(image: np.ndarray, path: Path) -> None:

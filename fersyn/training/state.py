@@ -19,11 +19,6 @@ from fersyn.training import checkpoint, runs, samples
 from fersyn.training.process import INITIAL, Fabric, kept, reseed
 
 
-def average_of(network: nn.Module) -> nn.Module:
-    """Return a copy of a network to hold its average: eval mode, no gradients."""
-    return copy.deepcopy(network).eval().requires_grad_(False)
-
-
 @torch.no_grad()
 def update(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Move `average` a little towards `network` after step 0..: average += (1 - d) (network - average).
@@ -85,7 +80,7 @@ class Training:
         self.rates = {name: [group["lr"] for group in each.param_groups] for name, each in self.optimisers.items()}
         averaging = any(config.ema if stage.ema is None else stage.ema for stage in self.stages)
         names = config.averaged if self.networks and averaging else ()
-        self.averages = {name: average_of(self.networks[name]) for name in names}
+        self.averages = {name: copy.deepcopy(self.networks[name]).eval().requires_grad_(False) for name in names}
         self.used, self.prepared = {}, {}  # networks and optimisers as Fabric wraps them for the stage
         self.grid, self.grid_side = None, ""
         if self.networks and self.first and method.edits and table is not None:
@@ -206,13 +201,10 @@ class Training:
 
     def record(self, finished: bool) -> None:
         """Write RUN/run.json."""
-        table = self.table
-        about = None if table is None else {
-            "fingerprint": table.fingerprint,
-            "dataset": table.info.get("dataset"),
-            "faces": len(table),
-            "people": len(set(table.people)),
-        }  # fmt: skip
+        about, table = None, self.table
+        if table is not None:
+            about = {"fingerprint": table.fingerprint, "dataset": table.info.get("dataset")}
+            about |= {"faces": len(table), "people": len(set(table.people))}
         content = {
             "method": self.method.name,
             "table": about,

@@ -178,13 +178,8 @@ def read_about(run: str | Path) -> dict[str, Any]:
         if about["method"] != METHOD.name or not about["finished"]:
             raise KeyError
         people = len(runs.trained_people(Path(run)))
-        return {
-            **about,
-            **about["losses"],
-            "network": "LightCNN-9",
-            "kind": about["table"]["dataset"],
-            "people": people,
-        }
+        more = {"network": "LightCNN-9", "kind": about["table"]["dataset"], "people": people}
+        return {**about, **about["losses"], **more}
     except (FileNotFoundError, KeyError):
         raise FersynError(
             f"{run} holds no finished verifier; train one: fersyn train-verifier --out {run} --resume"
