@@ -30,7 +30,7 @@ def times(factor: int) -> str:
 
 def interval(found: Interval, signed: bool = False) -> str:
     """In %: '61.3 [55.0, 67.1]', or as a difference '+5.2 [1.0, 9.3]'; no bounds where there are none."""
-    return number(found.as_dict(), 100, 1, "+" if signed else "").replace("\u00a0", " ")
+    return number(vars(found), 100, 1, "+" if signed else "").replace("\u00a0", " ")
 
 
 def counted(number: float) -> str:
