@@ -115,11 +115,8 @@ def _label(folder: Path) -> str | None:
         return None
     text = files[-1].read_text(encoding="ascii", errors="replace").strip()
     try:
-        code = float(text)
-        if code != int(code) or not 0 <= code < len(EXPRESSIONS):
-            raise ValueError
-    except (ValueError, OverflowError):
+        return dict(enumerate(EXPRESSIONS))[float(text)]
+    except (ValueError, KeyError):
         wrong = f"'{text[:20]}' is no label of CK+ (a float, 1 anger ... 7 surprise)"
         cure = "mend the file, or delete it to leave the sequence unlabelled"
         raise FersynError(f"{files[-1]}: {wrong}; {cure}") from None
-    return EXPRESSIONS[int(code)]

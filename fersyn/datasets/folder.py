@@ -2,8 +2,8 @@
 
 import csv
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from fersyn.datasets.frames import FrameSet, PhotoFrame
 from fersyn.datasets.layout import existing_folder, is_picture, natural, unmeasured
@@ -21,14 +21,8 @@ _NEEDED = "file, expression, and optionally subject, intensity, publishable"
 _YES, _NO = {"yes", "true", "1", "y"}, {"no", "false", "0", "n"}
 
 
-@dataclass(frozen=True)
-class Listed:
-    """One picture of one's own; what is None nobody said.
-
-    Attributes:
-        file: '/'-separated, relative to the folder.
-        expression, subject, intensity (0..1), publishable: as in a frame.
-    """
+class Listed(NamedTuple):
+    """A picture: its '/'-separated file relative to the folder, the rest as in a frame; what is None nobody said."""
 
     file: str
     expression: str | None
@@ -80,17 +74,10 @@ def read_folder(
 
 
 def _frame(item: Listed, base: Path, publishable: bool) -> PhotoFrame:
-    return PhotoFrame(
-        dataset="folder",
-        source=item.file,
-        subject=item.file if item.subject is None else item.subject,
-        sequence="",
-        frame=0,
-        expression=item.expression,
-        intensity=unmeasured(item.expression) if item.intensity is None else item.intensity,
-        publishable=publishable if item.publishable is None else item.publishable,
-        path=base / item.file,
-    )
+    subject = item.file if item.subject is None else item.subject
+    intensity = unmeasured(item.expression) if item.intensity is None else item.intensity
+    shown = publishable if item.publishable is None else item.publishable
+    return PhotoFrame("folder", item.file, subject, "", 0, item.expression, intensity, shown, base / item.file)
 
 
 def _from_folders(base: Path, notes: list[str]) -> list[Listed]:
@@ -152,7 +139,7 @@ def _with_people(listed: list[Listed], subject_from: str) -> list[Listed]:
         if match is None:
             cure = "mend the expression, or list the pictures in a --csv"
             raise FersynError(f"{item.file}: --subject-from '{subject_from}' does not match; {cure}")
-        found.append(replace(item, subject=match[1]))
+        found.append(item._replace(subject=match[1]))
     return found
 
 

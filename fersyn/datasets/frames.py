@@ -32,25 +32,18 @@ class Picture:
 class Frame:
     """One picture of one person, not yet decoded. Frames are pickled to worker processes, so they hold no pixels.
 
-    Attributes:
-        dataset: short name of the set, as in 'ckplus'.
-        source: '/'-separated, relative, unique within the set; never an absolute path.
-        subject: the person, unique within the set.
-        sequence: the sequence within the person ('' where there are none).
-        frame: number within the sequence.
-        expression: one of `fersyn.expressions.EXPRESSIONS`, or None without a label.
-        intensity: 0 (neutral) .. 1 (peak), NaN where nobody said.
-        publishable: whether the person's picture may be shown in public.
+    The expression is one of `fersyn.expressions.EXPRESSIONS`, or None without a label; its intensity 0 (neutral) .. 1
+    (peak), NaN where nobody said.
     """
 
-    dataset: str
-    source: str
-    subject: str
-    sequence: str
-    frame: int
+    dataset: str  # short name of the set, as in 'ckplus'
+    source: str  # '/'-separated, relative, unique within the set; never an absolute path
+    subject: str  # the person, unique within the set
+    sequence: str  # within the person, '' where there are none
+    frame: int  # number within the sequence
     expression: str | None
     intensity: float
-    publishable: bool
+    publishable: bool  # whether the person's picture may be shown in public
 
     # Whether the kit draws the picture itself: an error in that is a fault of ours, and no odd picture to be skipped.
     made_here: ClassVar[bool] = False
@@ -66,12 +59,8 @@ class Frame:
 
 @dataclass(frozen=True)
 class PhotoFrame(Frame):
-    """A frame that is a picture file, or a tile of one.
-
-    Attributes:
-        path: the file.
-        tile: (left, top, right, bottom) px of the upright picture, right and bottom exclusive; None for the whole
-            picture.
+    """A frame that is the picture file `path`, or a tile of it: (left, top, right, bottom) px of the upright picture, right
+    and bottom exclusive.
     """
 
     path: Path
@@ -106,24 +95,17 @@ def _sheet(path: Path, modified: int) -> np.ndarray:
 
 @dataclass
 class FrameSet:
-    """All frames that a reader found, in a fixed order.
+    """All frames that a reader found, in the order of the rows of the table to be.
 
-    Attributes:
-        dataset: short name, the same in all its frames.
-        frames: in the order of the rows of the table to be.
-        licence, attribution: of the pictures, to be shown with anything made from them.
-        notes: sentences for the user on what was decided while reading.
-        request: what was asked for (JSON-able, no absolute paths): a table answers to one request only.
-        root: where it was read, kept in the table's hidden folder alone, so that no path of a machine gets into a
-            report.
-        prepare: called once, in the process that builds the table, before frames are handed to workers.
+    `licence` and `attribution` are the pictures', to be shown with anything made from them. A table answers to one
+    `request` only: what was asked for (JSON-able, no absolute paths).
     """
 
-    dataset: str
+    dataset: str  # short name, the same in all its frames
     frames: list[Frame]
     licence: str
     attribution: str
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # sentences for the user on what was decided while reading
     request: dict[str, Any] = field(default_factory=dict)
-    root: str = ""
-    prepare: Callable[[], None] | None = None
+    root: str = ""  # where it was read; stays in the table's hidden folder, lest a machine's path get into a report
+    prepare: Callable[[], None] | None = None  # called once, where the table is built, before workers get frames

@@ -84,20 +84,10 @@ def first_and_last(
     chosen += [(place, expression) for place in range(len(files) - last, len(files))]
     frames = []
     for place, shown in chosen:
-        digits = re.search(r"(\d+)$", files[place].stem)
-        frames.append(
-            PhotoFrame(
-                dataset=dataset,
-                source=files[place].relative_to(root).as_posix(),
-                subject=person,
-                sequence=sequence,
-                frame=int(digits[1]) if digits else place,
-                expression=shown,
-                intensity=0.0 if shown == "neutral" else 1.0,
-                publishable=publishable,
-                path=files[place],
-            )
-        )
+        path, strength = files[place], 0.0 if shown == "neutral" else 1.0
+        digits, source = re.search(r"(\d+)$", path.stem), path.relative_to(root).as_posix()
+        number = int(digits[1]) if digits else place
+        frames.append(PhotoFrame(dataset, source, person, sequence, number, shown, strength, publishable, path))
     return frames
 
 
@@ -135,19 +125,9 @@ def named(
         if match is None or match["code"] not in codes:
             strange.append(source)
             continue
-        number = match.groupdict().get("frame") or match["code"]
-        expression = codes[match["code"]]
+        text, expression = match.groupdict().get("frame") or match["code"], codes[match["code"]]
+        number, strength = int(text) if text.isdigit() else 0, unmeasured(expression)
         frames.append(
-            PhotoFrame(
-                dataset=dataset,
-                source=source,
-                subject=match["subject"],
-                sequence="",
-                frame=int(number) if number.isdigit() else 0,
-                expression=expression,
-                intensity=unmeasured(expression),
-                publishable=publishable,
-                path=file,
-            )
+            PhotoFrame(dataset, source, match["subject"], "", number, expression, strength, publishable, file)
         )
     return frames, strange

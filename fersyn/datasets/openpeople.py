@@ -23,6 +23,7 @@ SHEET = (
 # hands on the cheeks), 'smug' lacks the one-sided lip corner of contempt, 'pensive' is thought rather than sadness,
 # 'determined' no anger: taking them would make labels noisy.
 USED = ("neutral", "happy", "sad", "angry", "surprised", "disgusted", "scared")
+NOTE = "Used are the seven of the sixteen expressions that mean the same as one of the eight; there is no contempt."
 
 
 def read_openpeople(root: str | Path | None = None) -> FrameSet:
@@ -46,21 +47,10 @@ def read_openpeople(root: str | Path | None = None) -> FrameSet:
         for place, name in enumerate(name for row in SHEET for name in row):
             if name not in USED:
                 continue
-            expression = parse(name)
-            frames.append(
-                PhotoFrame(
-                    dataset="openpeople",
-                    source=f"{person.name}/emotions_sheet/{name}",
-                    subject=person.name,
-                    sequence="emotions_sheet",
-                    frame=place,
-                    expression=expression,
-                    intensity=unmeasured(expression),
-                    publishable=True,
-                    path=sheet,
-                    tile=tiles[place],
-                )
-            )
+            known = {"subject": person.name, "sequence": "emotions_sheet", "frame": place, "expression": parse(name)}
+            known |= {"intensity": unmeasured(known["expression"]), "publishable": True}
+            source = f"{person.name}/emotions_sheet/{name}"
+            frames.append(PhotoFrame("openpeople", source, **known, path=sheet, tile=tiles[place]))
     if not frames:
         raise LayoutError(f"{curated}: no emotions_sheet.jpg found; expected is {LAYOUT}")
     return FrameSet(
@@ -68,9 +58,7 @@ def read_openpeople(root: str | Path | None = None) -> FrameSet:
         frames=frames,
         licence="MIT",
         attribution="openpeople, Prompt Haus, MIT licence (synthetic people)",
-        notes=[
-            "Used are the seven of the sixteen expressions that mean the same as one of the eight; there is no contempt."
-        ],
+        notes=[NOTE],
         request={"reader": "openpeople"},
         root="" if root is None else str(curated.resolve()),
     )

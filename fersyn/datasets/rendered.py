@@ -81,6 +81,8 @@ def read_rendered(
     Raises:
         FersynError: a value is out of range.
     """
+    from fersyn.rendering.rig import prepare_rig
+
     wanted = tuple(dict.fromkeys(parse(name) for name in expressions))
     _check(subjects, seed, frames, sequence_length, glasses, wanted)
     kept = [*range(sequence_length)]
@@ -100,7 +102,7 @@ def read_rendered(
         "People rendered by fersyn with the anny body model; none of them exists",
         [f"{subjects} rendered people, {len(wanted)} sequences each, {whole}"],
         {"reader": "rendered", "version": VERSION, "subjects": subjects, **kind, "expressions": list(wanted)},
-        prepare=_prepare,
+        prepare=prepare_rig,
     )
 
 
@@ -121,12 +123,6 @@ def _check(
             raise FersynError(message)
 
 
-def _prepare() -> None:
-    from fersyn.rendering.rig import prepare_rig
-
-    prepare_rig()
-
-
 def _sequence_frames(person: dict, kept: list[int], length: int) -> list[RenderedFrame]:
     """The kept frames of one person's sequence: three of rest, then a smooth rise that slows down towards the peak."""
     seed, index, expression = person["seed"], person["index"], person["sequence"]
@@ -136,19 +132,9 @@ def _sequence_frames(person: dict, kept: list[int], length: int) -> list[Rendere
     for frame in kept:
         rise = np.clip((frame - ENDS + 1) / (length - ENDS), 0, 1)
         intensity = float(strength * (1 - (1 - rise) ** 2) ** 0.8) if frame >= ENDS else 0.0
-        frames.append(
-            RenderedFrame(
-                dataset="rendered",
-                source=f"{subject}/{expression}/{frame:03d}",
-                subject=subject,
-                frame=frame,
-                expression=expression if frame >= ENDS else "neutral",
-                intensity=round(intensity, 4),
-                publishable=True,
-                progress=round(frame / (length - 1), 4),
-                **person,
-            )
-        )
+        known = {"frame": frame, "expression": expression if frame >= ENDS else "neutral", "publishable": True}
+        known |= {"intensity": round(intensity, 4), "progress": round(frame / (length - 1), 4)}
+        frames.append(RenderedFrame("rendered", f"{subject}/{expression}/{frame:03d}", subject, **known, **person))
     return frames
 
 

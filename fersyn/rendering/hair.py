@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from fersyn.files import data_of
 from fersyn.rendering import facemap
 from fersyn.rendering.paint import hairline
 from fersyn.rendering.parts import Mesh, sheet
@@ -34,15 +35,7 @@ class Cut:
     parting: float | None = None
 
 
-CUTS = {
-    "crop": Cut(9, 0.8, 0, 0, 1.0, 3),
-    "parted": Cut(17, 3, 0, 0, 1.5, 3, 28.0),
-    "fringe": Cut(17, 6, 24, 0, 1.5, 9),
-    "bob": Cut(18, 5, 6, 62, 2.0, 4, 12.0),
-    "long": Cut(17, 2, 0, 190, 3.0, 3, 4.0),
-    "curly": Cut(34, 9, 0, 20, 7.0, 6),
-    "tied": Cut(7, 1.0, 0, 0, 0.8, 2),
-}
+CUTS = {name: Cut(**cut) for name, cut in data_of(__file__).items()}
 
 
 def _directions(polar: np.ndarray, azimuth: np.ndarray) -> np.ndarray:

@@ -44,23 +44,23 @@ def draw_scene(rng: np.random.Generator) -> Scene:
     key = rng.uniform(0.7, 1.5)
     ambient = rng.uniform(0.3, 0.75)
     tint = 1 + rng.uniform(-0.12, 0.12, 3)
-    scene = {
-        "yaw": normal(9, 25),
-        "pitch": normal(5, 15),
-        "roll": normal(4, 12),
-        "distance": float(rng.uniform(650, 1600)),
-        "shift": rng.normal(0, 7, 2),
-        "light_azimuth": normal(38, 80),
-        "light_elevation": float(rng.uniform(2, 62)),
-        "key": key * warm,
-        "fill": rng.uniform(0.05, 0.4) * (2 - warm),
-        "sky": ambient * tint,
-        "ground": ambient * rng.uniform(0.4, 0.8) * tint[::-1],
-        "exposure": float(np.exp(rng.normal(0, 0.14)) * 1.75 / (0.62 * key + ambient)),
-        "cloth": linear(np.clip(rng.uniform(0.08, 0.85) + rng.uniform(-0.14, 0.14, 3), 0.02, 0.97)),
-        "gaze": rng.normal(0, 0.07, 2),
-    }
-    return Scene(**scene, backdrop=_backdrop(rng))
+    return Scene(
+        yaw=normal(9, 25),
+        pitch=normal(5, 15),
+        roll=normal(4, 12),
+        distance=float(rng.uniform(650, 1600)),
+        shift=rng.normal(0, 7, 2),
+        light_azimuth=normal(38, 80),
+        light_elevation=float(rng.uniform(2, 62)),
+        key=key * warm,
+        fill=rng.uniform(0.05, 0.4) * (2 - warm),
+        sky=ambient * tint,
+        ground=ambient * rng.uniform(0.4, 0.8) * tint[::-1],
+        exposure=float(np.exp(rng.normal(0, 0.14)) * 1.75 / (0.62 * key + ambient)),
+        cloth=linear(np.clip(rng.uniform(0.08, 0.85) + rng.uniform(-0.14, 0.14, 3), 0.02, 0.97)),
+        gaze=rng.normal(0, 0.07, 2),
+        backdrop=_backdrop(rng),
+    )
 
 
 def _backdrop(rng: np.random.Generator) -> np.ndarray:

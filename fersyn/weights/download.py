@@ -17,6 +17,12 @@ TIMEOUT = (15, 60)  # seconds to connect, and between two pieces
 TRIES = 4
 _BLOCK = 1 << 18
 _MEGABYTE = 1_000_000
+_REASONS = {  # the first that fits: the others are connection errors too
+    requests.exceptions.SSLError: "its certificate is not trusted (set REQUESTS_CA_BUNDLE, or pip's cert)",
+    requests.Timeout: "no answer in time",
+    requests.exceptions.ProxyError: "the proxy does not let it through",
+    requests.ConnectionError: "cannot be reached",
+}
 
 
 def download(url: str, target: Path, sha256: str, size: int = 0, cert: str = "", progress: bool = True) -> Path:
@@ -106,12 +112,4 @@ def _length(path: Path) -> int:
 def _reason(error: OSError) -> str:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server answers {error.response.status_code} {error.response.reason}"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not trusted (set REQUESTS_CA_BUNDLE, or pip's cert)"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy does not let it through"
-    if isinstance(error, requests.ConnectionError):
-        return "cannot be reached"
-    return str(error)
+    return next((told for kind, told in _REASONS.items() if isinstance(error, kind)), str(error))

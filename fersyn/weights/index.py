@@ -8,9 +8,9 @@ import tarfile
 import zipfile
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from urllib.request import url2pathname
 
@@ -25,15 +25,8 @@ from fersyn.weights.places import sha256_of
 from fersyn.weights.registry import Form, Package
 
 
-@dataclass(frozen=True)
-class Settings:
-    """pip's settings that matter for reading an index.
-
-    Attributes:
-        indexes: addresses of indexes, the main one first.
-        links: folders or pages with packages.
-        cert: file of certificates to trust, or "".
-    """
+class Settings(NamedTuple):
+    """pip's settings for reading an index: the main index first, folders or pages with packages, certificates ("": none)."""
 
     indexes: tuple[str, ...]
     links: tuple[str, ...]

@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from fersyn.errors import FersynError
 from fersyn.files import write_json
@@ -19,21 +19,13 @@ BY_HAND = "torch"  # layout of a file that the user brought
 _seen: dict[tuple, str] = {}  # hashes of this process, for caches that cannot be written to
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file that is there and was checked.
-
-    Attributes:
-        path: the file.
-        layout: how to read it, see `registry.Form`.
-        sha256: of the file, hex.
-        origin: where this very file is published, in words (it may have come another way); no path of this machine.
-    """
+class Found(NamedTuple):
+    """A file that is there and was checked."""
 
     path: Path
-    layout: str
-    sha256: str
-    origin: str
+    layout: str  # how to read it, see `registry.Form`
+    sha256: str  # of the file, hex
+    origin: str  # where this very file is published, in words (it may have come another way); no path of this machine
 
 
 def folder() -> Path:
@@ -113,24 +105,28 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _remembered(path: Path, notes: Path) -> str:
-    """SHA-256 of `path`, from the notes (a JSON file) where size and time of change are still the same: a large file is
-    read for it once.
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file, noted in checked.json of our folder: a large file is read for it once, until its size or time of
+    change is another. Notes that cannot be read or written cost a second reading, never an error.
 
-    Notes that cannot be read or written cost a second reading, never an error.
+    Raises:
+        FersynError: the file cannot be read.
     """
-    path = path.resolve()
-    stat = path.stat()
-    now = [stat.st_size, stat.st_mtime_ns]
-    if (key := (str(path), *now)) in _seen:
-        return _seen[key]
-    noted = _json(notes).get(str(path))
-    if isinstance(noted, dict) and noted.get("stat") == now and isinstance(noted.get("sha256"), str):
-        _seen[key] = noted["sha256"]
-        return noted["sha256"]
-    digest = _seen[key] = sha256_of(path)
+    notes = folder() / "checked.json"
+    try:
+        stat, place = path.stat(), str(path.resolve())
+        now = [stat.st_size, stat.st_mtime_ns]
+        if (key := (place, *now)) in _seen:
+            return _seen[key]
+        noted = _json(notes).get(place)
+        if isinstance(noted, dict) and noted.get("stat") == now and isinstance(noted.get("sha256"), str):
+            _seen[key] = noted["sha256"]
+            return noted["sha256"]
+        digest = _seen[key] = sha256_of(path)
+    except OSError as error:
+        raise FersynError(f"{path} cannot be read ({error}); mend its permissions, or delete it") from error
     with suppress(OSError):  # a cache that only another user may write to
-        write_json(notes, _json(notes) | {str(path): {"stat": now, "sha256": digest}})
+        write_json(notes, _json(notes) | {place: {"stat": now, "sha256": digest}})
     return digest
 
 
@@ -141,14 +137,6 @@ def _json(notes: Path) -> dict:
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
-
-
-def hash_of(path: Path) -> str:
-    """SHA-256 of a file, read for it once; raises FersynError where it cannot be read."""
-    try:
-        return _remembered(path, folder() / "checked.json")
-    except OSError as error:
-        raise FersynError(f"{path} cannot be read ({error}); mend its permissions, or delete it") from error
 
 
 def _places(form: Form) -> list[tuple[Path, str]]:

@@ -61,42 +61,30 @@ Source = Address | Package | Installed
 class Form:
     """One file that holds a network's weights; the same weights may be published as several files.
 
-    Attributes:
-        file: its name, in our cache or, with `hub`, in torch hub's, where other libraries look for it too.
-        sha256: of the whole file, hex.
-        bytes: its size.
-        layout: how `readers` reads it: torch, torchscript-inception, numpy-kernels; or onnx, openvino, dlib, which
-            other libraries read.
-        sources: where it can be had, in the order in which they are tried.
+    `layout` says how `readers` reads it: torch, torchscript-inception, numpy-kernels; or onnx, openvino, dlib, which
+    other libraries read.
     """
 
     file: str
-    sha256: str
+    sha256: str  # of the whole file, hex
     bytes: int
     layout: str
-    sources: tuple[Source, ...]
-    hub: bool = False
+    sources: tuple[Source, ...]  # where it can be had, in the order in which they are tried
+    hub: bool = False  # whether it lies in torch hub's cache, where other libraries look for it too, or in ours
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Entry:
-    """A network's weights.
-
-    Attributes:
-        name: how the kit calls them.
-        use: what they are for.
-        licence: the weights' (not the code's), as far as their authors say.
-        instead: what the kit does without them.
-        forms: the files that hold them, best first; none where the user has to get the file by hand.
-        by_hand: where the authors publish a file that no program can fetch.
-    """
+    """A network's weights."""
 
     name: str
     use: str
-    licence: str
-    instead: str
-    forms: tuple[Form, ...] = ()
-    by_hand: str = ""
+    licence: str  # the weights' (not the code's), as far as their authors say
+    instead: str  # what the kit does without them
+    forms: tuple[
+        Form, ...
+    ] = ()  # the files that hold them, best first; none where the user has to get the file by hand
+    by_hand: str = ""  # where the authors publish a file that no program can fetch
 
     @property
     def file(self) -> str:

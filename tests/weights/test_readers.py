@@ -66,7 +66,7 @@ def test_every_layer_of_the_fid_network_gets_its_own_name():
     assert all(v == 1 for k, v in found.items() if k.endswith("bn.weight"))
     assert found["Mixed_7c.branch3x3dbl_3b.bn.bias"] == layers.index("mixed_10.tower_1_mixed_conv_1")
     with pytest.raises(KeyError):
-        readers.torchvision_name("mixed_3.tower_9.conv")
+        readers.renamed({"net.layers.mixed_3.tower_9.conv.weight": torch.ones(1)})
 
 
 def test_the_fid_network_computes_what_the_torchscript_file_does(monkeypatch):
