@@ -126,9 +126,7 @@ class Journal:
     """Append-only; of several lines for one source the last one counts. A half-written line (a kill while writing) is
     passed over.
 
-    Attributes:
-        entries: by source: dicts with `source`, `stamp` and either `face` (facts for the row) or `reason` (why it was
-            skipped).
+    `entries`, by source, are dicts with `source`, `stamp` and `face` (facts for the row) or `reason` (why it was skipped).
     """
 
     def __init__(self, path: Path):

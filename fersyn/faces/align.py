@@ -33,11 +33,9 @@ def template(size: int = 128) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Alignment:
-    """A similarity between a photograph and a square crop.
+    """A similarity between a photograph and a square crop of `size` px a side.
 
-    Attributes:
-        matrix: float (2, 3), takes (x, y, 1) px of the source to px of the crop.
-        size: side of the crop, px.
+    `matrix`, float (2, 3), takes (x, y, 1) px of the source to px of the crop.
     """
 
     matrix: np.ndarray

@@ -18,13 +18,8 @@ FIVE_112 = np.array(
 
 @dataclass(frozen=True)
 class Face:
-    """An aligned face and how it was cut out.
-
-    Attributes:
-        crop: uint8 RGB (size, size, 3).
-        landmarks: float (68, 2), px of the crop.
-        alignment: between the picture and the crop.
-        box: dlib's box, px of the picture.
+    """An aligned face, uint8 RGB (size, size, 3), with its landmarks, float (68, 2) px of the crop, and how it was cut out of
+    the picture: the alignment between the two, and dlib's box in px of the picture.
     """
 
     crop: np.ndarray

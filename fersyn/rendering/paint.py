@@ -6,14 +6,11 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from fersyn.files import data_of
 from fersyn.rendering import facemap
 from fersyn.rendering.person import Person
 
-# Outline of the red of the lips on the template, mm on the face map, the subject's left half from top to bottom.
-_LIPS = np.array(
-    [(0, -64.8), (5.5, -63.2), (12, -65.2), (19, -69), (25.5, -73), (20, -78.5), (12, -83.3), (5, -85.2), (0, -85.5)]
-)
-_BROW = np.array([(10.5, 10.5), (20, 15.0), (31, 18.2), (42, 17.2), (53, 10.5)])  # spine of a brow, inner to outer end
+_LINES = {name: np.array(points) for name, points in data_of(__file__).items()}  # (n, 2), mm on the face map
 
 
 @dataclass(frozen=True)
@@ -79,15 +76,14 @@ def _freckles(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> N
 
 
 def _lips(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> None:
-    cover = facemap.mask(np.concatenate([_LIPS, _LIPS[::-1] * [-1, 1]]), 0.7)
+    cover = facemap.mask(np.concatenate([_LINES["lips"], _LINES["lips"][::-1] * [-1, 1]]), 0.7)
     tint = np.array([0.95, 0.52, 0.52]) - np.array([0.10, 0.06, 0.02]) * person.melanin
     if person.gender < 0.5 and rng.random() < 0.4:  # lipstick
         tint *= rng.uniform([0.75, 0.35, 0.4], [1.05, 0.7, 0.75])
     lines = np.abs(facemap.smooth_noise(rng, 1.0, (2, facemap.WIDTH))[:1]) * 0.12
     _blend(albedo, cover * rng.uniform(0.75, 0.95), person.skin * tint)
     albedo *= 1 - (cover * lines)[..., None]
-    parting = np.array([(-24.5, -73.2), (-12, -72.0), (0, -72.8), (12, -72.0), (24.5, -73.2)])
-    albedo *= 1 - 0.5 * facemap.strokes([parting], 255, 1.0, blur=1.2)[..., None]
+    albedo *= 1 - 0.5 * facemap.strokes([_LINES["parting"]], 255, 1.0, blur=1.2)[..., None]
 
 
 def _hair_strokes(
@@ -105,7 +101,9 @@ def _hair_strokes(
 def _brows(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> None:
     thickness = rng.uniform(2.4, 4.4) * (0.85 + 0.35 * person.gender)
     density = int(rng.uniform(150, 260))
-    spine = _BROW + [rng.normal(0, 1), rng.normal(0, 0.8)] + np.outer([0, 0.4, 1, 0.8, 0], [0, rng.normal(0, 1.3)])
+    spine = (
+        _LINES["brow"] + [rng.normal(0, 1), rng.normal(0, 0.8)] + np.outer([0, 0.4, 1, 0.8, 0], [0, rng.normal(0, 1.3)])
+    )
     colour = person.hair * (0.55 if person.hair.mean() > 0.1 else 0.9)
     for flip in (1, -1):
         t = rng.beta(1.05, 1.25, density)
@@ -159,7 +157,6 @@ def _scalp(albedo: np.ndarray, rng: np.random.Generator, person: Person, x: np.n
 
 def _lid_line(albedo: np.ndarray, person: Person) -> None:
     """The dark root of the upper lashes (and of make-up) along the lid; the lashes themselves are geometry."""
-    upper = np.array([(22.5, -1.5), (28, 2.6), (36, 4.2), (44, 3.2), (51.5, -1.5)])
-    lower = np.array([(24, -5.2), (32, -6.6), (42, -6.2), (50, -3.4)])
-    for line, strength, width in ((upper, 0.62 - 0.25 * person.gender, 1.4), (lower, 0.25, 0.9)):
+    for lid, strength, width in (("upper lid", 0.62 - 0.25 * person.gender, 1.4), ("lower lid", 0.25, 0.9)):
+        line = _LINES[lid]
         _blend(albedo, strength * facemap.strokes([line, line * [-1, 1]], 255, width, blur=1.0), person.skin * 0.12)

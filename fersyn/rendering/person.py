@@ -9,8 +9,8 @@ from skimage.color import lab2rgb
 from fersyn.files import data_of
 from fersyn.rendering.rig import Rig, load_rig
 
-_DATA = data_of(__file__)  # colours of skin, hair and iris; changes of the face to be gentle with
-STYLES = ("shaved", "crop", "parted", "fringe", "bob", "long", "curly", "tied")
+_DATA = data_of(__file__)  # colours of skin, hair and iris; hair styles; changes of the face to be gentle with
+STYLES = tuple(_DATA["styles"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,7 @@ def draw_person(seed: int, index: int, glasses: float = 0.15) -> Person:
     hair = np.array(_DATA["hair"]["grey" if grey else natural]) * rng.uniform(0.8, 1.25)
     colour = _choice(rng, list(_DATA["iris"]), np.array([0.3 + 3 * melanin, 0.3, 0.15, 0.35, 0.15]))
     iris = np.array(_DATA["iris"][colour]) * rng.uniform(0.8, 1.2)
-    feminine, masculine = [0.25, 0.7, 0.5, 0.8, 1.1, 1.6, 0.5, 1.2], [1.0, 2.2, 1.8, 0.6, 0.15, 0.25, 0.5, 0.15]
-    weights = np.array(feminine if gender < 0.5 else masculine)
+    weights = np.array([styles[gender >= 0.5] for styles in _DATA["styles"].values()])
     weights[STYLES.index("curly")] += melanin
     style = _choice(rng, list(STYLES), weights)
     beard = 0.0
