@@ -16,12 +16,10 @@ TRUTH = ("yaw", "pitch", "roll", "light_azimuth", "light_elevation")  # degrees
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded frame.
+    """A decoded frame: a uint8 RGB image (H, W, 3), and as `truth` what its source knows for certain.
 
-    Attributes:
-        image: uint8 RGB (H, W, 3).
-        truth: what the source knows for certain, absent where it does not: `landmarks` ((68, 2) px of the frame),
-            `yaw`, `pitch`, `roll`, `light_azimuth`, `light_elevation` (degrees), `glasses` (bool).
+    Absent where it does not: `landmarks` ((68, 2) px of the frame), `yaw`, `pitch`, `roll`, `light_azimuth`,
+    `light_elevation` (degrees), `glasses` (bool).
     """
 
     image: np.ndarray

@@ -47,10 +47,10 @@ def read_openpeople(root: str | Path | None = None) -> FrameSet:
         for place, name in enumerate(name for row in SHEET for name in row):
             if name not in USED:
                 continue
-            known = {"subject": person.name, "sequence": "emotions_sheet", "frame": place, "expression": parse(name)}
-            known |= {"intensity": unmeasured(known["expression"]), "publishable": True}
-            source = f"{person.name}/emotions_sheet/{name}"
-            frames.append(PhotoFrame("openpeople", source, **known, path=sheet, tile=tiles[place]))
+            source, expression = f"{person.name}/emotions_sheet/{name}", parse(name)
+            known = {"expression": expression, "intensity": unmeasured(expression), "publishable": True}
+            known |= {"path": sheet, "tile": tiles[place]}
+            frames.append(PhotoFrame("openpeople", source, person.name, "emotions_sheet", place, **known))
     if not frames:
         raise LayoutError(f"{curated}: no emotions_sheet.jpg found; expected is {LAYOUT}")
     return FrameSet(

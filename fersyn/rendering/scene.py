@@ -100,14 +100,14 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 
 def turn_head(vertices: np.ndarray, scene: Scene, stiff: bool = False) -> np.ndarray:
     """Turn the head about the neck; the shoulders stay, the neck follows by degrees. stiff = all of it follows."""
+    full = (vertices - NECK) @ rotation(scene.yaw, scene.pitch, scene.roll).T + NECK
     if stiff:
-        return (vertices - NECK) @ rotation(scene.yaw, scene.pitch, scene.roll).T + NECK
+        return full
     # Height decides how much a vertex follows: the jaw (-125 mm) fully, the collar (-215 mm) not at all.
     share = np.clip((vertices[:, 2] + 215) / 90, 0, 1)
     share = np.where(vertices[:, 1] > 60, np.clip((vertices[:, 2] + 160) / 90, 0, 1), share)
     share = share * share * (3 - 2 * share)
     out = vertices.copy()
-    full = (vertices - NECK) @ rotation(scene.yaw, scene.pitch, scene.roll).T + NECK
     whole = share == 1
     out[whole] = full[whole]
     for level in np.unique(np.round(share[(share > 0) & ~whole] * 24)):

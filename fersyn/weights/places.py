@@ -112,8 +112,8 @@ def hash_of(path: Path) -> str:
     Raises:
         FersynError: the file cannot be read.
     """
-    notes = folder() / "checked.json"
     try:
+        notes = folder() / "checked.json"
         stat, place = path.stat(), str(path.resolve())
         now = [stat.st_size, stat.st_mtime_ns]
         if (key := (place, *now)) in _seen:
