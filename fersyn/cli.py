@@ -45,9 +45,7 @@ def _build(
     *,
     out: Annotated[Path, typer.Option(help="Folder of the face table.")],
     size: Annotated[int, typer.Option(help="Side of the faces, px.")] = 128,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes (default: one a core; 0: none besides this one).")
-    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes (default: one a core; 0: only this one).")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete the table that stands there first.")] = False,
     holdout: Annotated[float, typer.Option(help="Part of the people that nothing is trained on, 0..1.")] = 0.1,
 ) -> None:
@@ -113,9 +111,7 @@ def ckplus(
         list[str] | None,
         typer.Option(help="Subjects who agreed to be shown in public: a file, or ids (S052,S055). None by default."),
     ] = None,
-    labelled_only: Annotated[
-        bool, typer.Option("--labelled-only", help="Leave out sequences without an emotion file.")
-    ] = False,
+    labelled_only: Annotated[bool, typer.Option("--labelled-only", help="Leave out what has no emotion file.")] = False,
 ):
     """Extended Cohn-Kanade: first and last three frames of each sequence."""
     from fersyn.datasets.ckplus import read_ckplus, read_consent
@@ -145,9 +141,7 @@ def london(
 
 @_reader()
 def openpeople(
-    root: Annotated[
-        Path | None, typer.Option(help="Folder data/curated of openpeople (default: the installed package).")
-    ] = None,
+    root: Annotated[Path | None, typer.Option(help="Its folder data/curated (default: the installed package).")] = None,
 ):
     """Ten photo-like people who do not exist, seven expressions each."""
     from fersyn.datasets.openpeople import read_openpeople
@@ -168,9 +162,7 @@ def folder(
     subject_from: Annotated[
         str | None, typer.Option(help="Regular expression with one group that finds the person in a picture's path.")
     ] = None,
-    publishable: Annotated[
-        bool, typer.Option("--publishable", help="Everybody pictured agreed to be shown in public.")
-    ] = False,
+    publishable: Annotated[bool, typer.Option("--publishable", help="Everybody agreed to be shown in public.")] = False,
 ):
     """Your own photographs."""
     from fersyn.datasets.folder import read_folder
@@ -282,9 +274,8 @@ def train_verifier(
     settings = verifier.Settings(steps=steps, batch=batch, lr=lr)
     verifier.train_verifier(table, out, settings, seed, resume)
     about = verifier.read_about(out)
-    typer.echo(
-        f"{out}\tLightCNN-9, {about['people']} {about['kind']} people\t{steps} steps, accuracy {about['accuracy']:.2f}"
-    )
+    who, how = f"{about['people']} {about['kind']} people", f"{steps} steps, accuracy {about['accuracy']:.2f}"
+    typer.echo(f"{out}\tLightCNN-9, {who}\t{how}")
 
 
 @app.command()

@@ -38,11 +38,6 @@ class FoundFace:
     landmarks: np.ndarray
     alignment: Alignment
 
-    @property
-    def enlarged(self) -> float:
-        """How much larger the crop is than the face was in the photograph."""
-        return self.alignment.scale
-
 
 def find(photo: np.ndarray, name: str, size: int) -> list[FoundFace]:
     """All faces of a photograph uint8 (H, W, 3), from left to right; crops of at least `size` px.
@@ -85,16 +80,6 @@ def as_images(faces: torch.Tensor) -> np.ndarray:
     return to_images(to_bytes(faces))
 
 
-def edit_photo(
-    photo: np.ndarray, faces: Sequence[FoundFace], synthesiser: Synthesiser, expression: str, intensity: float = 1.0
-) -> np.ndarray:
-    """A copy of the photograph uint8 (H, W, 3) in which these faces wear the expression."""
-    out = photo
-    for face in faces:
-        out = face.alignment.paste(edit_face(face, synthesiser, expression, intensity), out, face_mask(face))
-    return out
-
-
 def face_mask(face: FoundFace) -> np.ndarray:
     """Where the edited face is taken, float32 (S, S) in 0..1: inside the head, fading out before the crop's edge.
 
@@ -103,25 +88,13 @@ def face_mask(face: FoundFace) -> np.ndarray:
     """
     size = len(face.crop)
     centre = (face.landmarks[27] + face.landmarks[8]) / 2
-    half = np.array(
-        [np.ptp(face.landmarks[:17, 0]) * 0.60, np.linalg.norm(face.landmarks[8] - face.landmarks[27]) * 0.98]
-    )
+    tall = np.linalg.norm(face.landmarks[8] - face.landmarks[27])
+    half = np.array([np.ptp(face.landmarks[:17, 0]) * 0.60, tall * 0.98])
     y, x = np.mgrid[0:size, 0:size]
     away = np.hypot((x - centre[0]) / half[0], (y - centre[1]) / half[1])
     inside = np.clip((1.15 - away) / 0.3, 0, 1)
     ramp = np.clip(np.minimum(np.arange(size), np.arange(size)[::-1]) / (0.06 * size), 0, 1)
     return (inside * inside * (3 - 2 * inside) * np.minimum.outer(ramp, ramp)).astype(np.float32)
-
-
-def choose(faces: Sequence[FoundFace], number: int | None, name: str) -> list[FoundFace]:
-    """All faces, or number 1.. from the left; raises FersynError naming how many there are."""
-    if number is None:
-        return list(faces)
-    if not 1 <= number <= len(faces):
-        raise FersynError(
-            f"--face {number}: {name} shows {len(faces)} face{'s' * (len(faces) != 1)}, counted from the left"
-        )
-    return [faces[number - 1]]
 
 
 def sheet(faces: Sequence[FoundFace], synthesiser: Synthesiser, intensity: float = 1.0) -> np.ndarray:
@@ -130,9 +103,7 @@ def sheet(faces: Sequence[FoundFace], synthesiser: Synthesiser, intensity: float
     rows = []
     for face in faces:
         tiles = [face.crop, *(edit_face(face, synthesiser, name, intensity) for name in names)]
-        rows.append(
-            np.concatenate([np.asarray(Image.fromarray(t).resize((TILE, TILE), Image.LANCZOS)) for t in tiles], 1)
-        )
+        rows.append(np.hstack([Image.fromarray(tile).resize((TILE, TILE), Image.LANCZOS) for tile in tiles]))
     head = Image.new("RGB", (rows[0].shape[1], 26), "white")
     draw, font = ImageDraw.Draw(head), ImageFont.load_default(15)
     for k, title in enumerate(("photograph", *names)):
@@ -155,8 +126,7 @@ def edit_file(
     and colour profile; the picture is stored upright, so that its orientation tag is set to 1.
 
     Args:
-        path: the photograph.
-        synthesiser: what edits.
+        path, synthesiser: the photograph, and what edits it.
         out: file to write; an alpha channel is lost (laid over white), as everywhere in the kit.
         expression: name; not needed with `all_expressions`.
         intensity: 0..1.
@@ -182,17 +152,23 @@ def edit_file(
         raise FersynError(f"--out {out.name} is the photograph itself; give another name, so that it is not lost")
     expression = None if expression is None else parse(expression)
     photo = read_photo(path)
-    chosen = choose(find(photo, path.name, synthesiser.size), face, path.name)
+    found = find(photo, path.name, synthesiser.size)
+    if face is not None and not 1 <= face <= len(found):
+        there = f"shows {len(found)} face{'s' * (len(found) != 1)}, counted from the left"
+        raise FersynError(f"--face {face}: {path.name} {there}")
+    chosen = found if face is None else [found[face - 1]]
     notes = [
-        f"face {number} is small ({each.enlarged:.1f} times enlarged for the network): expect a soft result"
+        f"face {number} is small ({each.alignment.scale:.1f} times enlarged for the network): expect a soft result"
         for number, each in enumerate(chosen, 1)
-        if each.enlarged > BLURRED
+        if each.alignment.scale > BLURRED
     ]
     if all_expressions:
         Image.fromarray(sheet(chosen, synthesiser, intensity)).save(out, quality=92)
         what = f"with {len(synthesiser.expressions)} expressions"
     else:
-        save(edit_photo(photo, chosen, synthesiser, expression, intensity), path, out)
+        for each in chosen:
+            photo = each.alignment.paste(edit_face(each, synthesiser, expression, intensity), photo, face_mask(each))
+        save(photo, path, out)
         what = f"now {expression} at {intensity:.0%}, by {synthesiser.name}"
     return [*notes, f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} {what}"]
 

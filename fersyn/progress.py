@@ -61,11 +61,8 @@ class Progress:
         self._last = time.monotonic()
         seconds = max(self._last - self._start, 1e-6)
         rate = (self.done - self._first) / seconds
-        left = (
-            f", {(self.total - self.done) / rate:.0f} s left"
-            if rate > 0 and self.done < self.total
-            else f" in {seconds:.1f} s"
-        )
+        running = rate > 0 and self.done < self.total
+        left = f", {(self.total - self.done) / rate:.0f} s left" if running else f" in {seconds:.1f} s"
         say(f"{self.title}: {self.done}/{self.total}, {rate:.1f}/s{left}{', ' + self._note if self._note else ''}")
 
 

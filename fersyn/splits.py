@@ -53,9 +53,8 @@ def kfold(rows: pd.DataFrame, k: int = 10, seed: int = 0) -> pd.DataFrame:
     """
     who, counts = _counts(rows)
     if k < 2 or len(who) < k:
-        raise FersynError(
-            f"{k} folds cannot be made of {len(who)} people; ask for 2 to {len(who)} folds, or give more people"
-        )
+        cure = f"ask for 2 to {len(who)} folds, or give more people"
+        raise FersynError(f"{k} folds cannot be made of {len(who)} people; {cure}")
     return who.assign(fold=_best_deal(counts, np.arange(len(who)) % k, k, seed))
 
 

@@ -99,9 +99,8 @@ def open_tables(tables: Sequence[str | Path], profile: str) -> tuple[dict[str, F
         try:
             table = FaceTable.open(locate(path))
         except FersynError as error:
-            notes.append(
-                f"{error}; or all of them, in a shell, in the project's folder: make report PROFILE={profile}."
-            )
+            whole = f"make report PROFILE={profile}"
+            notes.append(f"{error}; or all of them, in a shell, in the project's folder: {whole}.")
         else:
             found[table.path.name if table.path.name not in found else str(path)] = table
     return found, notes

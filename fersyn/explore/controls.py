@@ -6,7 +6,9 @@ and asks nothing of any network.
 
 from __future__ import annotations
 
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
+from fersyn.errors import FersynError
 from fersyn.explore import view
 from fersyn.explore.shaped import HANDLES, Wish
 from fersyn.expressions import EXPRESSIONS
@@ -58,10 +61,9 @@ class WishControls:
         self.intensity.add_class("fersyn-intensity")
         self.second = dropdown("Blend with", "A second expression that is mixed in")
         self.share = slider("Its share", "0 %: the first expression alone; 100 %: the second alone", 0.5, 0, 1, ".0%")
+        unit = "In distances of the eyes' centres"
         self.handles = {
-            name: slider(
-                each.title, f"{each.help}. In distances of the eyes' centres", 0, each.least, each.most, "+.2f"
-            )
+            name: slider(each.title, f"{each.help}. {unit}", 0, each.least, each.most, "+.2f")
             for name, each in HANDLES.items()
         }
         self.reset = button("Handles to 0", "Let go of all four handles")
@@ -89,11 +91,9 @@ class WishControls:
     @property
     def wish(self) -> Wish:
         """What they say."""
-        second = self.second.value or ""
+        second, intensity = self.second.value or "", round(self.intensity.value, 4)
         amounts = {name: round(each.value, 4) for name, each in self.handles.items() if each.value}
-        return Wish(
-            self.expression.value, round(self.intensity.value, 4), second, self.share.value if second else 0.0, amounts
-        )
+        return Wish(self.expression.value, intensity, second, self.share.value if second else 0.0, amounts)
 
     def show_what_matters(self) -> None:
         """Grey out what has no effect now."""
@@ -119,6 +119,13 @@ class Status(widgets.HTML):
             self._parts[part] = text
             self.value = "".join(self._parts.values())
 
+    def fail(self, part: str, what: str | Exception) -> None:
+        """Set a part to a complaint; the traceback of a fault that is ours goes to Jupyter's log."""
+        if isinstance(what, Exception) and not isinstance(what, FersynError):
+            traceback.print_exception(what, file=sys.__stderr__)
+            what = f"{type(what).__name__}: {what} (a fault of fersyn; the traceback is in Jupyter's log)"
+        self.put(part, view.PIECES.failed(what))
+
     def forget(self) -> None:
         """Take away the complaint about a person's last act, if it was one: the next act begins."""
         if 'role="alert"' in self._parts["act"]:
@@ -126,15 +133,15 @@ class Status(widgets.HTML):
 
 
 class Picture(widgets.Image):
-    """An image that may have a tooltip: JupyterLab asks for a widget's description first, and `widgets.Image` has none."""
+    """A square image, `width` CSS px wide, that may have a tooltip: JupyterLab asks for a widget's description first, and
+    `widgets.Image` has none.
+    """
 
     description = traitlets.Unicode("").tag(sync=True)
 
-
-def picture(width: int, tooltip: str) -> widgets.Image:
-    """A square picture `width` CSS px wide."""
-    size = widgets.Layout(width=f"{width}px", height=f"{width}px", margin="0")
-    return Picture(format="jpeg", tooltip=tooltip, layout=size)
+    def __init__(self, width: int, tooltip: str):
+        size = widgets.Layout(width=f"{width}px", height=f"{width}px", margin="0")
+        super().__init__(format="jpeg", tooltip=tooltip, layout=size)
 
 
 class Card:
@@ -142,11 +149,11 @@ class Card:
 
     def __init__(self, first: bool):
         self.title = widgets.HTML()
-        self.result = picture(232, "The edited face")
+        self.result = Picture(232, "The edited face")
         if first:
             self.result.add_class("fersyn-result")
-        self.difference = picture(113, "How far each pixel changed: dark, not at all")
-        self.landmarks = picture(113, "Landmarks of the source in blue, those asked for in orange")
+        self.difference = Picture(113, "How far each pixel changed: dark, not at all")
+        self.landmarks = Picture(113, "Landmarks of the source in blue, those asked for in orange")
         self.measures = widgets.HTML()
         small = box("fersyn-small", [self.difference, self.landmarks])
         row = box("fersyn-small", [self.result, small], kind=widgets.HBox)
@@ -203,18 +210,9 @@ class CodeLine(anywidget.AnyWidget):
     text = traitlets.Unicode("").tag(sync=True)
 
 
-def keep_buttons() -> dict[str, widgets.Button]:
-    """The buttons that write files."""
-    return {
-        "picture": button("Save the picture", "The whole photograph with the face put back, or the face of a table"),
-        "gif": button("Save a GIF", "The expression coming and going, as an animation"),
-        "mp4": button("Save an MP4", "The same as a film (H.264)"),
-    }
-
-
 def group(title: str) -> widgets.HTML:
     """Heading of some controls."""
-    return widgets.HTML(view.group(title))
+    return widgets.HTML(view.PIECES.group(title))
 
 
 class Panel(widgets.VBox):
@@ -235,17 +233,21 @@ class Panel(widgets.VBox):
         self.beside = dropdown("Beside it", "A second run, shown next to the first")
         self.again = button("Look for new runs", "Look again which runs are trained")
         self.wish = WishControls()
-        self.source = picture(232, "The face as it is")
-        self.title, self.about = widgets.HTML(view.titled("As it is", " ")), widgets.HTML()
+        self.source = Picture(232, "The face as it is")
+        self.title, self.about = widgets.HTML(view.PIECES.titled("As it is", " ")), widgets.HTML()
         self.cards = [Card(True), Card(False)]
-        self.keep = keep_buttons()
+        self.keep = {
+            "picture": button(
+                "Save the picture", "The whole photograph with the face put back, or the face of a table"
+            ),
+            "gif": button("Save a GIF", "The expression coming and going, as an animation"),
+            "mp4": button("Save an MP4", "The same as a film (H.264)"),
+        }
         self.status = Status()
         self.code = CodeLine(label="This picture again, in Python")
         self.shell = CodeLine(label="In a shell, in the project's folder")
-        self.train = [
-            CodeLine(label=label)
-            for label in ("The whole report, in a shell, in the project's folder", "Or one method alone")
-        ]
+        labels = "The whole report, in a shell, in the project's folder", "Or one method alone"
+        self.train = [CodeLine(label=label) for label in labels]
         narrow = widgets.Layout(max_width="760px")
         self.notice = box("fersyn-notice", [widgets.HTML(notice), *self.train], narrow)
         wrapped = widgets.Layout(flex_flow="row wrap")

@@ -17,7 +17,7 @@ from fersyn.explore import choices, keep, view
 from fersyn.explore.choices import Face
 from fersyn.explore.controls import Panel, PhotoPicker
 from fersyn.explore.measures import Measures, judge_of
-from fersyn.explore.painter import Method, Painter, Request, fault
+from fersyn.explore.painter import Method, Painter, Request
 from fersyn.methods.base import Synthesiser
 from fersyn.reporting.project import locate
 from fersyn.training.runs import load, trained_people
@@ -67,7 +67,8 @@ class Explorer(Panel):
         self._quiet = False
         below = keep.shown(locate(self._runs_folder))
         missing = f"No run is trained yet below {below}. One of these makes one; then press: Look for new runs."
-        super().__init__(PhotoPicker(self.upload, self._complain), view.failed(missing))
+        picker = PhotoPicker(self.upload, lambda text: self.status.fail("act", text))
+        super().__init__(picker, view.PIECES.failed(missing))
         measures, more = self._instruments(first, judge_epochs, seed)
         self.painter = Painter(self, measures)
         self._find_runs()
@@ -89,18 +90,15 @@ class Explorer(Panel):
         return measures, [f"{sentence}." for sentence in [*([told] if epochs > 0 else []), *measures.missing()]]
 
     def _connect(self) -> None:
-        def on(widget, react):
-            widget.observe(lambda _: None if self._quiet else self._guarded(react), "value")
-
         for widgets, react in (
             ([self.set_], self._choose_table), ([self.person], self._choose_person),
             ([self.picture], self._choose_picture), ([self.number], self._choose_number),
             ([self.run, self.beside], self._choose_run), (self.wish.all, self._ask),
         ):  # fmt: skip
             for each in widgets:
-                on(each, react)
-        buttons = {self.wish.reset: self._reset, self.again: self._look_again}
-        for button, react in {**buttons, **{self.keep[kind]: partial(self._keep, kind) for kind in self.keep}}.items():
+                each.observe(lambda _, react=react: None if self._quiet else self._guarded(react), "value")
+        keeping = [(button, partial(self._keep, kind)) for kind, button in self.keep.items()]
+        for button, react in ((self.wish.reset, self._reset), (self.again, self._look_again), *keeping):
             button.on_click(lambda _, react=react: self._guarded(react))
 
     # Choosing
@@ -119,7 +117,7 @@ class Explorer(Panel):
                 try:
                     return self._load(name)
                 except FersynError as error:
-                    wrong.append(view.failed(str(error)))
+                    wrong.append(view.PIECES.failed(str(error)))
             return None
 
         using = first_of(sorted(names, key=lambda name: name != chosen))
@@ -179,10 +177,9 @@ class Explorer(Panel):
             each.disabled = not self._using
 
     def _offer_tables(self) -> None:
-        options = [(name, name) for name in self._tables]
         with self._still():
             before = self.set_.value
-            self.set_.options = [*options, *([(PHOTO, PHOTO)] if self._photo is not None else [])]
+            self.set_.options = [*self._tables, *([PHOTO] if self._photo is not None else [])]
             self.set_.value = before if before else next(iter(self._tables), None)
 
     def _choose_table(self) -> None:
@@ -198,8 +195,7 @@ class Explorer(Panel):
             self._show_face()
             return
         table = self._tables[self.set_.value]
-        people = choices.people_of(table)
-        first = choices.first_person(table)
+        people, first = choices.people_of(table), choices.first_person(table)
         with self._still():
             self.person.options = people if first is not None else [("choose a person", ""), *people]
             self.person.value = first or ""
@@ -211,9 +207,8 @@ class Explorer(Panel):
             self._show_face()
             return
         with self._still():
-            offered = choices.pictures_of(self._tables[self.set_.value], self.person.value)
-            self.picture.options = offered
-            self.picture.value = offered[0][1]
+            self.picture.options = choices.pictures_of(self._tables[self.set_.value], self.person.value)
+            self.picture.index = 0
         self._choose_picture()
 
     def _choose_picture(self) -> None:
@@ -240,10 +235,8 @@ class Explorer(Panel):
 
     def _take(self, name: str, data: bytes, camera: bool) -> None:
         self._say(f"Looking for faces in {name} ...")
-        snapshot = None
-        if camera:
-            snapshot = locate(self._saved_folder) / time.strftime("camera-%Y%m%d-%H%M%S.jpg")
-            name = snapshot.name
+        snapshot = locate(self._saved_folder) / time.strftime("camera-%Y%m%d-%H%M%S.jpg") if camera else None
+        name = snapshot.name if snapshot else name
         photo = choices.read_bytes(name, data)
         before = self._photo, self._faces, self._face
         self._photo = (name, photo, data, keep.shown(snapshot) if snapshot else name)
@@ -260,7 +253,7 @@ class Explorer(Panel):
             self.set_.value = PHOTO
         self._choose_table()
         many = f"{len(self._faces)} faces, from the left" if len(self._faces) > 1 else "one face"
-        small = self._face.found.enlarged > BLURRED
+        small = self._face.found.alignment.scale > BLURRED
         self._say(f"{name}: {many}." + (" It is small: expect a soft result." if small else ""))
 
     def _cut(self) -> None:
@@ -284,10 +277,13 @@ class Explorer(Panel):
         if self._face is None:
             self.source.value = b""
             nobody = "Nobody in this set may be shown in public: choose a person, for your eyes only."
-            self.about.value = view.small(nobody if self._tables else "Upload a photograph, or use the camera.")
+            self.about.value = view.PIECES.small(nobody if self._tables else "Upload a photograph, or use the camera.")
             return
         self.source.value = view.jpeg(view.enlarged(self._face.crop))
-        self.title.value, self.about.value = view.titled("As it is", self._face.title), view.small(self._known())
+        self.title.value, self.about.value = (
+            view.PIECES.titled("As it is", self._face.title),
+            view.PIECES.small(self._known()),
+        )
         self.source.tooltip = f"The face as it is: {self._face.title}"
 
     def _known(self) -> str:
@@ -324,9 +320,8 @@ class Explorer(Panel):
             if self._snapshot is not None and face.photo is not None and not self._snapshot.exists():
                 self._snapshot.write_bytes(face.data)  # the line of Python names it
         except OSError as error:  # a full disk, a folder that one may only read
-            raise FersynError(
-                f"{error.filename or folder}: {error.strerror or error}; make room, or give another folder: saved=..."
-            ) from None
+            cure = "make room, or give another folder: saved=..."
+            raise FersynError(f"{error.filename or folder}: {error.strerror or error}; {cure}") from None
         self.last_saved = path
         self.status.put("act", view.saved(path, keep.shown(path)))
 
@@ -345,16 +340,11 @@ class Explorer(Panel):
         self.status.forget()
         try:
             return react()
-        except FersynError as error:
-            self._complain(str(error))
         except Exception as error:  # ipywidgets would swallow it
-            self._complain(fault(error))
+            self.status.fail("act", error)
 
     def _say(self, text: str) -> None:
-        self.status.put("act", view.told(text) if text else "")
-
-    def _complain(self, text: str) -> None:
-        self.status.put("act", view.failed(text))
+        self.status.put("act", view.PIECES.told(text) if text else "")
 
     def close(self) -> None:
         """Remove the panel and end its thread."""

@@ -178,8 +178,9 @@ def make(
 def python_line(run: str, face: Face, wish: Wish, file: str) -> str:
     """The line of Python that makes the picture again and saves it as `file`."""
     which = f"row={face.row}" if face.row is not None else f"number={face.number}" if face.number > 1 else ""
-    words = ", ".join(filter(None, [_quoted(run), _quoted(face.origin), wish.arguments(), which]))
-    return f"from fersyn.explore import make; make({words}).save({_quoted(file)})"
+    run, origin, file = (json.dumps(text, ensure_ascii=False) for text in (run, face.origin, file))
+    words = ", ".join(filter(None, [run, origin, wish.arguments(), which]))
+    return f"from fersyn.explore import make; make({words}).save({file})"
 
 
 def shell_line(run: str, face: Face, wish: Wish, file: str) -> str:
@@ -210,10 +211,6 @@ def shown(path: str | Path) -> str:
         return path.resolve().relative_to(root().resolve()).as_posix()
     except ValueError:
         return str(path)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
 
 
 def how_to_train(table: str, runs: str, profile: str) -> tuple[str, str]:

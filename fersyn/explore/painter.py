@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -13,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from fersyn.editing import as_images, tensors
-from fersyn.errors import FersynError
 from fersyn.explore import keep, view
 from fersyn.explore.choices import Face
 from fersyn.explore.controls import Card, Panel
@@ -68,10 +65,8 @@ class Painter:
                     found = self._measures.of(request.face.crop, source, crop, source if points is None else points)
                     card.measures.value = view.measures(found, (request.wish.expression, request.wish.second))
                 self._measured_at = time.monotonic()
-        except FersynError as error:
-            panel.status.put("work", view.failed(str(error)))
-        except Exception as error:  # a fault of ours must not end the thread
-            panel.status.put("work", view.failed(fault(error)))
+        except Exception as error:  # must not end the thread
+            panel.status.fail("work", error)
 
     def _show(self, card: Card, request: Request, method: Method) -> tuple[np.ndarray, np.ndarray | None]:
         """The edited crop, uint8 RGB (S, S, 3), and the landmarks (68, 2) px that were asked for."""
@@ -80,7 +75,7 @@ class Painter:
         card.result.value, card.difference.value, card.landmarks.value = drawn(source, crop, target)
         deaf = target is None and wish.amounts
         told = f"{wish.words} (it looks at no landmarks: handles do nothing)" if deaf else wish.words
-        card.title.value = view.titled(name, told)
+        card.title.value = view.PIECES.titled(name, told)
         card.result.tooltip = f"{name}: {source.title}, {wish.words}"
         return crop, target
 
@@ -106,12 +101,6 @@ def drawn(face: Face, crop: np.ndarray, target: np.ndarray | None) -> tuple[byte
         view.jpeg(view.enlarged(view.difference(face.crop, crop), 160)),
         view.jpeg(view.with_landmarks(crop, face.landmarks, target, 176)),
     )
-
-
-def fault(error: Exception) -> str:
-    """A fault of ours as a sentence; its traceback goes to the log."""
-    traceback.print_exc(file=sys.__stderr__)
-    return f"{type(error).__name__}: {error} (a fault of fersyn; the traceback is in Jupyter's log)"
 
 
 class Latest:

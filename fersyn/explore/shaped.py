@@ -51,6 +51,8 @@ def _handle(title: str, help: str, range: Sequence[float], moves: Sequence, limi
 _FILE = Path(__file__).with_name("handles.yaml")
 HANDLES = {name: _handle(**own) for name, own in yaml.safe_load(_FILE.read_text(encoding="utf-8")).items()}
 
+RIGHT = (*range(0, 8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50, 58, 59, 60, 61, 67)  # points, of the person
+
 
 def _check(amounts: Mapping[str, float]) -> dict[str, float]:
     """The amounts that are not 0, as floats; raises FersynError for a handle that there is not, or one out of range."""
@@ -89,7 +91,7 @@ def pull(landmarks: Tensor, amounts: Mapping[str, float]) -> Tensor:
         # Each pulls at the face as the others left it, so that a limit is one of what is seen.
         strength = _limited(name, moved, amount, unit, down)  # (N, 1) px
         for point, (out, fall) in HANDLES[name].moves.items():
-            side = -1.0 if _is_right(point) else 1.0  # the person's right stands left in the picture
+            side = -1.0 if point in RIGHT else 1.0  # the person's right stands left in the picture
             moved[:, point] += strength * (out * side * across + fall * down)
     return moved
 
@@ -106,10 +108,6 @@ def _limited(name: str, landmarks: Tensor, amount: float, unit: Tensor, down: Te
             closing = moves.get(below, (0, 0))[1] - moves.get(above, (0, 0))[1]
             wanted = torch.maximum(wanted, -(gap - least * unit).clamp(min=0) / closing)
     return wanted
-
-
-def _is_right(point: int) -> bool:
-    return point in (*range(0, 8), *range(17, 22), 31, 32, *range(36, 42), 48, 49, 50, 58, 59, 60, 61, 67)
 
 
 class Shaped(Synthesiser):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,47 +18,24 @@ SIDE = 320  # px of a picture as it is sent: sharp on a dense screen at the widt
 FULL = 64  # a difference of so many grey levels is drawn as the strongest
 
 _HERE = Path(__file__).parent
+_TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(_HERE), autoescape=True)
 STYLE = f"<style>\n{(_HERE / 'style.css').read_text(encoding='utf-8')}</style>"
-_MEASURES = jinja2.Template((_HERE / "measures.html.j2").read_text(encoding="utf-8"), autoescape=True)
-
-
-def group(title: str) -> str:
-    """Heading of some controls."""
-    return f'<div class="fersyn-group" role="heading" aria-level="4">{html.escape(title)}</div>'
-
-
-def titled(title: str, caption: str = "") -> str:
-    """Title of a picture, with a line below it."""
-    return f'<div class="fersyn-title">{html.escape(title)}</div>' + (small(caption) if caption else "")
-
-
-def small(text: str) -> str:
-    """Small text below a picture."""
-    return f'<div class="fersyn-caption">{html.escape(text)}</div>'
-
-
-def told(text: str) -> str:
-    """A sentence of the status line."""
-    return f"<div>{html.escape(text)}</div>"
-
-
-def failed(text: str) -> str:
-    """An error of the status line, read out by a screen reader at once."""
-    return f'<div class="bad" role="alert">{html.escape(text)}</div>'
+PIECES = _TEMPLATES.get_template(
+    "pieces.html.j2"
+).module  # group, small, titled, told, failed: of texts, which are escaped
 
 
 def saved(path: Path, shown: str) -> str:
     """The status line after saving: where the file is, and a link that hands it to the browser."""
     kind, _ = mimetypes.guess_type(path.name)
     data = base64.b64encode(path.read_bytes()).decode()
-    name = html.escape(path.name, quote=True)
-    link = f'<a download="{name}" href="data:{kind or "image/png"};base64,{data}">download</a>'
-    return f"<span>Saved as {html.escape(shown)} ({link})</span>"
+    return PIECES.saved(path.name, shown, f"data:{kind or 'image/png'};base64,{data}")
 
 
 def measures(found: Measured, asked: Sequence[str]) -> str:
     """Identity and the recogniser's probabilities as bars; the expressions asked for in bold."""
-    return _MEASURES.render(found=found, asked=asked, dlib_same=DLIB_SAME, sface_same=SFACE_SAME)
+    template = _TEMPLATES.get_template("measures.html.j2")
+    return template.render(found=found, asked=asked, dlib_same=DLIB_SAME, sface_same=SFACE_SAME)
 
 
 def enlarged(image: np.ndarray, side: int = SIDE) -> np.ndarray:

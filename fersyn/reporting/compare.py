@@ -116,9 +116,7 @@ def _runs(path: Path) -> dict[str, Path]:
         name = path.name.removesuffix(path.suffix)
         return {name.removesuffix("-code" if path.suffix == ".html" else "").removesuffix(".failed"): path}
     if not path.is_dir():
-        raise FersynError(
-            f"{path}: there is no such report; name a folder such as reports/laptop, or a run's JSON file"
-        )
+        raise FersynError(f"{path}: there is no such report; name a report's folder, or a run's JSON file")
     found = {}
     for file in sorted(path.glob("*.json")):
         try:
@@ -281,16 +279,12 @@ def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def command(
-    a: Annotated[
-        Path, typer.Argument(help="A report folder, such as reports/laptop, or the JSON file or page of a run.")
-    ],
+    a: Annotated[Path, typer.Argument(help="A report's folder (reports/laptop), or a run's JSON file or page.")],
     b: Annotated[Path, typer.Argument(help="The other one.")],
     changed: Annotated[bool, typer.Option("--changed", help="Leave out the numbers that are equal.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print two reports side by side: every number with its difference and intervals, and what else differs."""
     found = compare(a, b)
-    typer.echo(
-        json_files.dumps(found, indent=1, ensure_ascii=False, default=asdict) if json else text(found, changed),
-        nl=json,
-    )
+    shown = json_files.dumps(found, indent=1, ensure_ascii=False, default=asdict) if json else text(found, changed)
+    typer.echo(shown, nl=json)

@@ -139,25 +139,23 @@ def run(source: Path, stem: Path, parameters: dict[str, Any], runs: Sequence[str
 
     content = json.loads(numbers.read_text(encoding="utf-8")) if numbers.is_file() else {"schema": SCHEMA}
     content = {"title": export.title_of(notebook), **content, **about, "status": "done", "private": private}
-    write_pages(notebook, stem, content, runs)
+    if runs is None:
+        runs = sorted({stem.name, *(file.name.removesuffix(".json") for file in stem.parent.glob("*.json"))})
+    _write_pages(notebook, stem, content, runs)
     write_json(numbers, content, nan=False, rows=ROWS)
     return content
 
 
-def write_pages(
-    notebook: nbformat.NotebookNode, stem: Path, content: dict[str, Any], runs: Sequence[str] | None = None
-) -> None:
+def _write_pages(notebook: nbformat.NotebookNode, stem: Path, content: dict[str, Any], runs: Sequence[str]) -> None:
     """Writes the executed notebook and its two pages; warns on stderr of a page that is too large to be sent around, and
     of pictures without description.
     """
-    if runs is None:
-        runs = sorted({stem.name, *(file.name.removesuffix(".json") for file in stem.parent.glob("*.json"))})
-    private = bool(content.get("private"))
+    private = content["private"]
     _write_notebook(notebook, _beside(stem, ".ipynb"), private)
     for suffix, other, text in ((".html", "-code.html", "With code"), ("-code.html", ".html", "Without code")):
         file = _beside(stem, suffix)
         links = [HOME, {"href": stem.name + other, "text": text}]
-        end = footer(content.get("seconds") or 0)
+        end = footer(content["seconds"])
         page = export.html(notebook, suffix == "-code.html", links, end, runs, about=content, private=private)
         file.write_text(page, encoding="utf-8")
         size = file.stat().st_size

@@ -45,9 +45,8 @@ def number(value: Any, digits: int) -> str:
 
 def whole(title: str) -> Markup:
     """A title whose hyphenated words (``landmark-label``) are not broken at the end of a line."""
-    return Markup(" ").join(
-        Markup('<span class="whole">{}</span>').format(word) if "-" in word else escape(word) for word in title.split()
-    )
+    kept = Markup('<span class="whole">{}</span>')
+    return Markup(" ").join(kept.format(word) if "-" in word else escape(word) for word in title.split())
 
 
 def driven(folder: Path) -> list[str]:

@@ -53,9 +53,8 @@ def training(folder: Path, stamp: Path, key: str, method: str, table: Path, argu
         return 2
     print(f"training {folder.name}: {method} {' '.join(arguments)}".rstrip(), flush=True)
     # Threads that wait by spinning slow each other down many times over where another process wants the cores too.
-    code = _run(
-        ["train", method, "--data", str(table), "--out", str(folder), "--resume", *arguments], OMP_WAIT_POLICY="PASSIVE"
-    )
+    words = ["train", method, "--data", str(table), "--out", str(folder), "--resume", *arguments]
+    code = _run(words, OMP_WAIT_POLICY="PASSIVE")
     if code:
         return _failed(f"training {folder.name} FAILED; see the messages above", code)
     _forget(folder, _delete_run)
@@ -90,17 +89,17 @@ def _give(folder: Path, key: str, lock: Path, busy: str) -> bool:
     if before not in (None, key) and lock.parent.is_dir():
         try:
             with locked(lock):
-                kept = _free(folder)
+                numbers = ("", *range(2, 1000))
+                names = (folder.with_name(f"{folder.name}.old{number}") for number in numbers)
+                kept = next(name for name in names if not name.exists())
                 _write_key(kept, before)
                 os.replace(folder, kept)
         except OSError as error:
             moved = f"{folder} cannot be moved ({error.strerror}); move it out of the way by hand"
             _failed(busy if isinstance(error, BlockingIOError) else moved, 2)
             return False
-        print(
-            f"{folder.name}: made of something else before; that is kept as {kept} until the new one is done",
-            flush=True,
-        )
+        kept = f"that is kept as {kept} until the new one is done"
+        print(f"{folder.name}: made of something else before; {kept}", flush=True)
     _write_key(folder, key)
     own = next((kept for kept in _set_aside(folder) if _key_of(kept) == key), None)
     if own is not None and not folder.exists():
@@ -128,11 +127,6 @@ def _set_aside(folder: Path) -> list[Path]:
         return []
     name = re.compile(re.escape(folder.name) + r"\.old\d*")
     return sorted(path for path in folder.parent.iterdir() if name.fullmatch(path.name) and path.is_dir())
-
-
-def _free(folder: Path) -> Path:
-    names = (folder.with_name(f"{folder.name}.old{number if number > 1 else ''}") for number in range(1, 1000))
-    return next(name for name in names if not name.exists())
 
 
 def _forget(folder: Path, delete: Callable[[Path], object]) -> None:
@@ -172,9 +166,8 @@ def news(file: Path) -> str:
         known = {str(name) for name in content["news"]}
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return " ".join(
-        name for name in weights.ENTRIES if name in known or (name not in before and weights.find(name) is not None)
-    )
+    known |= {name for name in weights.ENTRIES if name not in before and weights.find(name) is not None}
+    return " ".join(name for name in weights.ENTRIES if name in known)
 
 
 def fetch(file: Path, news: Sequence[str] = (), names: Sequence[str] = weights.DEFAULT) -> int:

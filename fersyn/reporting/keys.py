@@ -15,9 +15,9 @@ things (registers of methods and of weights; a file of weights is known by its h
 reports). A notebook's hash has it all, see `fersyn.reporting.project.notebook_digest`.
 """
 
+import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -81,19 +81,12 @@ def _takes_vgg19(request: Request, files: Iterable[Path]) -> bool:
 
 def tree_digest(path: Path) -> str:
     """Hash of names, sizes and times of all files below ``path`` (or of that one file): new photographs are noticed."""
-    total = hashlib.sha256()
-    if path.is_file():
-        stat = path.stat()
-        return hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:16]
-    for folder, folders, files in os.walk(path):
-        folders.sort()
-        for name in sorted(files):
-            try:
-                stat = os.stat(os.path.join(folder, name))
-            except OSError:
-                continue
-            total.update(f"{os.path.relpath(folder, path)}/{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-    return total.hexdigest()[:16]
+    found = []
+    for file in [path] if path.is_file() else sorted(path.rglob("*")):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            stat = file.stat()
+            found += [[file.relative_to(path).as_posix(), stat.st_size, stat.st_mtime_ns]] if file.is_file() else []
+    return _hash(found)
 
 
 def _hash(made_of: list) -> str:

@@ -92,9 +92,8 @@ def misfit(name: str, value: Any, default: Any, cure: str = "papermill") -> str:
 
 
 def _is(value: Any, kind: type) -> bool:
-    if kind in (int, float) and isinstance(value, bool):  # which is an int to Python
-        return False
-    return isinstance(value, (int, float) if kind is float else kind)
+    number = kind in (int, float) and isinstance(value, bool)  # which is an int to Python
+    return not number and isinstance(value, (int, float) if kind is float else kind)
 
 
 def _cure(name: str, value: Any, default: Any, report: bool) -> str:
@@ -146,9 +145,8 @@ def load_profile(name: str, overrides: dict[str, Any] | None = None, folder: Pat
         raise FersynError(f"profiles/{name}.yaml: expected lines `parameter: value`")
     tables = content.pop("tables", None) or {}
     if not isinstance(tables, dict) or not all(isinstance(line, str) and line.split() for line in tables.values()):
-        raise FersynError(
-            f"profiles/{name}.yaml: `tables` maps names to arguments of `fersyn data`, e.g. mine: folder photos"
-        )
+        needed = "`tables` maps names to arguments of `fersyn data`, e.g. mine: folder photos"
+        raise FersynError(f"profiles/{name}.yaml: {needed}")
     parameters = {**content, **(overrides or {})}
     for key, value in parameters.items():
         if isinstance(value, dict):
@@ -161,16 +159,12 @@ def check_profile(profile: Profile, notebooks: Sequence[Path]) -> None:
     value of another kind than the notebook's.
     """
     known = _known(notebooks)
-    unknown = sorted(set(profile.parameters) - set(known))
-    if unknown:
-        raise FersynError(
-            f"profiles/{profile.name}.yaml: no notebook has a parameter `{'`, `'.join(unknown)}`; there are: "
-            f"{', '.join(known)}"
-        )
+    if unknown := "`, `".join(sorted(set(profile.parameters) - set(known))):
+        there = f"no notebook has a parameter `{unknown}`; there are: {', '.join(known)}"
+        raise FersynError(f"profiles/{profile.name}.yaml: {there}")
     for notebook in notebooks:
         for name, default in declared(notebook).items():
-            wrong = misfit(name, profile.parameters.get(name, default), default, cure="report")
-            if wrong:
+            if wrong := misfit(name, profile.parameters.get(name, default), default, cure="report"):
                 raise FersynError(f"profiles/{profile.name}.yaml or --set: {wrong}")
 
 
@@ -191,9 +185,8 @@ def parse_settings(settings: Sequence[str], notebooks: Sequence[Path]) -> dict[s
         try:
             found[name] = yaml.safe_load(value)
         except yaml.YAMLError:
-            raise FersynError(
-                f"--set {setting}: the value cannot be read; write it as   --set 'methods=[a, b]'"
-            ) from None
+            cure = "write it as   --set 'methods=[a, b]'"
+            raise FersynError(f"--set {setting}: the value cannot be read; {cure}") from None
     return found
 
 
@@ -228,14 +221,16 @@ def check(namespace: Mapping[str, Any] | None = None, folder: Path | None = None
     cells = [cell for cell in namespace.get("In", ()) if isinstance(cell, str)]
     own = _last(cells, lambda first: first.startswith(OWN))
     given = _last(cells, lambda first: first == INJECTED)
-    books = _readable(folder)
+    books = {}
+    for book in project.notebooks(folder):
+        with contextlib.suppress(FersynError, ValueError, SyntaxError):  # one that cannot be read is left out
+            books[book.stem] = declared(book)
     if own:
-        _refuse_foreign(given, own, books, _profile_names(given, folder))
+        _refuse_foreign(given, own, books, folder)
     # The cell may have been edited to a value of another kind; the notebook's file knows better.
     filed = next((book for book in books.values() if book.keys() == own.keys()), own)
     for name, default in own.items():
-        wrong = misfit(name, namespace.get(name, default), filed[name])
-        if wrong:
+        if wrong := misfit(name, namespace.get(name, default), filed[name]):
             raise FersynError(wrong)
     return {name: namespace.get(name, default) for name, default in own.items() if name != "results"}
 
@@ -244,15 +239,6 @@ def _last(cells: list[str], fits: Callable[[str], bool]) -> dict[str, Any]:
     """Names and values of the last of the cells whose first line fits: in JupyterLab a cell may have been run twice."""
     cell = next((cell for cell in reversed(cells) if fits(cell.strip().partition("\n")[0].rstrip())), "")
     return {name: None if value is ... else value for name, value in _assigned(cell) if name is not None}
-
-
-def _readable(folder: Path) -> dict[str, dict[str, Any]]:
-    """Parameters and defaults of the project's notebooks, by file name; those that cannot be read are left out."""
-    found = {}
-    for book in project.notebooks(folder):
-        with contextlib.suppress(FersynError, ValueError, SyntaxError):
-            found[book.stem] = declared(book)
-    return found
 
 
 def _profile_names(given: Mapping[str, Any], folder: Path) -> Collection[str] | None:
@@ -268,22 +254,15 @@ def _profile_names(given: Mapping[str, Any], folder: Path) -> Collection[str] | 
     return found or None
 
 
-def _refuse_foreign(
-    given: Collection[str],
-    own: Collection[str],
-    books: Mapping[str, Collection[str]],
-    from_profile: Collection[str] | None,
-) -> None:
+def _refuse_foreign(given: Mapping[str, Any], own: Collection[str], books: Mapping[str, Any], folder: Path) -> None:
     """Raise FersynError for the first given name that this notebook should not have been given."""
+    from_profile = _profile_names(given, folder)
     known = {name for names in books.values() for name in names}
     for name in given:
         if name in own or name == "tables" or (name in known and (from_profile is None or name in from_profile)):
             continue
-        near = difflib.get_close_matches(name, own, 1) or difflib.get_close_matches(name, known - {name}, 1)
-        if name in known:
-            where = ", ".join(book for book, names in books.items() if name in names)
-            raise FersynError(
-                f"this notebook has no parameter '{name}', but {where} has; here there are: {', '.join(own)}"
-            )
-        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(own)}"
-        raise FersynError(f"there is no parameter '{name}'; {hint}")
+        listed = f"there are: {', '.join(own)}"
+        if where := ", ".join(book for book, names in books.items() if name in names):
+            raise FersynError(f"this notebook has no parameter '{name}', but {where} has; here {listed}")
+        near = difflib.get_close_matches(name, own, 1) or difflib.get_close_matches(name, known, 1)
+        raise FersynError(f"there is no parameter '{name}'; " + (f"did you mean '{near[0]}'?" if near else listed))

@@ -8,7 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -107,9 +107,8 @@ def _training(book: Path, own: dict[str, Any], chosen: Profile) -> tuple[dict[st
     folders = {f"data/{chosen.name}/{table}": table for table in chosen.tables}
     faces = own.get("faces", next(iter(folders), ""))
     if faces not in folders:
-        raise FersynError(
-            f"{where}: faces: `{faces}` is not made by this profile; its `tables` make: {', '.join(folders) or 'none'}"
-        )
+        there = f"its `tables` make: {', '.join(folders) or 'none'}"
+        raise FersynError(f"{where}: faces: `{faces}` is not made by this profile; {there}")
     jobs = {}
     try:
         asked = requests_of(values)
@@ -123,7 +122,7 @@ def _training(book: Path, own: dict[str, Any], chosen: Profile) -> tuple[dict[st
     return own, jobs
 
 
-def _outside(own: dict[str, Any], made: list[str], folder: Path) -> list[str]:
+def _outside(own: dict[str, Any], made: Collection[str], folder: Path) -> list[str]:
     """State of what a notebook reads and no job of the profile makes: tables and a verifier that were made by hand."""
     files = [Path(own[name], "table.json") for name in TABLE_PARAMETERS if own.get(name) and own[name] not in made]
     if own.get("verifier_run"):
@@ -137,19 +136,19 @@ def _jobs(chosen: Profile, books: Sequence[Path], folder: Path) -> Plan:
     runs: dict[str, NotebookJob] = {}
     trainings: dict[str, TrainJob] = {}
     training_folder = ""
+    folders = {name: f"data/{chosen.name}/{name}" for name in chosen.tables}
     for book in books:
         own, code = taken(book, chosen.parameters), project.notebook_digest(book)
         relative = book.relative_to(folder).as_posix()
         if "table" in declared(book):
-            for name in chosen.tables:
-                parameters = {**own, "table": f"data/{chosen.name}/{name}"}
-                runs[f"{book.stem}-{name}"] = NotebookJob(relative, parameters, [name], code)
+            for name, table in folders.items():
+                runs[f"{book.stem}-{name}"] = NotebookJob(relative, {**own, "table": table}, [name], code)
         elif "runs" in declared(book):
             own, jobs = _training(book, own, chosen)
             trainings |= jobs
             training_folder = own["runs"]
-            read = [name for name in chosen.tables if f"data/{chosen.name}/{name}" in map(own.get, TABLE_PARAMETERS)]
-            outside = _outside(own, [f"data/{chosen.name}/{name}" for name in chosen.tables], folder)
+            read = [name for name, table in folders.items() if table in map(own.get, TABLE_PARAMETERS)]
+            outside = _outside(own, folders.values(), folder)
             code = " ".join([code, *(job.key for job in jobs.values()), *outside])
             reads_weights = "fersyn.weights" in project.notebook_imports(book)
             runs[book.stem] = NotebookJob(relative, own, read, code, list(jobs), reads_weights)
@@ -256,12 +255,11 @@ def report(
         code = subprocess.run(command, env=environment).returncode
     if code and not dry_run:
         failed = [file for file, time in _failures(index.parent).items() if stale.get(file) != time]
-        lines = [
-            f"notebook {file.name.removesuffix('.failed.html')} failed; traceback: {file.relative_to(folder)}"
-            for file in failed
-        ]
-        for line in lines or ["the report is not complete; see the messages above"]:
-            print(f"fersyn: {line}", file=sys.stderr)
+        for file in failed:
+            name = file.name.removesuffix(".failed.html")
+            print(f"fersyn: notebook {name} failed; traceback: {file.relative_to(folder)}", file=sys.stderr)
+        if not failed:
+            print("fersyn: the report is not complete; see the messages above", file=sys.stderr)
     if index.is_file() and not dry_run:
         same = " (nothing to do)" if not code and index.stat().st_mtime_ns == before else ""
         print(f"report: {index.relative_to(folder)}{same}", flush=True)

@@ -43,10 +43,8 @@ def commit(folder: Path | None = None) -> str:
     """The short commit of the project, with ``+changes`` where the working tree differs; ``unknown`` without git."""
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments], cwd=folder or root(), capture_output=True, text=True, timeout=30, check=True
-        )
-        return done.stdout.strip()
+        options = {"stderr": subprocess.DEVNULL, "text": True, "timeout": 30}
+        return subprocess.check_output(["git", *arguments], cwd=folder or root(), **options).strip()
 
     head = "unknown"
     try:

@@ -15,6 +15,7 @@ ROWS = "scores"  # thousands of rows: each stands on a line of the JSON, and non
 # What a run of a notebook leaves beside its name, and what it leaves instead when it fails.
 SUFFIXES = (".ipynb", ".html", "-code.html", ".json")
 FAILED_SUFFIXES = (".failed.ipynb", ".failed.html", ".failed.json")
+CREDIT = ("dataset", "licence", "attribution")  # what a page says of a table
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -114,17 +115,13 @@ class Record:
             "results": {},
             "thumbnails": [],
             "notes": _left_out(tables.values(), bool(parameters.get("private", False))),
-            "credits": [
-                {key: table.info.get(key) or "" for key in ("dataset", "licence", "attribution")}
-                for table in tables.values()
-            ],
+            "credits": [{key: table.info.get(key) or "" for key in CREDIT} for table in tables.values()],
         }
 
     def key(self, name: str, value: Any, unit: str = "", digits: int = 1, spread: float | None = None) -> None:
         """Adds a key figure. ``value`` is a number or a short text; ``spread`` is shown as ± (same unit)."""
-        self.content["key_figures"].append(
-            plain({"name": name, "value": value, "unit": unit, "digits": digits, "spread": spread})
-        )
+        figure = {"name": name, "value": value, "unit": unit, "digits": digits, "spread": spread}
+        self.content["key_figures"].append(plain(figure))
 
     def scores(self, scores: Any = None, summary: Any = None, differences: Any = None) -> None:
         """Adds what was measured to that in the JSON already.

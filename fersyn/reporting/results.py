@@ -42,9 +42,7 @@ def table(folder: str | Path) -> str:
     found = {(row["method"], row["metric"]): row for row in (*ranks, *first)}
     heads = {**(QUALITY if quality else {}), **(RANK if ranks else {})}
     metrics = made["03"].get("metrics", {}) | made["05"].get("metrics", {})
-    methods = [
-        name for name in dict.fromkeys(each for each, _ in found) if {(name, "psnr"), (name, "rank1")} & {*found}
-    ]
+    methods = dict.fromkeys(name for name, _ in found if {(name, "psnr"), (name, "rank1")} & {*found})
     rows = [[name, *(_cell(found.get((name, key)), metrics.get(key)) for key in heads)] for name in methods]
     lines = [f"| {' | '.join(row)} |" for row in (["method", *heads.values()], ["---", *["---:"] * len(heads)], *rows)]
     return "\n".join([*lines, "", *_notes(made)]) + "\n"
@@ -74,9 +72,8 @@ def _cell(row: Mapping[str, Any] | None, metric: Mapping[str, Any] | None) -> st
         return ""
     if row["value"] is None:
         return "–"
-    text = [
-        f"{metric['scale'] * row[key]:.{metric['digits']}f}" for key in ("value", "low", "high") if row[key] is not None
-    ]
+    values = [row[key] for key in ("value", "low", "high") if row[key] is not None]
+    text = [f"{metric['scale'] * value:.{metric['digits']}f}" for value in values]
     return text[0] if len(text) < 3 else f"{text[0]} [{text[1]}, {text[2]}]"
 
 

@@ -240,7 +240,7 @@ def test_a_damaged_first_run_is_told_once_beside_the_notes_and_the_next_one_take
 
 def test_the_worker_wipes_nothing_but_its_own_errors(panel, monkeypatch):
     request = panel._request()
-    panel._complain("a bad upload")
+    panel.status.fail("act", "a bad upload")
     panel.painter.work(request)  # asked for before
     assert "a bad upload" in error(panel)
     with monkeypatch.context() as patch:
