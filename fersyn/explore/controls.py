@@ -248,8 +248,7 @@ class Panel(widgets.VBox):
         self.shell = CodeLine(label="In a shell, in the project's folder")
         labels = "The whole report, in a shell, in the project's folder", "Or one method alone"
         self.train = [CodeLine(label=label) for label in labels]
-        narrow = widgets.Layout(max_width="760px")
-        self.notice = box("fersyn-notice", [widgets.HTML(notice), *self.train], narrow)
+        self.notice = box("fersyn-notice", [widgets.HTML(notice), *self.train], widgets.Layout(max_width="760px"))
         wrapped = widgets.Layout(flex_flow="row wrap")
         columns = box("fersyn-columns", [self._left(), self._right()], wrapped, widgets.HBox)
         super().__init__([widgets.HTML(view.STYLE), self.notice, columns])

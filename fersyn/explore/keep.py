@@ -84,9 +84,8 @@ def sweep(face: Face, synthesiser: Synthesiser, wish: Wish) -> list[np.ndarray]:
     """
     pulled = synthesiser.needs_landmarks and any(wish.amounts.values())
     if not wish.graded and not pulled:
-        raise FersynError(
-            "neutral alone has nothing that comes and goes: choose another expression, blend one in, or pull a handle"
-        )
+        cure = "choose another expression, blend one in, or pull a handle"
+        raise FersynError(f"neutral alone has nothing that comes and goes: {cure}")
     if not wish.intensity and not pulled:  # the slider stands at 0: show all that there is
         wish = replace(wish, intensity=1.0)
     pixels, points = editing.tensors(face)

@@ -154,8 +154,7 @@ def _write_pages(notebook: nbformat.NotebookNode, stem: Path, content: dict[str,
     _write_notebook(notebook, _beside(stem, ".ipynb"), private)
     for suffix, other, text in ((".html", "-code.html", "With code"), ("-code.html", ".html", "Without code")):
         file = _beside(stem, suffix)
-        links = [HOME, {"href": stem.name + other, "text": text}]
-        end = footer(content["seconds"])
+        links, end = [HOME, {"href": stem.name + other, "text": text}], footer(content["seconds"])
         page = export.html(notebook, suffix == "-code.html", links, end, runs, about=content, private=private)
         file.write_text(page, encoding="utf-8")
         size = file.stat().st_size

@@ -59,8 +59,8 @@ def _files(modules: Iterable[str], rooms: Collection[str], package: Path) -> lis
 def training_key(request: Request) -> str:
     """The key of a training, but for the table's fingerprint."""
     files = training_files(request.method)
-    made_of = [digest(files), request.method, request.arguments]
-    return _hash([*made_of, *(["vgg19"] if _takes_vgg19(request, files) else [])])
+    arrived = ["vgg19"] if _takes_vgg19(request, files) else []
+    return _hash([digest(files), request.method, request.arguments, *arrived])
 
 
 def table_key(arguments: Sequence[str]) -> str:
