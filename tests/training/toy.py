@@ -134,7 +134,10 @@ def real_method(name, hook=lambda step: 1.0):
             return shared(*arguments)
 
         perceptual.shared = dying
-        return real(self, config, networks, optimisers, batch, fabric, step)
+        try:
+            return real(self, config, networks, optimisers, batch, fabric, step)
+        finally:
+            perceptual.shared = shared
 
     wrapped = type(method.name, (type(method),), {"step": step})()
     return wrapped, method.preset("smoke", steps=6, augment=0.5)
