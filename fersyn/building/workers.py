@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 from fersyn.building.folder import file_name, source_key
 from fersyn.datasets.frames import TRUTH, Frame, Picture
 from fersyn.errors import FersynError, NoFace, UnreadablePhoto
-from fersyn.faces.align import resize
 from fersyn.faces.crop import Face, crop_face
+from fersyn.faces.landmarks import resize
 from fersyn.files import pixel_hash, write_atomic
 from fersyn.system import environment
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from fersyn.errors import NoFace
+from fersyn.faces.landmarks import resize
 
 STABLE = (36, 39, 42, 45, 27, 28, 29, 30, 31, 32, 33, 34, 35)
 
@@ -118,16 +119,6 @@ def soft_mask(size: int, border: float = 0.12) -> np.ndarray:
     ramp = np.clip((np.minimum(np.arange(size), np.arange(size)[::-1])) / max(border * size, 1), 0, 1)
     ramp = ramp * ramp * (3 - 2 * ramp)
     return np.outer(ramp, ramp).astype(np.float32)
-
-
-def resize(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """A copy `scale` times as large, antialiased when smaller, and the true factors (x, y), which rounding makes differ."""
-    height, width = image.shape[:2]
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    if size == (width, height):
-        return image, np.ones(2)
-    copy = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return copy, np.array([size[0] / width, size[1] / height])
 
 
 def _warp(image: np.ndarray, matrix: np.ndarray, width: int, height: int, border: int) -> np.ndarray:

@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
 import numpy as np
 
 from fersyn.errors import FersynError
-from fersyn.faces.align import resize
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,6 +50,16 @@ _FACE_PX = 300
 _SEARCHED = 256  # px: side at which dlib looks at an aligned crop
 # Where dlib's box lies in an aligned crop, of its side (24 openpeople and 60 London faces).
 _BOX = (0.142, 0.142, 0.83, 0.83)
+
+
+def resize(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """A copy `scale` times as large, antialiased when smaller, and the true factors (x, y), which rounding makes differ."""
+    height, width = image.shape[:2]
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if size == (width, height):
+        return image, np.ones(2)
+    copy = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return copy, np.array([size[0] / width, size[1] / height])
 
 
 class Box(NamedTuple):
