@@ -73,7 +73,7 @@ def locked(path: Path, wait: bool = False) -> Iterator[None]:
         yield
 
 
-def data_of(module: str) -> Any:
+def data_of(module: str | Path) -> Any:
     """What the YAML file beside a module, of the same name, holds; `module` is its `__file__`."""
     import yaml
 

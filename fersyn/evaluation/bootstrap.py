@@ -49,6 +49,11 @@ class Interval:
         return self.people >= LEAST and (self.low > 0 or self.high < 0)
 
 
+def counted(people: float) -> str:
+    """'1 person', '14 people'."""
+    return f"{people:.0f} {'person' if round(people) == 1 else 'people'}"
+
+
 def marked(people: int) -> str:
     """What bold print in a table of differences means, for a caption."""
     few = too_few(people)
@@ -59,7 +64,7 @@ def too_few(people: int) -> str:
     """That so few people cannot show a difference, and how many can; empty with enough."""
     if people >= LEAST:
         return ""
-    return f"{people} {'person' if people == 1 else 'people'} cannot show a difference, {LEAST} are the least"
+    return f"{counted(people)} cannot show a difference, {LEAST} are the least"
 
 
 def by_person(values: Any, people: Sequence) -> np.ndarray:

@@ -10,12 +10,12 @@ import pandas as pd
 from fersyn.evaluation.augmentation import gain, synthetic
 from fersyn.evaluation.augmentation.experiment import BATCH, SIZE, Fold
 from fersyn.evaluation.augmentation.gain import PUBLISHED, Arm, Outcome
-from fersyn.evaluation.bootstrap import Interval, marked
+from fersyn.evaluation.bootstrap import Interval, counted, marked
 from fersyn.evaluation.recognition import confusion
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Note, Table, number
+from fersyn.figures.table import Note, Table, described, note, number, sentence
 from fersyn.pixels import to_images
 from fersyn.training.runs import load
 
@@ -31,11 +31,6 @@ def times(factor: int) -> str:
 def interval(found: Interval, signed: bool = False) -> str:
     """In %: '61.3 [55.0, 67.1]', or as a difference '+5.2 [1.0, 9.3]'; no bounds where there are none."""
     return number(vars(found), 100, 1, "+" if signed else "").replace("\u00a0", " ")
-
-
-def counted(number: float) -> str:
-    """'1 person', '14 people'."""
-    return f"{number:.0f} {'person' if round(number) == 1 else 'people'}"
 
 
 def setup(facts: pd.DataFrame, method: str, epochs: int, real_share: float) -> Table:
@@ -84,10 +79,7 @@ def samples(fold: Fold, shown: np.ndarray, number: int = 8) -> Picture | Note:
     ]
     return faces.grid(
         [sources, guides, made], ["source", "guide", "synthetic"], [EXPRESSIONS[k] for k in recipes.label[chosen]],
-        f"{len(chosen)} neutral faces of training people, those whose expressions they are given, and the faces made.",
-        f"Made by {synthesiser.name} for fold {fold.number}: a neutral face of one training person (top), another "
-        "training person with the expression (middle; landmarks in blue), and the synthetic face (bottom), in another "
-        "pose and strength. A synthetic neutral face has no guide: it changes its pose alone.",
+        **described("augmentation.samples", number=len(chosen), name=synthesiser.name, fold=fold.number),
     )  # fmt: skip
 
 
@@ -112,11 +104,11 @@ def _whiskers(axes, at: Sequence[float], found: Sequence[Interval], variation: s
     )  # fmt: skip
 
 
-def _finished(figure, axes, xlabel: str, alt: str, caption: str) -> Picture:
+def _finished(figure, axes, xlabel: str, name: str, said: Sequence[str]) -> Picture:
     axes.set(xlabel=xlabel, ylabel="balanced accuracy, %")
     axes.grid(axis="y")
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2, fontsize=10)
-    return Picture.of_figure(figure, alt, caption)
+    return Picture.of_figure(figure, **described(f"augmentation.{name}", said="; ".join(said)))
 
 
 def curve(outcome: Outcome) -> Picture:
@@ -134,12 +126,7 @@ def curve(outcome: Outcome) -> Picture:
             line = "published, Oulu-CASIA (other faces and network)"
             axes.plot(*zip(*known, strict=True), color=charts.SOFT, ls="--", marker="s", ms=4, lw=1.3, label=line)
         axes.set_xticks(at, [times(factor) for factor in factors])
-        return _finished(
-            figure, axes, "synthetic faces to each real one",
-            f"Accuracy over the number of synthetic faces, in %: {'; '.join(said)}.",
-            "Real faces of people never seen, named rightly; bars: 95 % interval over these people. All recognisers "
-            "took the same number of steps. The dashed line is Table 4 of the paper: compare shapes, not heights.",
-        )  # fmt: skip
+        return _finished(figure, axes, "synthetic faces to each real one", "curve", said)
 
 
 def table(outcome: Outcome) -> Table:
@@ -158,10 +145,7 @@ def table(outcome: Outcome) -> Table:
     cells = [f"{PUBLISHED[factor]:.1f}" if factor in PUBLISHED else "–" for factor in factors]
     lines.append(["Oulu-CASIA, as published*", *cells])
     number = outcome.frame["person"].nunique()
-    caption = (
-        f"Balanced accuracy in % [95 % interval over {counted(number)}]; gains are paired by person; {marked(number)}. "
-        "*Table 4 of the paper: other faces, another network; not comparable"
-    )
+    caption = sentence("augmentation.table", people=counted(number), marked=marked(number))
     return Table(lines, ["recogniser", *map(times, factors)], caption=caption, bold=bold)
 
 
@@ -201,17 +185,15 @@ def verdict(outcome: Outcome) -> Note:
     if len(own) > 1 and own[-1] != plain:
         lines.append(told(f"real faces of {counted(numbers[-1])} instead, nothing else", own[-1], plain))
     if outcome.frame["person"].nunique() < 2:
-        lines = ["*One person is named: nothing can be said.*"]
-    return Note("\n".join(lines) or "*No synthetic faces were asked for (`factors`).*")
+        return note("augmentation.one_person")
+    return Note("\n".join(lines)) if lines else note("augmentation.no_factors")
 
 
 def people(outcome: Outcome) -> Picture | Note:
     """Accuracy over the number of real people without synthesis, beside the level that synthesis reached."""
     most, said = gain.factors(outcome.frame)[-1], []
     if all(len(gain.people_curve(outcome.frame, variation)[0]) < 2 for variation in TITLES):
-        return Note(
-            "*There is one number of real people only, so there is no curve; ask for others with `more_people`.*"
-        )
+        return note("augmentation.no_people")
     with charts.drawing(height=3.4) as (figure, axes):
         ticks: set[float] = set()
         for variation, title in TITLES.items():
@@ -229,14 +211,7 @@ def people(outcome: Outcome) -> Picture | Note:
         axes.set_xscale("log")
         axes.set_xticks(sorted(ticks), [f"{number:.0f}" for number in sorted(ticks)])
         axes.minorticks_off()
-        return _finished(
-            figure, axes, "real people learnt from (logarithmic)",
-            f"Accuracy over the number of real people, in %: {'; '.join(said)}.",
-            "What other numbers of real people would have brought. All take equally many steps, so the more people there "
-            "are, the less often each face is seen. Where a dashed line meets the curve of its "
-            "colour, so many real people reach what the synthetic faces reached. A curve that is flat at its right end "
-            "is saturated: no augmentation could show there.",
-        )  # fmt: skip
+        return _finished(figure, axes, "real people learnt from (logarithmic)", "people", said)
 
 
 def worth(outcome: Outcome) -> Table | Note:
@@ -292,8 +267,7 @@ def confusions(outcome: Outcome) -> list[Picture]:
     for name, arm in _compared(outcome).items():
         if arm.variation == "none":
             matrix, names = confusion(arm.of(outcome.frame))
-            caption = f"{name} synthetic faces: what each expression was named, in % of its row; all folds and seeds."
-            found.append(charts.confusion(matrix, names, caption=caption))
+            found.append(charts.confusion(matrix, names, sentence("augmentation.confusion", name=name)))
     return found
 
 
@@ -311,8 +285,5 @@ def judgement(judged: pd.DataFrame) -> Table:
     lines = [(name, *(cell(name, kind) for kind in kinds)) for name in names]
     means = judged.groupby("faces")["right"].mean()
     lines.append(("all", *(f"{100 * means[kind]:.1f}" for kind in kinds)))
-    caption = (
-        f"Named as they should be, in % (in brackets: named neutral), by a judge trained on {judged.attrs['real']} "
-        f"real faces of other people ({judged.attrs['people']})"
-    )
+    caption = sentence("augmentation.judgement", **judged.attrs)
     return Table(lines, ["expression", *kinds], caption=caption)

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fersyn import splits
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures.picture import DENSITY, INK, Picture
-from fersyn.figures.table import Note
+from fersyn.figures.table import Note, note
 
 # The 68 points of dlib's predictor (300-W), as lines: jaw, brows, nose, eyes, lips. True: closed.
 LINES = (
@@ -177,11 +177,7 @@ def privacy_note(rows: pd.DataFrame, shown: np.ndarray, private: bool = False) -
 
 def nothing() -> Note:
     """In place of a figure that has no face to show."""
-    return Note(
-        "*Nothing is shown here: nobody in this set agreed to be pictured in public. "
-        "`fersyn report --private` (or the parameter `private = True`) shows the faces, on pages that must not be "
-        "passed on.*"
-    )
+    return note("faces.nothing")
 
 
 def peaks(rows: pd.DataFrame, shown: np.ndarray) -> dict[str, dict[str, int]]:

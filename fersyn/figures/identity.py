@@ -14,7 +14,7 @@ from fersyn.evaluation.verifiers import AXES, Verifier
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Note, ScoreTable, Table
+from fersyn.figures.table import Note, ScoreTable, Table, described, sentence
 
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 6: CK+, in %, as published there.
 PUBLISHED = (
@@ -51,23 +51,14 @@ def sources_note(line: LineUp) -> Note:
     people = len(set(line.people))
     text = []
     if line.left_out:
-        text.append(
-            f"{line.left_out} people of the training are *not* in the gallery: the kit's own verifier was trained on "
-            "them, so they would be strangers to the others and no strangers to it."
-        )
+        text.append(sentence("identity.left_out", number=line.left_out))
     if line.same_picture:
-        text.append(
-            f"{line.same_picture} of {people} people have a single neutral picture: it stands in the gallery, and "
-            "their probes are made from it. A synthesised face then shares pose and light with its gallery face, and "
-            f"the row *{UNTOUCHED}* does not: compare the methods with one another, not with it."
-        )
+        about = {"number": line.same_picture, "people": people, "untouched": UNTOUCHED}
+        text.append(sentence("identity.same_picture", **about))
     if line.same_sequence:
-        text.append(f"{line.same_sequence} of {people} people have one sequence: gallery and source come from it.")
+        text.append(sentence("identity.same_sequence", number=line.same_sequence, people=people))
     if not line.same_picture and not line.same_sequence:
-        text.append(
-            "Every probe is made from another picture than the person's gallery face, and from another sequence, so in "
-            "another pose and another light."
-        )
+        text.append(sentence("identity.all_apart"))
     return Note(" ".join(text))
 
 
@@ -134,10 +125,7 @@ def base_of(methods: Sequence[str]) -> str:
 def published() -> Table:
     """Table 6 of the paper."""
     lines = [(network, row, *(f"{value:.2f}" for value in values)) for network, row, *values in PUBLISHED]
-    caption = (
-        "In %, as published for CK+ (Table 6): other faces and gallery, number of pairs not stated. Not comparable."
-    )
-    return Table(lines, ["network", "probe", *TITLES.values()], caption=caption)
+    return Table(lines, ["network", "probe", *TITLES.values()], caption=sentence("identity.published"))
 
 
 def against(gaps: pd.DataFrame, base: str) -> Table | Note:
@@ -171,12 +159,10 @@ def roc_curves(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
         for mark in marks[:1]
     ]
     dots = " Dotted: the rates of the table." if marks else ""
+    about = {"said": "; ".join(said) or "too few pairs to name a rate", "more": f"{dots}{_first_seed(rows)}"}
     return charts.roc(
-        curves, marks, 0.5 / max(len(first.impostor), 1),
-        f"ROC curves by {verifier.title}: {'; '.join(said) or 'too few pairs to name a rate'}.",
-        f"{verifier.title}: the share of pairs of one person that are accepted over that of two people, as the "
-        f"threshold moves; the higher a curve, the better the person is kept.{dots}{_first_seed(rows)}",
-        verifier.title, UNTOUCHED,
+        curves, marks, 0.5 / max(len(first.impostor), 1), title=verifier.title, dashed=UNTOUCHED,
+        **described("identity.roc", verifier=verifier.title, **about),
     )  # fmt: skip
 
 
@@ -201,14 +187,9 @@ def histograms(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
         for axis in axes[-3:]:
             axis.set_xlabel("distance")
         axes[0].legend(fontsize=9)
-        return Picture.of_figure(
-            figure,
-            f"Distances by {verifier.title}; median of pairs of one person: "
-            f"{'; '.join(f'{name} {middle:.2f}' for name, middle in middles.items())}.",
-            f"{verifier.title}: {AXES[verifier.score]}. The blue hill is that of pairs of one person, the line its "
-            "median; the grey hill pairs of two people. The further the blue hill moves into the grey one, the less "
-            f"it is the same person to the verifier.{_first_seed(rows)}",
-        )  # fmt: skip
+        said = "; ".join(f"{name} {middle:.2f}" for name, middle in middles.items())
+        about = {"verifier": verifier.title, "axis": AXES[verifier.score], "more": _first_seed(rows)}
+        return Picture.of_figure(figure, **described("identity.histograms", said=said, **about))
 
 
 def _gallery(line: LineUp, probes: Sequence[int]) -> np.ndarray:
@@ -239,9 +220,7 @@ def examples(line: LineUp, probes: Mapping[str, Faces], shown: np.ndarray, numbe
     return faces.grid(
         [*rows, *(each.images[chosen] for each in probes.values())], ["gallery", "source", *probes],
         [EXPRESSIONS[k] for k in table.labels(line.chosen[chosen, 1])],
-        f"Gallery faces, sources and the probes of {len(probes)} rows for {len(chosen)} pairs.",
-        "What the verifiers are shown: the gallery face (top), the source that a probe is made from, the true picture "
-        f"with that expression (*{UNTOUCHED}*), and what each method makes of the source.",
+        **described("identity.examples", rows=len(probes), pairs=len(chosen), untouched=UNTOUCHED),
     )  # fmt: skip
 
 
@@ -263,10 +242,7 @@ def furthest(
             names.append(row)
     return faces.grid(
         [list(cells) for cells in zip(*columns, strict=True)], ["gallery", "true", "probe", "taken for"], names,
-        f"The probe furthest from its person in each of {len(columns)} rows, by {verifier.title}.",
-        f"The worst probe of each row, by {verifier.title}: the one furthest from its own gallery face (top). At the "
-        "bottom the person it was taken for; empty where it was named rightly all the same, or where the verifier saw no "
-        "face in it.",
+        **described("identity.furthest", rows=len(columns), verifier=verifier.title),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fersyn.evaluation import fid, image_metrics
-from fersyn.evaluation.bootstrap import marked, mean, too_few
+from fersyn.evaluation.bootstrap import counted, marked, mean, too_few
 from fersyn.evaluation.borrowed import BORROWED
 from fersyn.evaluation.fidelity import TRUE
 from fersyn.evaluation.intensity import METRICS as SWEEP
@@ -17,7 +17,7 @@ from fersyn.evaluation.scores import METRICS, of_group, sure
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Note, ScoreTable, Table, missing
+from fersyn.figures.table import Note, ScoreTable, Table, described, missing, note, sentence
 
 # Behind the numbers of notebook 03.
 WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "dlib-face", "dlib-landmarks")
@@ -36,8 +36,8 @@ def missing_note() -> str:
     absent = missing()
     if not absent:
         return ""
-    titles = [METRICS[name].title for name in of_group("picture") if METRICS[name].weights in absent]
-    return f"Not measured, for their networks' weights are missing: {', '.join(titles)}. Get them: `fersyn weights fetch {' '.join(absent)}`."
+    titles = ", ".join(METRICS[name].title for name in of_group("picture") if METRICS[name].weights in absent)
+    return sentence("image_quality.weights_missing", metrics=titles, weights=" ".join(absent))
 
 
 def caveat(true: Truth) -> Note:
@@ -52,16 +52,10 @@ def settings(metrics: Sequence[str] = ("lpips", "fid")) -> Note:
     return Note(" ".join([image_metrics.SETTINGS, *(text for name, text in more.items() if name in metrics)]))
 
 
-def counted(people: Sequence) -> str:
-    """'1 person', '14 people': how many different ones there are."""
-    number = len(set(people))
-    return f"{number} {'person' if number == 1 else 'people'}"
-
-
 def _whose(summary: pd.DataFrame, true: Truth) -> str:
-    seeds = int(summary["seeds"].max())
-    text = f"{len(true)} pairs of {counted(true.people)}"
-    text += "; mean [95 % interval over people]" if len(set(true.people)) > 1 else "; one person gives no interval"
+    seeds, people = int(summary["seeds"].max()), len(set(true.people))
+    text = f"{len(true)} pairs of {counted(people)}"
+    text += "; mean [95 % interval over people]" if people > 1 else "; one person gives no interval"
     return text + (f"; ± deviation over {seeds} seeds" if seeds > 1 else "")
 
 
@@ -76,8 +70,7 @@ def first_look(summary: pd.DataFrame) -> Table:
 def published() -> Table:
     """Table 5 of the paper."""
     lines = [(name, f"{psnr:.3f}", f"{ssim:.3f}", f"{fid:.2f}") for name, psnr, ssim, fid in PUBLISHED]
-    caption = "As published for CK+ (Table 5): other faces, other code, SSIM settings not stated. Not comparable."
-    return Table(lines, ["method", "PSNR, dB", "SSIM", "FID"], caption=caption)
+    return Table(lines, ["method", "PSNR, dB", "SSIM", "FID"], caption=sentence("image_quality.published"))
 
 
 def pictures(summary: pd.DataFrame, true: Truth) -> Table:
@@ -92,7 +85,7 @@ def pictures(summary: pd.DataFrame, true: Truth) -> Table:
         [f"{name}*", *({"psnr": f"{psnr:.3f}", "ssim": f"{ssim:.3f}", "fid": f"{fid_:.2f}"}.get(n, "–") for n in names)]
         for name, psnr, ssim, fid_ in PUBLISHED
     ]
-    caption = f"{_whose(summary, true)}. *as published for CK+ (Table 5 of the paper): other faces, other code, not comparable"
+    caption = sentence("image_quality.pictures", whose=_whose(summary, true))
     rows = [name for name in dict.fromkeys(summary["method"]) if name != TRUE]
     return ScoreTable(summary, names, rows=rows, caption=caption, last=last)
 
@@ -133,9 +126,7 @@ def chart(summary: pd.DataFrame) -> Picture:
         said.append(f"{METRICS[name].label}: best {own.loc[own['value'] == best(own), 'method'].iloc[0]}")
     return charts.dots(
         summary, "method", names, lambda row, own: charts.ORANGE if row["value"] == best(own) else charts.BLUE,
-        f"Each method's value with its interval. {'; '.join(said)}.",
-        "Dots: the values of the tables; lines: 95 % intervals over people; orange: the best of each. Arrows say which "
-        "way is better. Intervals that overlap do not yet say that two methods are alike: see the paired differences.",
+        **described("image_quality.chart", said="; ".join(said)),
     )  # fmt: skip
 
 
@@ -200,10 +191,7 @@ def verdict(gaps: pd.DataFrame) -> Note:
         lines.append(f"The {name} is {words} than the untouched source.")
         losing += [name] if list(said.values()) == ["nearer", "farther"] else []
     if losing:
-        lines.append(
-            f"So a picture that is nearer to the truth (the {' and the '.join(losing)}) can lose to the untouched photograph in "
-            "the identity column: beside `copy` that column asks for more than an edit that is nearly right."
-        )
+        lines.append(sentence("image_quality.losing", borrowed=" and the ".join(losing)))
     return Note(" ".join(lines))
 
 
@@ -216,20 +204,16 @@ def _nearer(row: Mapping) -> str:
 
 def no_pairs() -> Note:
     """In place of the photograph set."""
-    return Note(
-        '*No photograph set was asked for. Give a face table of people with a neutral and another picture: `pairs_of = "data/mine"`.*'
-    )
+    return note("image_quality.no_pairs")
 
 
 def sweep_table(summary: pd.DataFrame, sweeps: Mapping[str, pd.DataFrame]) -> Table | Note:
     """The numbers of `intensity.sweep_scores`, a row a method."""
     if not sweeps:
-        return no_sweeps()
+        return note("image_quality.no_sweeps")
     frame = list(sweeps.values())[-1]
-    caption = (
-        f"{frame['pair'].nunique()} sweeps in {frame['asked'].nunique() - 1} steps of {counted(frame['person'])}"
-        "; mean [95 % interval over people]; first seed"
-    )
+    number, steps, people = (frame[name].nunique() for name in ("pair", "asked", "person"))
+    caption = sentence("image_quality.sweeps", sweeps=number, steps=steps - 1, people=counted(people))
     heads = {name: METRICS[name].label for name in SWEEP}
     return ScoreTable(summary, heads, caption=caption, bold="", spread="")
 
@@ -237,7 +221,7 @@ def sweep_table(summary: pd.DataFrame, sweeps: Mapping[str, pd.DataFrame]) -> Ta
 def sweep_chart(sweeps: Mapping[str, pd.DataFrame], seed: int = 0) -> Picture | Note:
     """Measured over asked intensity, a line a method with its interval, and the ideal."""
     if not sweeps:
-        return no_sweeps()
+        return note("image_quality.no_sweeps")
     shades = [charts.BLUE, charts.ORANGE, charts.GREEN, charts.RED, *charts.SHADES]
     said = []
     with charts.drawing(6.6, 4.2) as (figure, axes):
@@ -250,30 +234,15 @@ def sweep_chart(sweeps: Mapping[str, pd.DataFrame], seed: int = 0) -> Picture | 
         for (name, frame), shade in zip(methods.items(), shades, strict=False):
             parts = frame.groupby("asked", sort=True)
             own = [mean(part["measured"], part["person"], 500, seed) for _, part in parts]
-            x, (y, low, high) = (
-                100 * np.array(list(parts.groups)),
-                100 * np.array([[o.value, o.low, o.high] for o in own]).T,
-            )
+            x = 100 * np.array(list(parts.groups))
+            y, low, high = 100 * np.array([[o.value, o.low, o.high] for o in own]).T
             axes.plot(x, y, "o-", color=shade, lw=2, ms=5, label=name)
             axes.fill_between(x, low, high, color=shade, alpha=0.13)
             said.append(f"{name} reaches {y[-1]:.0f} %")
         axes.set(xlabel="intensity asked for, %", ylabel="intensity measured, %", xlim=(0, 102))
         axes.grid()
         axes.legend(loc="upper left")
-        return Picture.of_figure(
-            figure, f"Measured over asked intensity: {', '.join(said)}.",
-            "How strong the expression came out, mean over people with its 95 % interval, against how strong it was asked "
-            "for. A straight line upwards is a faithful method; its slope says whether it exaggerates (above the dashes) or "
-            "falls short. The star: what the same ruler reads on the true pictures.",
-        )  # fmt: skip
-
-
-def no_sweeps() -> Note:
-    """In place of the intensity test."""
-    return Note(
-        "*Intensities cannot be measured here: either the table does not know how strong its expressions are (rendered "
-        "faces do), or the training people show too few sequences for a landmark motion.*"
-    )
+        return Picture.of_figure(figure, **described("image_quality.sweep_chart", said=", ".join(said)))
 
 
 def summary_note(true: Truth) -> Note:
@@ -283,5 +252,5 @@ def summary_note(true: Truth) -> Note:
     if judge is not None:
         names = ", ".join(EXPRESSIONS[label] for label in judge.classes)
         text = f"The recogniser learnt {names} from {judge.faces} pictures of {judge.people} other people."
-    who = f"{len(true)} pairs of {counted(true.people)} of *{pairs.table.info['dataset']}*, {pairs.size} × {pairs.size} px."
+    who = f"{len(true)} pairs of {counted(len(set(true.people)))} of *{pairs.table.info['dataset']}*, {pairs.size} × {pairs.size} px."
     return Note(f"{who} {text}")

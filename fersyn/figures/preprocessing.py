@@ -13,7 +13,7 @@ from fersyn.faces.heatmaps import heatmaps
 from fersyn.faces.landmarks import GROUPS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Note, Table
+from fersyn.figures.table import Note, Table, described, note, sentence
 from fersyn.weights import about
 
 # Named in the heatmaps figure, numbered from 0.
@@ -71,7 +71,7 @@ def per_person(table) -> Picture | Note:
     """Histogram of pictures a person, or a sentence where all bring the same number."""
     counts = np.unique(table.people, return_counts=True)[1]
     if counts.min() == counts.max():
-        return Note(f"Every one of the {len(counts)} people brings {counts[0]} pictures.")
+        return note("preprocessing.all_alike", people=len(counts), number=counts[0])
     bins = np.arange(counts.min() - 0.5, counts.max() + 1.5) if counts.max() - counts.min() < 60 else 40
     return charts.histogram(
         {"people": counts}, "pictures of one person", bins, caption="How many pictures each person brings."
@@ -83,12 +83,9 @@ def intensity(table) -> Picture | Note:
     labelled = table.rows[table.rows["expression"].notna() & (table.rows["expression"] != "neutral")]
     values = labelled["intensity"].astype(float).dropna()
     if values.empty:
-        return Note("How strong an expression is (its intensity, 0 to 1) is not known for this set.")
+        return note("preprocessing.no_intensity")
     if values.nunique() == 1:
-        return Note(
-            f"All expressions other than neutral have the intensity {values.iloc[0]:g}, "
-            "on a scale from 0 (neutral) to 1 (peak)."
-        )
+        return note("preprocessing.one_intensity", intensity=values.iloc[0])
     return charts.histogram(
         {"faces": values.to_numpy()}, "intensity (0 neutral, 1 peak)", np.linspace(0, 1, 21),
         caption="How strong the expressions are; neutral faces, of intensity 0, are left out.",
@@ -111,8 +108,7 @@ def people(table, shown: np.ndarray, number: int = 4, seed: int = 0) -> Picture 
     cells = [[table.images([own[name]])[0] if name in own else None for name in columns] for own in found.values()]
     return faces.grid(
         cells, [person.split("/", 1)[1][:12] for person in found], columns,
-        f"{len(found)} people of {table.info['dataset']} (rows) with {', '.join(columns)} (columns).",
-        "Some people, each with every expression at its strongest. Could you name the columns without the headings?",
+        **described("preprocessing.people", number=len(found), dataset=table.info["dataset"], expressions=", ".join(columns)),
     )  # fmt: skip
 
 
@@ -131,8 +127,7 @@ def landmarks(table, shown: np.ndarray, number: int = 12, seed: int = 0, columns
     chosen = faces.mixed(table.rows, shown, number, seed)
     drawn = [faces.overlay(*pair) for pair in zip(table.images(chosen), table.landmarks(chosen), strict=True)]
     rows = [drawn[start : start + columns] for start in range(0, len(drawn), columns)]
-    alt, caption = f"{len(drawn)} faces with 68 landmarks drawn in.", "dlib's landmarks on the aligned faces."
-    return faces.grid(rows, alt=alt, caption=caption, cell=116)
+    return faces.grid(rows, cell=116, **described("preprocessing.landmarks", number=len(drawn)))
 
 
 def heat(channel: np.ndarray | torch.Tensor) -> np.ndarray:
@@ -150,11 +145,8 @@ def heatmap_rows(table, shown: np.ndarray, sigma: float, number: int = 3, seed: 
         [image, heat(single), *(heat(maps[k]) for k in POINTS.values())]
         for image, single, maps in zip(table.images(chosen), one, many, strict=True)
     ]
-    return faces.grid(
-        rows, column_names=["face", "all 68", *POINTS],
-        alt="Faces with their landmark heatmaps: all points in one channel, and four points alone.",
-        caption=f"One channel with all points, and four of the 68 channels; σ = {sigma:g} px.", cell=116,
-    )  # fmt: skip
+    names = ["face", "all 68", *POINTS]
+    return faces.grid(rows, column_names=names, cell=116, **described("preprocessing.heatmaps", sigma=sigma))
 
 
 def skipped(table, private: bool = False, most: int = 20) -> Table | Note:
@@ -185,10 +177,7 @@ def means(table, shown: np.ndarray) -> Picture | Note:
     if "neutral" in found and len(found) > 1:
         rows.append([np.clip(128 + 2 * (mean - found["neutral"]), 0, 255).astype(np.uint8) for mean in found.values()])
         names.append("− neutral")
-    return faces.grid(
-        rows, names, list(found), f"Average faces of {', '.join(found)}.",
-        "Average faces over all people who may be shown, and what the expression adds to neutral (contrast doubled).",
-    )  # fmt: skip
+    return faces.grid(rows, names, list(found), **described("preprocessing.means", expressions=", ".join(found)))
 
 
 def credits(table) -> Note:
@@ -212,11 +201,7 @@ def landmark_error_table(table, error: np.ndarray | None) -> Table | Note:
     where no truth is known.
     """
     if error is None:
-        return Note(
-            f"The set *{table.info['dataset']}* brings no true landmark positions: "
-            "only faces that the kit renders itself do. "
-            "So this page cannot say how far dlib's landmarks are off here; look at the drawn ones above."
-        )
+        return note("preprocessing.no_true_landmarks", dataset=table.info["dataset"])
     edges = fidelity.INDEPENDENT
     parts = {f"eyes and inner lips ({len(edges)}, independent)": edges, "all 68": range(68), **GROUPS}
     lines = []
@@ -248,17 +233,14 @@ def landmark_error_worst(
         faces.overlay(image, found, truth=true)
         for image, found, true in zip(table.images(rows[worst]), table.landmarks(rows[worst]), truth, strict=True)
     ]
-    return faces.grid(
-        [cells], column_names=[f"{error[i].mean():.1f} %" for i in worst],
-        alt="The faces with the largest landmark error, found points in blue and true ones in orange.",
-        caption="The largest errors in the set: dlib's points in blue, the mesh's own in orange.", cell=116,
-    )  # fmt: skip
+    names = [f"{error[i].mean():.1f} %" for i in worst]
+    return faces.grid([cells], column_names=names, cell=116, **described("preprocessing.worst_landmarks"))
 
 
 def identity_table(who: Trial | None) -> Table | Note:
     """Rank-1 and TAR@FAR, or why they cannot be had."""
     if who is None:
-        return Note("This set has fewer than two people with two pictures or more: identity cannot be checked.")
+        return note("preprocessing.no_identity")
     rank1, probes, pairs = who.rank1(), len(who.probe), len(who.impostor)
     lines = [
         ("people in the gallery", str(len(who.gallery)), ""),
@@ -286,12 +268,8 @@ def identity_figures(who: Trial | None) -> list[Picture]:
     if marks:
         curve = who.curve()
         said = ", ".join(f"TAR {tar_on_curve(*curve, mark):.2f} at FAR {mark:g}" for mark in marks)
-        found.append(
-            charts.roc(
-                {"": curve}, marks, max(curve[0][curve[0] > 0].min(), 1e-5), f"ROC curve of face verification: {said}.",
-                "Same people accepted against other people accepted, as the threshold moves; dots at the FARs of the table.",
-            )
-        )  # fmt: skip
+        lowest = max(curve[0][curve[0] > 0].min(), 1e-5)
+        found.append(charts.roc({"": curve}, marks, lowest, **described("preprocessing.roc", said=said)))
     return found
 
 
@@ -304,9 +282,7 @@ def recognition_table(tests: list[CrossValidation], summary: pd.DataFrame, cnn_p
         cnn_people: with fewer people the CNN is not trained.
     """
     if not tests:
-        return Note(
-            "This set has fewer than two people, or fewer than two labelled expressions: recognition cannot be tested."
-        )
+        return note("preprocessing.no_recognition")
     first, own = tests[0].facts(), {(row["method"], row["metric"]): row for row in summary.to_dict("records")}
     guessing = f"{100 / tests[0].answers['expression'].nunique():.1f} %"
     lines = [("always the most frequent expression", f"{100 * first['chance']:.1f} %", guessing, "")]
@@ -324,13 +300,12 @@ def recognition_table(tests: list[CrossValidation], summary: pd.DataFrame, cnn_p
 
 def recognition_figures(tests: list[CrossValidation]) -> list[Picture]:
     """Confusion matrix of each classifier, and the CNN's training loss."""
-    found = []
-    for test in tests:
-        caption = f"{test.name}: which expression was named what, in % of each row, all folds together."
-        found.append(charts.confusion(*confusion(test.answers), caption=caption))
+    found = [
+        charts.confusion(*confusion(test.answers), caption=sentence("preprocessing.confusion", name=test.name))
+        for test in tests
+    ]
     for test in tests:
         if test.losses:
             curves = {f"fold {i + 1}": curve for i, curve in enumerate(test.losses)}
-            caption = "The CNN's loss while it trains. A curve that still falls at its end wants more epochs."
-            found.append(charts.learning(curves, "training loss (cross-entropy)", caption=caption))
+            found.append(charts.learning(curves, "training loss (cross-entropy)", sentence("preprocessing.losses")))
     return found

@@ -16,7 +16,7 @@ from fersyn.evaluation.scores import METRICS
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import faces, preprocessing
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Note
+from fersyn.figures.table import Note, described, note
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_bytes, to_images
@@ -34,13 +34,9 @@ def sizes_note(synthesisers: Mapping[str, Synthesiser], size: int) -> Note:
         if each.size < size:
             small.setdefault(each.size, []).append(name)
     if not small:
-        return Note(f"All methods work on faces of {size} × {size} px, at which they are measured, or on larger ones.")
+        return note("synthesis.sizes_alike", size=size)
     which = "; ".join(f"{', '.join(names)}: {side} × {side} px" for side, names in sorted(small.items()))
-    return Note(
-        f"**Not all methods work at the size of {size} × {size} px at which they are measured** ({which}). What they make "
-        "is enlarged, and the detail that is lost by it counts against them: part of their distance from the others is "
-        "size, not method. Trained with `size=" + str(size) + "` they would be compared on equal terms."
-    )
+    return note("synthesis.sizes", size=size, which=which)
 
 
 def pixels(faces_: Tensor) -> list[np.ndarray]:
@@ -62,13 +58,8 @@ def results(true: Truth, measured: Measured, shown: np.ndarray, count: int = 8) 
     """Source, every method's result, and the true picture (Fig. 7 and 9 of the paper)."""
     rows = np.flatnonzero(_may(true, shown))[:count]
     cells, names = _stack(true, measured, rows)
-    return faces.grid(
-        cells, names, [true.names[k] for k in rows],
-        f"Source (top), the results of {', '.join(names[1:-1])}, and the true picture (bottom) of {len(rows)} pairs.",
-        "People never trained on, expressions and people taking turns: the source (top), each method's result, and the true "
-        "picture (bottom). Look at the mouth's inside, at teeth, wrinkles and eyes, and at whether it is still the same "
-        "person.",
-    )  # fmt: skip
+    texts = described("synthesis.results", methods=", ".join(names[1:-1]), pairs=len(rows))
+    return faces.grid(cells, names, [true.names[k] for k in rows], **texts)
 
 
 def people(true: Truth, measured: Measured, name: str, shown: np.ndarray, count: int = 3) -> Picture | Note:
@@ -82,11 +73,8 @@ def people(true: Truth, measured: Measured, name: str, shown: np.ndarray, count:
         at = {int(true.labels[k]): k for k in np.flatnonzero(allowed & (true.people == person))}
         for stack in stacks.values():
             cells.append([pixels(stack[[at[label]]])[0] if label in at else None for label in labels])
-    return faces.grid(
-        cells, list(stacks) * len(who), [EXPRESSIONS[label] for label in labels],
-        f"Input, target and the result of {name} for {len(who)} people with {len(labels)} expressions.",
-        f"{len(who)} people of the test, every expression: the input, the target, and what {name} made of the input.",
-    )  # fmt: skip
+    texts = described("synthesis.people", name=name, people=len(who), expressions=len(labels))
+    return faces.grid(cells, list(stacks) * len(who), [EXPRESSIONS[label] for label in labels], **texts)
 
 
 def case_metric(frame: pd.DataFrame) -> str:
@@ -98,16 +86,12 @@ def cases(true: Truth, measured: Measured, editor: str, shown: np.ndarray, count
     """The best and the worst results of a method, chosen by rule, beside the other methods' results of the same pairs."""
     frame = measured.frame(editor, run=0)
     metric = case_metric(frame)
-    title = METRICS[metric].title
     best, worst = ranked(frame, metric, _may(true, shown), count)
     rows = np.concatenate([best, worst[::-1]])
     cells, names = _stack(true, measured, rows)
     heads = [f"{name} {value:.2f}" for name, value in zip(frame["expression"][rows], frame[metric][rows], strict=True)]
-    return faces.grid(
-        cells, names, heads, f"The {len(best)} best and the {len(worst)} worst results of {editor} by {title}.",
-        f"From left to right: the {len(best)} pairs of {editor} with the lowest {title} and the {len(worst)} with the "
-        f"highest (above each column; lower is better), one pair a person as long as there are people who may be pictured.",
-    )  # fmt: skip
+    about = {"best": len(best), "worst": len(worst), "editor": editor, "metric": METRICS[metric].title}
+    return faces.grid(cells, names, heads, **described("synthesis.cases", **about))
 
 
 def strangers(table, chosen: np.ndarray, shown: np.ndarray, number: int = 6) -> list[tuple[int, int]]:
@@ -132,9 +116,7 @@ def another_person(
     able = {name: each for name, each in synthesisers.items() if each.needs_landmarks}
     found = strangers(pairs.table, chosen, shown, number)
     if not found or not able:
-        return Note(
-            "*Nothing is shown here: it takes two people who may be pictured, and a method that reads landmarks.*"
-        )
+        return note("synthesis.no_other_person")
     batch = pairs.gather(np.array(found))
     guides = [
         faces.overlay(image, points.numpy())
@@ -143,17 +125,8 @@ def another_person(
     rows = [pixels(batch.source), guides, *(pixels(edited(each, batch)) for each in able.values())]
     return faces.grid(
         rows, ["source", "guide", *able], [EXPRESSIONS[label] for label in batch.label.tolist()],
-        f"Sources, other people with their landmarks, and the results of {', '.join(able)}.",
-        "Another person's landmarks: the source (top) is given the landmarks of the guide (second row). The closer the "
-        "result keeps to the source's own face, the better a method tells shape of expression from shape of person.",
+        **described("synthesis.another_person", methods=", ".join(able)),
     )  # fmt: skip
-
-
-def _no_motion(synthesiser: Synthesiser) -> Note:
-    return Note(
-        f"*{synthesiser.name} has no landmark motion: the training people show too few sequences to learn it from. "
-        "Train on more people.*"
-    )
 
 
 def neutral_faces(table, shown: np.ndarray, number: int, seed: int = 0, test: bool = False) -> np.ndarray:
@@ -173,52 +146,39 @@ def sweep(
     """A neutral face of the hold-out on its way to some expressions, from intensity 0 to 1."""
     index, names = neutral_faces(table, shown, 2, seed, test=True), synthesiser.expressions
     if not names:
-        return _no_motion(synthesiser)
+        return note("synthesis.no_motion", name=synthesiser.name)
     if not len(index):
         return faces.nothing()
-    names = [
-        name for name in ("happiness", "surprise", "anger", "disgust", "sadness", "fear") if name in names
-    ] or names
+    order = ("happiness", "surprise", "anger", "disgust", "sadness", "fear")
+    names = ([name for name in order if name in names] or list(names))[:number]
     degrees = torch.linspace(0, 1, steps)
     rows = []
-    for k, name in enumerate(names[:number]):
+    for k, name in enumerate(names):
         picture, points = _faces(table, index[[k % len(index)]])
         count = (steps, 1, 1, 1)
         rows.append(pixels(synthesiser.edit(picture.repeat(count), name, degrees, None, points.repeat(count[:3]))))
-    return faces.grid(
-        rows, names[:number], [f"{degree:.0%}" for degree in degrees.tolist()],
-        f"A neutral face on its way to {', '.join(names[:number])} in {steps} steps of intensity, by {synthesiser.name}.",
-        f"{synthesiser.name}, intensity from 0 to 100 %; the landmark motion predicts where the landmarks go. The first "
-        "column should be the untouched face.",
-    )  # fmt: skip
+    texts = described("synthesis.sweep", expressions=", ".join(names), steps=steps, name=synthesiser.name)
+    return faces.grid(rows, names, [f"{degree:.0%}" for degree in degrees.tolist()], **texts)
 
 
 def photographs(synthesiser: Synthesiser, table, shown: np.ndarray, number: int = 4, seed: int = 0) -> Picture | Note:
     """Neutral faces of people of another set, with every expression that the motion model knows."""
     if table is None:
-        return no_photographs()
+        return note("synthesis.no_photographs")
     index, names = neutral_faces(table, shown, number, seed), synthesiser.expressions
     if not names:
-        return _no_motion(synthesiser)
+        return note("synthesis.no_motion", name=synthesiser.name)
     source, points = _faces(table, index)
     made = [pixels(synthesiser.edit(source, name, 1.0, None, points)) for name in names]
     rows = [[picture, *(column[i] for column in made)] for i, picture in enumerate(pixels(source))]
-    return faces.grid(
-        rows, [], ["source", *names],
-        f"{len(rows)} photographs (left) and what {synthesiser.name} makes of them: {', '.join(names)}.",
-        f"{table.info['dataset']}: the neutral photograph (left) and {synthesiser.name}'s expressions, from this one "
-        "picture alone. Trained on none of these people.",
-    )  # fmt: skip
-
-
-def no_photographs() -> Note:
-    """In place of what needs the table of photographs."""
-    return Note("*There is no table of photographs here; make one with `fersyn data openpeople`, or of your own.*")
+    about = {"number": len(rows), "name": synthesiser.name, "dataset": table.info["dataset"]}
+    texts = described("synthesis.photographs", expressions=", ".join(names), **about)
+    return faces.grid(rows, [], ["source", *names], **texts)
 
 
 def nothing_to_measure() -> Note:
     """In place of the numbers of photographs."""
-    return Note("*Nothing to measure: no table of photographs here, or nobody in it with two expressions.*")
+    return note("synthesis.nothing_to_measure")
 
 
 def open_photographs(path):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,9 @@ import pandas as pd
 
 from fersyn import weights
 from fersyn.evaluation.scores import METRICS, sure
+from fersyn.files import data_of
+
+_TEXTS = data_of(Path(__file__).with_name("texts"))
 
 
 class Note:
@@ -26,6 +30,23 @@ class Note:
 
     def __repr__(self) -> str:
         return self.text
+
+
+def sentence(name: str, **values: Any) -> str:
+    """One of `texts.yaml`, by 'notebook.name'; `values` fill in its braces."""
+    group, name = name.split(".")
+    return _TEXTS[group][name].format(**values)
+
+
+def note(name: str, **values: Any) -> Note:
+    """`sentence`, to be shown."""
+    return Note(sentence(name, **values))
+
+
+def described(name: str, **values: Any) -> dict[str, str]:
+    """The `alt` and the `caption` of a picture, of `texts.yaml`, by 'notebook.figure'."""
+    group, name = name.split(".")
+    return {part: text.format(**values) for part, text in _TEXTS[group][name].items()}
 
 
 class Table:

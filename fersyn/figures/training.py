@@ -13,7 +13,7 @@ from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Note, Table
+from fersyn.figures.table import Note, Table, described
 from fersyn.training.runs import facts, speed
 from fersyn.weights import about
 
@@ -95,10 +95,8 @@ def curves(name: str, run: Path, most: int = 9) -> Picture | Note:
             axis.grid(axis="y")
         for axis in axes[-3:]:
             axis.set_xlabel("step")
-        return Picture.of_figure(
-            figure, f"Losses of {name} over {int(rows['step'].iloc[-1])} steps: {said}.",
-            f"{name}: what it was trained on, before its weights. Grey: every row of log.csv; blue: their running mean.",
-        )  # fmt: skip
+        steps = int(rows["step"].iloc[-1])
+        return Picture.of_figure(figure, **described("training.curves", name=name, steps=steps, said=said))
 
 
 def samples(name: str, run: Path, table, shown: np.ndarray, most: int = 5) -> Picture | Note:
@@ -124,9 +122,7 @@ def samples(name: str, run: Path, table, shown: np.ndarray, most: int = 5) -> Pi
     who = "never trained on" if side == "test" else "also trained on: nobody is held out"
     return faces.grid(
         rows, [*names, "target"], [EXPRESSIONS[label] for label in batch.label.tolist()[:number]],
-        f"Sample grid of {name}: source, results at {len(chosen)} moments of the training, and target.",
-        f"{name}: the source (top), what the network made of it as the training went on, and the target (bottom); "
-        f"people {who}.",
+        **described("training.samples", name=name, moments=len(chosen), who=who),
     )  # fmt: skip
 
 

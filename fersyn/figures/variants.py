@@ -14,7 +14,7 @@ from fersyn.evaluation.measure import Truth
 from fersyn.evaluation.scores import METRICS, of_group, sure
 from fersyn.figures import charts, image_quality
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Note, ScoreTable, Table, number, plain
+from fersyn.figures.table import Note, ScoreTable, Table, described, note, number, plain, sentence
 from fersyn.training.runs import facts
 
 # Li, Qi & Sun, IEEE Access 9, 2021, Table 7: FID on CK+, as published there.
@@ -96,14 +96,9 @@ def differences(gaps: pd.DataFrame) -> Picture | Note:
         told = f"{row['minus']} {row['value'] * metric.scale:+.{metric.digits}f}"
         said.setdefault(row["metric"], []).append(told)
     metrics = _present(gaps)
-    return charts.dots(
-        gaps, "minus", metrics, _shade,
-        f"Full minus each variant. {'; '.join(f'{METRICS[name].label}: ' + ', '.join(said[name]) for name in metrics)}.",
-        "Full minus each variant, with the 95 % interval over people. Green: full is better, the part helps; red: full "
-        "is worse, as far as these people can tell; grey: the interval holds 0, or there are too few people. The intervals do not know what another "
-        "seed would do.",
-        "full − variant",
-    )  # fmt: skip
+    all_said = "; ".join(f"{METRICS[name].label}: {', '.join(said[name])}" for name in metrics)
+    texts = described("variants.differences", said=all_said)
+    return charts.dots(gaps, "minus", metrics, _shade, difference="full − variant", **texts)
 
 
 def _shade(row: Mapping, own: pd.DataFrame) -> str:
@@ -125,12 +120,8 @@ def published(found: pd.DataFrame) -> Table:
             own_gain = plain(mine["value"] - full["value"], 1, "+") if mine else ""
         printed = number({key: mine[key] for key in ("value", "deviation")}, 1, METRICS["fid"].digits) if mine else "–"
         lines.append((names[name], f"{value:.2f}", gained, printed, own_gain))
-    caption = (
-        "Published for CK+ (Table 7) and measured here: other faces, another number of them, another training. The "
-        "values are not comparable; at most the signs of the differences are."
-    )
     heads = ["", "FID, published", "more than all, published", "FID, ours", "more than all, ours"]
-    return Table(lines, heads, caption=caption)
+    return Table(lines, heads, caption=sentence("variants.published"))
 
 
 def blocks(found: pd.DataFrame, trained: Mapping[tuple[str, int], Path]) -> Picture | Note:
@@ -141,10 +132,7 @@ def blocks(found: pd.DataFrame, trained: Mapping[tuple[str, int], Path]) -> Pict
             run = next(run for (variant, _), run in trained.items() if variant == name)
             by_count.setdefault(int(facts(run)["config"]["blocks"]), name)
     if len(by_count) < 2:
-        return Note(
-            "*No curve over the number of blocks: it takes two of them, such as `variants = "
-            '["blocks-0", "blocks-3", "blocks-9"]`.*'
-        )
+        return note("variants.no_blocks")
     counts = sorted(by_count)
     metrics = [name for name in _present(found) if name != "kid"]
     said = []
@@ -161,11 +149,8 @@ def blocks(found: pd.DataFrame, trained: Mapping[tuple[str, int], Path]) -> Pict
             axis.grid()
             means = ", ".join(f"T = {c}: {v:.{metric.digits}f}" for c, v in zip(counts, values, strict=True))
             said.append(f"{metric.label} {means}")
-        caption = (
-            "Each metric over the number T of migration unit blocks, the mean over seeds with its 95 % interval over "
-            "people." + (" With T = 0 the landmarks do not reach the picture at all." if 0 in counts else "")
-        )
-        return Picture.of_figure(figure, f"Metrics over the number of blocks. {'; '.join(said)}.", caption)
+        none = " With T = 0 the landmarks do not reach the picture at all." if 0 in counts else ""
+        return Picture.of_figure(figure, **described("variants.blocks", said="; ".join(said), none=none))
 
 
 def settings_note(found: pd.DataFrame, true: Truth) -> Note:
@@ -176,8 +161,5 @@ def settings_note(found: pd.DataFrame, true: Truth) -> Note:
     elif fid.available():
         parts += ["FID, KID: not asked for (`fid = False`)."]
     if found["seeds"].max() == 1:
-        parts += [
-            "**One seed.** The same variant, trained from other first weights, gives other numbers; how far they lie apart "
-            "is unknown here, and a difference smaller than that means nothing. `seeds = 3` tells."
-        ]
+        parts += [sentence("variants.one_seed")]
     return Note("\n\n".join(part for part in parts if part))
