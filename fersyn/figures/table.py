@@ -32,18 +32,18 @@ class Note:
         return self.text
 
 
-def sentence(name: str, **values: Any) -> str:
+def sentence(name: str, /, **values: Any) -> str:
     """One of `texts.yaml`, by 'notebook.name'; `values` fill in its braces."""
     group, name = name.split(".")
     return _TEXTS[group][name].format(**values)
 
 
-def note(name: str, **values: Any) -> Note:
+def note(name: str, /, **values: Any) -> Note:
     """`sentence`, to be shown."""
     return Note(sentence(name, **values))
 
 
-def described(name: str, **values: Any) -> dict[str, str]:
+def described(name: str, /, **values: Any) -> dict[str, str]:
     """The `alt` and the `caption` of a picture, of `texts.yaml`, by 'notebook.figure'."""
     group, name = name.split(".")
     return {part: text.format(**values) for part, text in _TEXTS[group][name].items()}
