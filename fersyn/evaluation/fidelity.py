@@ -15,7 +15,7 @@ from torch import Tensor
 from fersyn import splits
 from fersyn.evaluation.recogniser import Recogniser, predict, train_recogniser
 from fersyn.evaluation.recognition import usable
-from fersyn.faces.landmarks import GROUPS, find_source_landmarks
+from fersyn.faces.landmarks import GROUPS
 
 LEAST_CLASSES = 2
 # Points that lie on an edge of a rendered face, the rims of lids and lips, and so owe their place to no detector: eyes,
@@ -70,11 +70,6 @@ def train_judge(table, epochs: int = 60, seed: int = 0, device: str | torch.devi
     own = torch.from_numpy(np.searchsorted(classes, labels))
     network = train_recogniser(table.tensor(index), own, epochs, seed, len(classes), device=device)
     return Judge(network.cpu(), tuple(classes), len(set(table.people[index])), len(index))
-
-
-def landmarks_on(faces: Tensor) -> np.ndarray:
-    """Landmarks (N, 68, 2) px that dlib finds on faces (N, 3, H, H) in [-1, 1]; detected anew, as on any picture."""
-    return find_source_landmarks(faces).numpy()
 
 
 def landmark_errors(found: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fersyn.evaluation.fidelity import TRUE, landmarks_on
+from fersyn.evaluation.fidelity import TRUE
 from fersyn.evaluation.scores import Metric, Scores, register, rows_of
 from fersyn.expressions import EXPRESSIONS
+from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import Pairs
 
@@ -113,7 +114,7 @@ def sweep(
                 batch.source.repeat(*count, 1), EXPRESSIONS[label], torch.tensor(asked, dtype=torch.float32), None,
                 batch.source_landmarks.repeat(count),
             )  # fmt: skip
-        found = landmarks_on(torch.cat([batch.source, made.to(batch.source)])) / size
+        found = find_source_landmarks(torch.cat([batch.source, made.to(batch.source)])).numpy() / size
         measured = along(found[1:] - found[0], ruler[label])
         person = pairs.table.people[int(batch.index_target)]
         for strength, value in zip((0.0, *asked), (0.0, *measured), strict=True):

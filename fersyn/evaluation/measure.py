@@ -23,6 +23,7 @@ from fersyn.evaluation.protocol import BATCH, edited_pairs, measured_pairs
 from fersyn.evaluation.scores import METRICS, Metric, Scores, SetScore, register, rows_of
 from fersyn.evaluation.verifiers.dlib_face import Descriptors
 from fersyn.expressions import EXPRESSIONS
+from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_bytes, to_floats, to_images
@@ -44,7 +45,7 @@ class Pictures:
     @cached_property
     def landmarks(self) -> np.ndarray:
         """(P, 68, 2) px, found anew."""
-        return fidelity.landmarks_on(self.faces)
+        return find_source_landmarks(self.faces).numpy()
 
     @cached_property
     def features(self) -> np.ndarray:

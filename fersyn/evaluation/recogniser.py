@@ -51,7 +51,8 @@ class Recogniser(nn.Sequential):
 
 
 def prepare(faces: Tensor) -> Tensor:
-    """Faces (N, 3, H, W) in [-1, 1] -> grey, inner part, local mean 0 and deviation about 1: (N, 1, 52, 52)."""
+    """Faces (N, 3, H, W), bytes or in [-1, 1] -> grey, inner part, local mean 0 and deviation about 1: (N, 1, 52, 52)."""
+    faces = to_floats(faces) if faces.dtype == torch.uint8 else faces
     edge = round(faces.shape[-1] * (1 - INNER) / 2)
     inner = faces.mean(1, keepdim=True)[..., edge : faces.shape[-2] - edge, edge : faces.shape[-1] - edge]
     side = INPUT + 2 * MARGIN
@@ -111,11 +112,6 @@ def classical(faces: Tensor, generator: torch.Generator) -> Tensor:
         return torch.cat([change(part) for part in faces.split(GROUP)])
 
 
-def as_float(faces: Tensor) -> Tensor:
-    """Faces as bytes 0..255 -> float32 in [-1, 1]; floats are given back as they are."""
-    return to_floats(faces) if faces.dtype == torch.uint8 else faces
-
-
 def train_recogniser(
     faces: Tensor,
     labels: Tensor,
@@ -161,10 +157,10 @@ def train_recogniser(
         network = Recogniser(classes).to(device, memory_format=torch.channels_last)
         generator = torch.Generator().manual_seed(seed)
         faces, labels = faces.to(device), labels.to(device)
-        prepared = None if before else torch.cat([prepare(as_float(part)) for part in faces.split(1024)])
+        prepared = None if before else torch.cat([prepare(part) for part in faces.split(1024)])
 
         def loss_of(chosen: Tensor) -> Tensor:
-            seen = prepare(as_float(before(faces[chosen], generator))) if before else prepared[chosen]
+            seen = prepare(before(faces[chosen], generator)) if before else prepared[chosen]
             logits = network(vary(seen, generator).contiguous(memory_format=torch.channels_last))
             return functional.cross_entropy(logits, labels[chosen], weight, label_smoothing=0.1)
 
@@ -228,7 +224,7 @@ def predict(network: Recogniser, faces: Tensor, batch: int = 256) -> Tensor:
     device = next(network.parameters()).device
     found = []
     for part in faces.split(batch):
-        seen = middle(prepare(as_float(part.to(device))))
+        seen = middle(prepare(part.to(device)))
         found.append(((network(seen).softmax(1) + network(seen.flip(3)).softmax(1)) / 2).cpu())
     return torch.cat(found) if found else torch.zeros(0, network[-1].out_features)
 

@@ -91,8 +91,8 @@ def thumbnail(fold: Fold, shown: np.ndarray) -> Picture | None:
     if not len(chosen):
         return None
     made = to_images(synthetic.make(synthesiser, fold.table, recipes.part(chosen), fold.table.size))
-    both = zip(fold.table.images(recipes.source[chosen]), made, strict=True)
-    return faces.strip([face for pair in both for face in pair], "Neutral faces and synthetic ones made of them")
+    alt = "Neutral faces and synthetic ones made of them"
+    return faces.strip(alt, fold.table.images(recipes.source[chosen]), made)
 
 
 def _whiskers(axes, at: Sequence[float], found: Sequence[Interval], variation: str, whose: str) -> None:

@@ -151,9 +151,10 @@ def before_after(
     )  # fmt: skip
 
 
-def strip(faces: Sequence[np.ndarray], alt: str, height: int = 72, most: int = 8) -> Picture:
-    """One row of faces for the index page, some 10 to 20 kB."""
-    return Picture.of_array(mosaic([list(faces)[:most]], round(height * 1.5), 0), alt, density=2)
+def strip(alt: str, *columns: Sequence[np.ndarray], most: int = 8) -> Picture:
+    """One row of faces for the index page, some 10 to 20 kB; several columns of them take turns."""
+    row = [face for each in zip(*columns, strict=True) for face in each]
+    return Picture.of_array(mosaic([row[:most]], 108, 0), alt, density=2)
 
 
 def pictured(rows: pd.DataFrame, private: bool = False) -> np.ndarray:

@@ -14,19 +14,9 @@ from fersyn.evaluation.verifiers import AXES, Verifier
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Note, ScoreTable, Table, described, sentence
+from fersyn.figures.table import PUBLISHED, Note, ScoreTable, Table, described, sentence
 
-# Li, Qi & Sun, IEEE Access 9, 2021, Table 6: CK+, in %, as published there.
-PUBLISHED = (
-    ("VGG-Face", "original (untouched)", 100, 75.54, 48.30),
-    ("VGG-Face", "C-GAN", 71.33, 52.50, 19.97),
-    ("VGG-Face", "ExprGAN", 62.31, 44.69, 13.27),
-    ("VGG-Face", "the paper's own", 82.13, 58.45, 21.64),
-    ("Light CNN", "original (untouched)", 100, 79.86, 59.57),
-    ("Light CNN", "C-GAN", 75.21, 48.45, 36.91),
-    ("Light CNN", "ExprGAN", 67.49, 49.31, 26.40),
-    ("Light CNN", "the paper's own", 84.62, 63.86, 44.17),
-)
+TITLES = {name: rate.title for name, rate in RATES.items()}
 
 
 def line_up(line: LineUp) -> Table:
@@ -60,9 +50,6 @@ def sources_note(line: LineUp) -> Note:
     if not line.same_picture and not line.same_sequence:
         text.append(sentence("identity.all_apart"))
     return Note(" ".join(text))
-
-
-TITLES = {name: rate.title for name, rate in RATES.items()}
 
 
 def _percent(row: Mapping, sign: str = "") -> str:
@@ -124,7 +111,7 @@ def base_of(methods: Sequence[str]) -> str:
 
 def published() -> Table:
     """Table 6 of the paper."""
-    lines = [(network, row, *(f"{value:.2f}" for value in values)) for network, row, *values in PUBLISHED]
+    lines = [(network, row, *(f"{value:.2f}" for value in values)) for network, row, *values in PUBLISHED["table6"]]
     return Table(lines, ["network", "probe", *TITLES.values()], caption=sentence("identity.published"))
 
 
@@ -270,6 +257,5 @@ def thumbnail(line: LineUp, probes: Mapping[str, Faces], methods: Sequence[str],
     if not fine or not rows:
         return None
     some = [fine[i] for i in np.unique(np.linspace(0, len(fine) - 1, 4).round().astype(int))]
-    both = zip(line.pairs.table.images(_gallery(line, some)), probes[rows[-1]].images[some], strict=True)
     alt = f"Gallery faces and the probes that {rows[-1]} made of other pictures of these people"
-    return faces.strip([face for pair in both for face in pair], alt)
+    return faces.strip(alt, line.pairs.table.images(_gallery(line, some)), probes[rows[-1]].images[some])

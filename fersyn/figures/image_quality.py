@@ -17,18 +17,11 @@ from fersyn.evaluation.scores import METRICS, of_group, sure
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Note, ScoreTable, Table, described, missing, note, sentence
+from fersyn.figures.table import PUBLISHED, Note, ScoreTable, Table, described, missing, note, sentence
 
 # Behind the numbers of notebook 03.
 WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "dlib-face", "dlib-landmarks")
 FIRST = ("psnr", "ssim", "st_lpips")  # metrics of notebook 02
-# Li, Qi & Sun, IEEE Access 9, 2021, Table 5: CK+, as published there.
-PUBLISHED = (
-    ("GAFP-GAN", 20.123, 0.653, 73.65),
-    ("GC-GAN", 27.665, 0.769, 68.36),
-    ("CDAAE", 26.973, 0.765, 81.48),
-    ("the paper's own", 23.004, 0.775, 67.69),
-)
 
 
 def missing_note() -> str:
@@ -69,7 +62,7 @@ def first_look(summary: pd.DataFrame) -> Table:
 
 def published() -> Table:
     """Table 5 of the paper."""
-    lines = [(name, f"{psnr:.3f}", f"{ssim:.3f}", f"{fid:.2f}") for name, psnr, ssim, fid in PUBLISHED]
+    lines = [(name, f"{psnr:.3f}", f"{ssim:.3f}", f"{fid:.2f}") for name, psnr, ssim, fid in PUBLISHED["table5"]]
     return Table(lines, ["method", "PSNR, dB", "SSIM", "FID"], caption=sentence("image_quality.published"))
 
 
@@ -83,7 +76,7 @@ def pictures(summary: pd.DataFrame, true: Truth) -> Table:
     names = of_group("picture")
     last = [
         [f"{name}*", *({"psnr": f"{psnr:.3f}", "ssim": f"{ssim:.3f}", "fid": f"{fid_:.2f}"}.get(n, "–") for n in names)]
-        for name, psnr, ssim, fid_ in PUBLISHED
+        for name, psnr, ssim, fid_ in PUBLISHED["table5"]
     ]
     caption = sentence("image_quality.pictures", whose=_whose(summary, true))
     rows = [name for name in dict.fromkeys(summary["method"]) if name != TRUE]
@@ -200,11 +193,6 @@ def _nearer(row: Mapping) -> str:
     if not sure(row):
         return "not surely nearer or farther"
     return "farther" if METRICS[row["metric"]].improves(row["value"]) else "nearer"
-
-
-def no_pairs() -> Note:
-    """In place of the photograph set."""
-    return note("image_quality.no_pairs")
 
 
 def sweep_table(summary: pd.DataFrame, sweeps: Mapping[str, pd.DataFrame]) -> Table | Note:

@@ -14,8 +14,8 @@ from fersyn.faces.landmarks import GROUPS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Note, Table, described, note, sentence
-from fersyn.weights import about
 
+WEIGHTS = ("dlib-landmarks", "dlib-face")  # behind a face table and its check of identity
 # Named in the heatmaps figure, numbered from 0.
 POINTS = {"nose tip": 30, "eye corner": 36, "lip corner": 48, "chin": 8}
 
@@ -117,9 +117,8 @@ def thumbnail(table, shown: np.ndarray, seed: int = 0) -> Picture | None:
     chosen = faces.mixed(table.rows, shown, 8, seed)
     if not len(chosen):
         return None
-    return faces.strip(
-        table.images(chosen), f"{len(chosen)} aligned faces of {table.info['dataset']} with different expressions"
-    )
+    alt = f"{len(chosen)} aligned faces of {table.info['dataset']} with different expressions"
+    return faces.strip(alt, table.images(chosen))
 
 
 def landmarks(table, shown: np.ndarray, number: int = 12, seed: int = 0, columns: int = 6) -> Picture | Note:
@@ -189,11 +188,6 @@ def credits(table) -> Note:
         f"Licence: {info['licence']}." if info.get("licence") else "",
     ]
     return Note("Faces: " + ". ".join(part.rstrip(".") for part in parts if part) + ".")
-
-
-def weights() -> list[dict]:
-    """The pre-trained weights behind a face table and its check of identity, as `fersyn.weights.about` gives them."""
-    return about(("dlib-landmarks", "dlib-face"))
 
 
 def landmark_error_table(table, error: np.ndarray | None) -> Table | Note:

@@ -176,11 +176,6 @@ def photographs(synthesiser: Synthesiser, table, shown: np.ndarray, number: int 
     return faces.grid(rows, [], ["source", *names], **texts)
 
 
-def nothing_to_measure() -> Note:
-    """In place of the numbers of photographs."""
-    return note("synthesis.nothing_to_measure")
-
-
 def open_photographs(path):
     """The face table of photographs, or None where there is none."""
     from fersyn.table import FaceTable
@@ -196,9 +191,8 @@ def thumbnail(true: Truth, measured: Measured, name: str, shown: np.ndarray) -> 
     rows = np.flatnonzero(_may(true, shown))[:4]
     if not len(rows):
         return None
-    both = zip(pixels(true.source[rows]), pixels(measured.pictures[name][0][rows]), strict=True)
-    cells = [picture for pair in both for picture in pair]
-    return faces.strip(cells, f"Faces before and after {name}, people never trained on")
+    both = pixels(true.source[rows]), pixels(measured.pictures[name][0][rows])
+    return faces.strip(f"Faces before and after {name}, people never trained on", *both)
 
 
 def credits(*tables) -> Note:

@@ -17,6 +17,7 @@ from fersyn.evaluation.scores import METRICS, sure
 from fersyn.files import data_of
 
 _TEXTS = data_of(Path(__file__).with_name("texts"))
+PUBLISHED = data_of(Path(__file__).with_name("published"))  # numbers of the paper, by table
 
 
 class Note:

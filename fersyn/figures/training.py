@@ -15,16 +15,10 @@ from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Note, Table, described
 from fersyn.training.runs import facts, speed
-from fersyn.weights import about
 
 # Behind every training: landmarks, and the perceptual loss, which takes the first of the two that is there.
-BEHIND = ("dlib-landmarks", "vgg19", "stlpips-vgg")
+WEIGHTS = ("dlib-landmarks", "vgg19", "stlpips-vgg")
 APART = ("lr_factor", "images_per_s", "seconds")  # columns of log.csv that are no losses
-
-
-def weights(*more: str) -> list[dict]:
-    """The pre-trained weights behind trainings, and `more`, as `fersyn.weights.about` gives them."""
-    return about((*BEHIND, *more))
 
 
 def log(run: Path) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import torch
 from fersyn.errors import FersynError, SubjectLeak
 from fersyn.evaluation.augmentation import allowed, experiment, gain, requests, synthetic
 from fersyn.evaluation.augmentation.gain import Arm
-from fersyn.evaluation.recogniser import as_float, classical
+from fersyn.evaluation.recogniser import classical
 from fersyn.evaluation.recognition import confusion
 from fersyn.evaluation.scores import summarise
 from fersyn.expressions import EXPRESSIONS
@@ -20,6 +20,7 @@ from fersyn.figures import Note, Picture, Table
 from fersyn.figures import augmentation as figures
 from fersyn.methods import motion
 from fersyn.methods.warp import Warp
+from fersyn.pixels import to_floats
 from fersyn.training.requests import trained
 
 
@@ -145,7 +146,7 @@ def test_classical_variation_is_torchvisions_and_follows_the_generator(small_tab
     one, two, other = (classical(faces, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(one, two) and not torch.equal(one, other) and torch.equal(state, torch.get_rng_state())
     assert one.shape == faces.shape and one.dtype == torch.uint8
-    assert torch.equal(classical(as_float(faces), torch.Generator().manual_seed(1)), one)
+    assert torch.equal(classical(to_floats(faces), torch.Generator().manual_seed(1)), one)
 
 
 def test_real_faces_are_dealt_until_they_have_their_share():

@@ -4,6 +4,7 @@ import torch
 
 from fersyn.errors import FersynError
 from fersyn.evaluation import recogniser
+from fersyn.pixels import to_floats
 
 
 def test_global_random_state_is_left_alone():
@@ -76,7 +77,7 @@ def test_steps_pool_and_variation_say_what_is_seen():
 def test_bytes_and_floats_are_the_same_faces():
     faces = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
     labels, network = torch.tensor([0, 1, 0, 1]), recogniser.Recogniser(2).eval()
-    floats = recogniser.as_float(faces)
+    floats = to_floats(faces)
     assert floats.min() >= -1 and floats.max() <= 1
     assert torch.allclose(recogniser.predict(network, faces), recogniser.predict(network, floats))
     one, two = (recogniser.train_recogniser(each, labels, epochs=2, classes=2) for each in (faces, floats))

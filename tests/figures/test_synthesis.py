@@ -8,6 +8,7 @@ import torch
 
 from fersyn.evaluation import measure, protocol
 from fersyn.figures import Note, Picture, image_quality, synthesis, training
+from fersyn.figures.table import sentence
 from fersyn.methods.copy import CopySource
 from fersyn.methods.warp import Warp
 from fersyn.training import runs, samples
@@ -52,7 +53,7 @@ def test_what_was_published_and_what_cannot_be_measured():
     assert "not comparable" in image_quality.published()._repr_html_().lower()
     text = image_quality.settings(image_quality.FIRST).text
     assert "σ = 1.5" in text and "FID" not in text
-    assert "nothing to measure" in synthesis.nothing_to_measure()._repr_markdown_().lower()
+    assert "nothing to measure" in sentence("synthesis.nothing_to_measure").lower()
 
 
 def test_faces_are_those_of_the_methods(methods, measured, true, made, small_table):
