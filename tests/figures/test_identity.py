@@ -118,7 +118,7 @@ def test_nobody_is_shown_who_did_not_agree(rows, line, probes, small_table):
 def test_the_worst_probe_is_the_one_furthest_from_its_person(line, probes, rows, monkeypatch):
     seen = {}
     monkeypatch.setattr(
-        identity.faces, "grid", lambda cells, names, columns, *rest: seen.update(cells=cells, names=columns)
+        identity.faces, "grid", lambda cells, names, columns, **texts: seen.update(cells=cells, names=columns)
     )
     everyone = np.ones(len(line.pairs.table), bool)
     identity.furthest(line, probes, rows, DLIB["dlib"], everyone)
