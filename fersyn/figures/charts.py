@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,25 +20,7 @@ SOFT, LINE = "#5b6470", "#d5d8dd"
 BLUE, ORANGE, GREEN, RED = "#1f6fb4", "#d9730d", "#2b8a57", "#b3261e"
 # Of Paul Tol's "muted" scheme, for many lines in a chart.
 SHADES = (INK, "#888888", "#ddaa33", "#882255", "#4499cc", "#117733", "#332288", "#cc6677", "#aa4499")
-LOOK = {
-    "font.size": 11,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelcolor": INK,
-    "axes.edgecolor": SOFT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.linewidth": 0.8,
-    "grid.color": LINE,
-    "grid.linewidth": 0.7,
-    "text.color": INK,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-}
+LOOK = str(Path(__file__).with_suffix(".mplstyle"))
 
 
 @contextlib.contextmanager
@@ -45,11 +28,11 @@ def drawing(width: float = WIDTH, height: float = 3.2, **options) -> Iterator[tu
     """A figure and its axes in the kit's look, `width` and `height` in inches at 72 px each; off screen, whatever the
     backend. `options` are those of `Figure.subplots`.
     """
-    import matplotlib
+    from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(LOOK):
+    with style.context(LOOK):
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
         yield figure, figure.subplots(**options)
