@@ -44,16 +44,14 @@ def setup(facts: pd.DataFrame, method: str, epochs: int, real_share: float) -> T
     if real_share:
         mixed = f"real faces are dealt so often that they make up {real_share:.0%} of what is seen"
     tested = f"{several('tested')} real faces of other people, number of people: {several('test_people')}"
+    steps = f"{several('steps')} × {BATCH} ({epochs} passes over so many real faces)"
     lines = [
         ("folds × seeds", f"{facts['fold'].nunique()} × {facts['seed'].nunique()}"),
         ("learnt from, each time", f"{several('real')} real faces, number of people: {several('people')}"),
         ("named, each time", tested),
         ("synthetic faces", f"up to {several('synthetic')}, by {method} trained on the same people"),
         ("faces", f"{SIZE} × {SIZE} px, real and synthetic alike"),
-        (
-            "steps × batch of every recogniser",
-            f"{several('steps')} × {BATCH} ({epochs} passes over so many real faces)",
-        ),
+        ("steps × batch of every recogniser", steps),
         ("real and synthetic together", mixed),
     ]
     return Table(lines, ["", ""])
@@ -251,9 +249,8 @@ def recall(outcome: Outcome) -> Table:
     each row bold.
     """
     arms = _compared(outcome)
-    own = 100 * pd.DataFrame({name: outcome.recall(arm) for name, arm in arms.items()}).reindex(EXPRESSIONS).dropna(
-        how="all"
-    )
+    found = pd.DataFrame({name: outcome.recall(arm) for name, arm in arms.items()})
+    own = 100 * found.reindex(EXPRESSIONS).dropna(how="all")
     bold = {(y, x + 1) for y, x in np.argwhere(own.eq(own.max(axis=1), axis=0).to_numpy())}
     lines = list(own.itertuples(name=None))
     lines.append(("all, each expression alike", *(100 * outcome.accuracy(arm).value for arm in arms.values())))

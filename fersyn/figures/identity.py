@@ -43,8 +43,7 @@ def sources_note(line: LineUp) -> Note:
     if line.left_out:
         text.append(sentence("identity.left_out", number=line.left_out))
     if line.same_picture:
-        about = {"number": line.same_picture, "people": people, "untouched": UNTOUCHED}
-        text.append(sentence("identity.same_picture", **about))
+        text.append(sentence("identity.same_picture", number=line.same_picture, people=people, untouched=UNTOUCHED))
     if line.same_sequence:
         text.append(sentence("identity.same_sequence", number=line.same_sequence, people=people))
     if not line.same_picture and not line.same_sequence:
