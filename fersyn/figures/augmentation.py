@@ -15,7 +15,8 @@ from fersyn.evaluation.recognition import confusion
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Note, Table, described, note, number, sentence
+from fersyn.figures.score_table import number
+from fersyn.figures.table import Note, Table, described, note, sentence
 from fersyn.pixels import to_images
 from fersyn.training.runs import load
 

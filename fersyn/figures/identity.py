@@ -14,7 +14,8 @@ from fersyn.evaluation.verifiers import AXES, Verifier
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import PUBLISHED, Note, ScoreTable, Table, described, sentence
+from fersyn.figures.score_table import ScoreTable
+from fersyn.figures.table import PUBLISHED, Note, Table, described, sentence
 
 TITLES = {name: rate.title for name, rate in RATES.items()}
 

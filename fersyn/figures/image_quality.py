@@ -17,7 +17,8 @@ from fersyn.evaluation.scores import METRICS, of_group, sure
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import PUBLISHED, Note, ScoreTable, Table, described, missing, note, sentence
+from fersyn.figures.score_table import ScoreTable, missing
+from fersyn.figures.table import PUBLISHED, Note, Table, described, note, sentence
 
 # Behind the numbers of notebook 03.
 WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "dlib-face", "dlib-landmarks")

@@ -14,7 +14,8 @@ from fersyn.evaluation.measure import Truth
 from fersyn.evaluation.scores import METRICS, of_group, sure
 from fersyn.figures import charts, image_quality
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import PUBLISHED, Note, ScoreTable, Table, described, note, number, plain, sentence
+from fersyn.figures.score_table import ScoreTable, number, plain
+from fersyn.figures.table import PUBLISHED, Note, Table, described, note, sentence
 from fersyn.training.runs import facts
 
 # Behind the numbers of notebook 04.

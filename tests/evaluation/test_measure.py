@@ -8,7 +8,7 @@ from fersyn.evaluation import bootstrap, fid, fidelity, image_metrics, measure, 
 from fersyn.evaluation.scores import differences, summarise
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import image_quality
-from fersyn.figures import table as tables
+from fersyn.figures import score_table as tables
 from fersyn.methods.copy import CopySource
 from fersyn.pixels import to_floats
 from fersyn.reporting import Record

@@ -8,7 +8,8 @@ from fersyn import weights
 from fersyn.evaluation import fid, fidelity, intensity, measure, protocol
 from fersyn.evaluation.scores import METRICS, differences, summarise
 from fersyn.figures import Note, Picture, Table, image_quality, synthesis
-from fersyn.figures.table import PUBLISHED, ScoreTable, note, number, plain
+from fersyn.figures.score_table import ScoreTable, number, plain
+from fersyn.figures.table import PUBLISHED, note
 from fersyn.methods.copy import CopySource
 from fersyn.methods.warp import Warp
 
