@@ -13,7 +13,7 @@ Example:
 
 from fersyn.weights.obtain import add, fetch
 from fersyn.weights.places import about, find
-from fersyn.weights.readers import state_dict
+from fersyn.weights.readers import graph, state_dict
 from fersyn.weights.registry import DEFAULT, ENTRIES, cure, entry
 
-__all__ = ["DEFAULT", "ENTRIES", "about", "add", "cure", "entry", "fetch", "find", "state_dict"]
+__all__ = ["DEFAULT", "ENTRIES", "about", "add", "cure", "entry", "fetch", "find", "graph", "state_dict"]

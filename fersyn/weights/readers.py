@@ -20,6 +20,8 @@ from fersyn.weights.registry import cure
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from fersyn.weights.tflite_file import Graph
+
 # Pickles of arrays may ask for these and for nothing else.
 _ADMITTED = {("numpy", "ndarray"), ("numpy", "dtype")}
 _ADMITTED |= {(module, "_reconstruct") for module in ("numpy.core.multiarray", "numpy._core.multiarray")}
@@ -34,21 +36,38 @@ def state_dict(name: str) -> dict[str, Tensor]:
     """The weights as tensors on the CPU, in one layout whichever file they come from.
 
     `fid-inception`: as of `pytorch_fid.inception.fid_inception_v3()`, without `fc` and `num_batches_tracked`;
-    `lpips-alex`, `lpips-vgg`: torchvision's `features.N.weight` and `features.N.bias`, no classifier; others: as the
-    file has them, a leading `module.` (DataParallel) left in place.
+    `lpips-alex`, `lpips-vgg`: torchvision's `features.N.weight` and `features.N.bias`, no classifier; `fer`: Keras'
+    names and axes, `conv2d_1.kernel` (H, W, in, out); others: as the file has them, a leading `module.` (DataParallel)
+    left in place.
 
     Raises:
         FersynError: the weights are missing, damaged, or of a kind that another library reads.
     """
-    found = locate(name)
-    if found is None:
-        raise FersynError(f"the weights {name} are not on this machine; {cure(name)}")
+    found = _located(name)
     state = _read(name, found)
     if name == "fid-inception":
         return {key: value for key, value in state.items() if not key.startswith("fc.") and "batches" not in key}
     if name in _PLACES:
         return {key: value for key, value in state.items() if key.startswith("features.")}
     return state
+
+
+def graph(name: str, member: str = "") -> Graph:
+    """A TFLite network: its constants and operations, as plain numbers.
+
+    Args:
+        name: of the weights.
+        member: which one, where the file is a bundle of several.
+
+    Raises:
+        FersynError: the weights are missing, damaged, or no TFLite file.
+    """
+    from fersyn.weights.tflite_file import read_graph  # it imports numpy
+
+    found = _located(name)
+    if found.layout not in ("tflite", "tflite-bundle"):
+        raise FersynError(f"{name} is an {found.layout} file, no graph of TFLite")
+    return read_graph(found.path, member)
 
 
 def read_torch(path: Path) -> dict[str, Tensor]:
@@ -76,11 +95,20 @@ def read_torch(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
+def _located(name: str) -> Found:
+    found = locate(name)
+    if found is None:
+        raise FersynError(f"the weights {name} are not on this machine; {cure(name)}")
+    return found
+
+
 def _read(name: str, found: Found) -> dict[str, Tensor]:
     if found.layout == "torch":
         return read_torch(found.path)
     if found.layout == "numpy-kernels":
         return convolutions(found.path, _PLACES[name])
+    if found.layout == "keras-hdf5":
+        return keras_layers(found.path)
     if found.layout == "torchscript-inception":
         import torch
 
@@ -134,6 +162,29 @@ def convolutions(path: Path, places: tuple[int, ...]) -> dict[str, Tensor]:
             state[f"features.{place}.weight"] = torch.from_numpy(np.ascontiguousarray(kernel))
             state[f"features.{place}.bias"] = torch.from_numpy(np.array(layer["bias"], dtype=np.float32))
     except Exception as error:  # a pickle of something else raises whatever it likes
+        raise FersynError(f"{path} cannot be read ({error}); delete it and fetch it again") from error
+    return state
+
+
+def keras_layers(path: Path) -> dict[str, Tensor]:
+    """Weights of a Keras model saved as HDF5, by layer and part: `conv2d_1.kernel`, `batch_normalization_1.gamma` ...;
+    axes are Keras' (a convolution's kernel: H, W, in, out). The model's own description and its optimiser are left out.
+
+    Raises:
+        FersynError: the file has other contents.
+    """
+    import h5py
+    import numpy as np
+    import torch
+
+    state = {}
+    try:
+        with h5py.File(path) as file:
+            for layer, group in file["model_weights"].items():
+                for name in group.attrs["weight_names"]:
+                    part = name.decode().rpartition("/")[2].removesuffix(":0")
+                    state[f"{layer}.{part}"] = torch.from_numpy(np.asarray(group[name], np.float32))
+    except Exception as error:  # the library raises OSError, KeyError, RuntimeError and others
         raise FersynError(f"{path} cannot be read ({error}); delete it and fetch it again") from error
     return state
 

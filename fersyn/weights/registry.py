@@ -61,8 +61,8 @@ Source = Address | Package | Installed
 class Form:
     """One file that holds a network's weights; the same weights may be published as several files.
 
-    `layout` says how `readers` reads it: torch, torchscript-inception, numpy-kernels; or onnx, openvino, dlib, which
-    other libraries read.
+    `layout` says how `readers` reads it: torch, torchscript-inception, numpy-kernels, keras-hdf5, tflite,
+    tflite-bundle; or onnx, openvino, dlib, which other libraries read.
     """
 
     file: str

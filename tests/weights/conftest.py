@@ -66,10 +66,10 @@ def digest():
 def wheel(tmp_path):
     """A function that puts a wheel where pip finds it."""
 
-    def write(project, members):
+    def write(project, members, metadata=""):
         info = f"{project}-1.0.dist-info"
         with zipfile.ZipFile(tmp_path / "links" / f"{project}-1.0-py3-none-any.whl", "w") as packed:
-            packed.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {project}\nVersion: 1.0\n")
+            packed.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {project}\nVersion: 1.0\n{metadata}")
             packed.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
             packed.writestr(f"{info}/RECORD", "")
             for name, member in members.items():

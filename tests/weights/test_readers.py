@@ -163,3 +163,30 @@ def test_nothing_but_arrays_is_unpickled(tmp_path, monkeypatch, trap):
     with pytest.raises(FersynError, match="only arrays are admitted"):
         readers.convolutions(tmp_path / "a", (0,))
     assert not (tmp_path / "trapped").exists()
+
+
+def test_a_keras_file_by_layer_and_part(tmp_path):
+    import h5py
+
+    kernel = np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3)
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        for layer, parts in {"conv2d_1": ["conv2d_1_1/kernel:0", "conv2d_1_1/bias:0"], "activation_1": []}.items():
+            group = file.create_group(f"model_weights/{layer}")
+            group.attrs["weight_names"] = np.array([part.encode() for part in parts], "S40")
+            for part in parts:
+                group[part] = kernel if "kernel" in part else np.ones(3, np.float64)
+        file.create_group("optimizer_weights")["x"] = 1
+    state = readers.keras_layers(tmp_path / "a.hdf5")
+    assert set(state) == {"conv2d_1.kernel", "conv2d_1.bias"}
+    assert state["conv2d_1.kernel"].numpy().tolist() == kernel.tolist()
+    assert state["conv2d_1.bias"].dtype == torch.float32
+    (tmp_path / "b.hdf5").write_bytes(b"no HDF5")
+    with pytest.raises(FersynError, match="b.hdf5 cannot be read"):
+        readers.keras_layers(tmp_path / "b.hdf5")
+
+
+def test_the_judge_of_fer_is_read_whole(monkeypatch):
+    state = real("fer", monkeypatch)[1]
+    assert len(state) == 80 and state["conv2d_7.kernel"].shape == (3, 3, 128, 7)
+    with pytest.raises(FersynError, match="fer"):
+        weights.graph("fer")
