@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from fersyn.building.preprocess import build_table
+from fersyn.datasets.openpeople import read_openpeople
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.nets import instruments
@@ -73,11 +75,24 @@ def test_the_mesh_on_photographs_is_mediapipe_s(instrument, small_table):
     assert (mesh - said("mediapipe")).mean((0, 1)).abs().max() < 0.3, "no shift"
 
 
+@pytest.fixture(scope="module")
+def openpeople(tmp_path_factory):
+    """The face table of all ten people."""
+    return build_table(read_openpeople(), tmp_path_factory.mktemp("tables") / "openpeople", workers=0)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", instruments.JUDGES)
-def test_judges_know_photographs(instrument, small_table, name):
-    named, labels = instrument(name).named(small_table.tensor()), small_table.labels()
-    assert (named == labels).mean() > 0.8  # 28 faces; on all 70 of openpeople 0.91
-    assert instrument(name).probabilities(small_table.tensor(slice(0, 3))).sum(1).allclose(torch.ones(3))
+def test_judges_know_photographs(instrument, openpeople, name):
+    """Balanced over neutral and six expressions, ten faces each; 0.91 both when this was written."""
+    named, labels = instrument(name).named(openpeople.tensor()), openpeople.labels()
+    assert len(labels) == 70 and np.mean([(named[labels == label] == label).mean() for label in set(labels)]) >= 0.88
+
+
+@pytest.mark.parametrize("name", instruments.JUDGES)
+def test_probabilities(instrument, small_table, name):
+    found = instrument(name).probabilities(small_table.tensor(slice(0, 3)))
+    assert found.shape == (3, 7) and not found.requires_grad and found.sum(1).allclose(torch.ones(3))
 
 
 def test_actions_are_told_apart_by_name(instrument, small_table):
