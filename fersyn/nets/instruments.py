@@ -179,7 +179,7 @@ class ActionMeter(nn.Module):
         the same scale, smaller is nearer; the last ten points are the irises'.
         """
         left, top, right, _ = METERED.pixels(faces.shape[-1])
-        found = self.network((cut(faces, METERED, 256).permute(0, 2, 3, 1) + 1) / 2)[0].reshape(len(faces), -1, 3)
+        found = self.network((cut(faces, METERED, 256).permute(0, 2, 3, 1) + 1) / 2)[0].flatten(1).unflatten(1, (-1, 3))
         return found * ((right - left) / 256) + found.new_tensor((left - 0.5, top - 0.5, 0))
 
     def of_mesh(self, mesh: Tensor) -> Tensor:

@@ -117,7 +117,8 @@ def _max_pool(inputs: list, options: dict, shapes: Shapes) -> Tensor:
 
 def _dense(inputs: list, options: dict, shapes: Shapes) -> Tensor:
     x, weight, *bias = inputs
-    return functional.linear(x.reshape(len(x), -1, weight.shape[1]), weight, *bias[:1]).reshape(len(x), *shapes[-1][1:])
+    rows = x.flatten(1).unflatten(1, (-1, weight.shape[1]))
+    return functional.linear(rows, weight, *bias[:1]).reshape(len(x), *shapes[-1][1:])
 
 
 def _pad(inputs: list, options: dict, shapes: Shapes) -> Tensor:
@@ -131,7 +132,7 @@ def _reshape(inputs: list, options: dict, shapes: Shapes) -> Tensor:
 
 
 def _concatenated(inputs: list, options: dict, shapes: Shapes) -> Tensor:
-    samples = max(len(x) for x in inputs)
+    samples = next((len(x) for x in inputs if len(x) != 1), 1)  # a constant stands in front of every sample
     return torch.cat([x.expand(samples, *x.shape[1:]) for x in inputs], options["Axis"])
 
 

@@ -150,6 +150,13 @@ def test_each_face_by_itself_and_other_sizes(instrument, small_table, name, monk
     assert (network(larger).softmax(1) - together.softmax(1)).abs().mean() < 0.05
 
 
+@pytest.mark.parametrize("name", instruments.NAMES)
+def test_no_face_at_all(instrument, name):
+    none = torch.zeros(0, 3, 128, 128)
+    found = instrument(name).named(none) if name in instruments.JUDGES else instrument(name).measured(none)
+    assert len(found) == 0
+
+
 def test_what_an_instrument_knows_of_itself(instrument):
     judge = instruments.get("fer", guide=True) if instrument("fer") else None
     assert judge.guide and not instrument("fer").guide and judge.name == "fer" and "FER2013" in judge.title
