@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -46,28 +46,41 @@ def process(jobs: list[Job], folder: str, size: int, workers: int) -> Iterator[l
         jobs: (number, frame, whether to keep a preview).
         folder: the table.
         size: side of the faces, px.
+        workers: as of `run`.
+
+    Raises:
+        FersynError: a worker was ended from outside.
+    """
+    return run(work, [(chunk, folder, size) for chunk in _chunks(jobs, max(workers, 1))], workers)
+
+
+def run(function: Callable[..., Any], jobs: Sequence[tuple], workers: int) -> Iterator[Any]:
+    """Yield `function(*job)` of all jobs, in whatever order they finish, a bounded number of them waiting.
+
+    Args:
+        function: of a module, as processes import it.
+        jobs: its arguments.
         workers: processes; 0 works in this one (for debugging: no start-up, plain tracebacks).
 
     Raises:
         FersynError: a worker was ended from outside.
     """
-    chunks = _chunks(jobs, max(workers, 1))
     if workers == 0:
         with _one_thread_here():
-            for chunk in chunks:
-                yield work(chunk, folder, size)
+            for job in jobs:
+                yield function(*job)
         return
     start_server()
-    with ProcessPoolExecutor(min(workers, len(chunks)), _context(), start_worker) as pool:
-        waiting = iter(chunks)
+    with ProcessPoolExecutor(min(workers, len(jobs)), _context(), start_worker) as pool:
+        waiting = iter(jobs)
         try:
-            running = {pool.submit(work, chunk, folder, size) for chunk in islice(waiting, 2 * workers)}
+            running = {pool.submit(function, *job) for job in islice(waiting, 2 * workers)}
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
-                    entries = future.result()
-                    running |= {pool.submit(work, chunk, folder, size) for chunk in islice(waiting, 1)}
-                    yield entries
+                    result = future.result()
+                    running |= {pool.submit(function, *job) for job in islice(waiting, 1)}
+                    yield result
         except BrokenProcessPool:
             raise FersynError(
                 "a worker process was ended from outside (often for lack of memory); nothing finished is lost: "
@@ -153,6 +166,7 @@ def _one(number: int, frame: Frame, preview: bool, folder: Path, size: int) -> d
         entry["stamp"] = frame.stamp()  # before reading: a file that changes meanwhile is read again next time
         picture = frame.picture()
         face = crop_face(picture.image, size)
+        frame.check(face)
     except (UnreadablePhoto, NoFace) as error:
         return entry | {"reason": str(error)}
     except FersynError:  # a missing model, a rig that cannot be built: no picture would fare better

@@ -10,6 +10,7 @@ import numpy as np
 
 from fersyn.datasets.photo import read_photo
 from fersyn.errors import UnreadablePhoto
+from fersyn.faces.crop import Face
 
 TRUTH = ("yaw", "pitch", "roll", "light_azimuth", "light_elevation")  # degrees
 
@@ -49,6 +50,9 @@ class Frame:
     def picture(self) -> Picture:
         """Decode (or render) the frame; raises UnreadablePhoto."""
         raise NotImplementedError
+
+    def check(self, face: Face) -> None:
+        """Raise NoFace with the reason, if the aligned face is not what the frame says of it. Photographs are believed."""
 
     def stamp(self) -> str:
         """Return a text that changes when the source changes: what is resumed or reused goes by it."""

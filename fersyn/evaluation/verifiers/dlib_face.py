@@ -10,31 +10,21 @@ import os
 import subprocess
 import sys
 import tempfile
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from fersyn.errors import FersynError
 from fersyn.evaluation.verifiers.base import Verifier
+from fersyn.faces.descriptors import FILE, describe
 from fersyn.faces.landmarks import model_path
 
-FILE = "dlib_face_recognition_resnet_model_v1.dat"
 WORTH = 48  # pictures for which starting a process pays
 _HOME = str(Path(__file__).resolve().parents[3])
 
 
-@lru_cache(maxsize=1)
-def _network():
-    import dlib
-
-    return dlib.face_recognition_model_v1(model_path(FILE))
-
-
 class DlibFace(Verifier):
-    """King, 2017; trained on some 3 million photographs of 7485 people; 128 numbers of length about 1 to 1.5, Euclidean
-    distance: two pictures of one person mostly lie closer than 0.6.
-    """
+    """`fersyn.faces.descriptors`; trained on some 3 million photographs of 7485 people."""
 
     name, title, score, weights, width, batch = "dlib", "dlib ResNet", "euclidean", "dlib-face", 128, 64
     how = "pip install face_recognition_models"
@@ -48,17 +38,7 @@ class DlibFace(Verifier):
 
     def describe(self, images, landmarks):
         """See `Verifier.describe`."""
-        import dlib
-
-        chips = []
-        for image, points in zip(images, landmarks, strict=True):
-            low, high = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int)
-            shape = dlib.full_object_detection(
-                dlib.rectangle(int(low[0]), int(low[1]), int(high[0]), int(high[1])),
-                [dlib.point(round(float(x)), round(float(y))) for x, y in points],
-            )
-            chips.append(dlib.get_face_chip(np.ascontiguousarray(image), shape, size=150, padding=0.25))
-        return np.array(_network().compute_face_descriptor(chips))
+        return describe(images, landmarks)
 
 
 class Descriptors:
