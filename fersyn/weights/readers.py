@@ -38,7 +38,7 @@ def state_dict(name: str) -> dict[str, Tensor]:
     `fid-inception`: as of `pytorch_fid.inception.fid_inception_v3()`, without `fc` and `num_batches_tracked`;
     `lpips-alex`, `lpips-vgg`: torchvision's `features.N.weight` and `features.N.bias`, no classifier; `fer`: Keras'
     names and axes, `conv2d_1.kernel` (H, W, in, out); others: as the file has them, a leading `module.` (DataParallel)
-    left in place.
+    left in place. Of a network for OpenVINO or ONNX: its constants; where they are used its graph says.
 
     Raises:
         FersynError: the weights are missing, damaged, or of a kind that another library reads.
@@ -70,8 +70,8 @@ def graph(name: str, member: str = "") -> Graph:
     return read_graph(found.path, member)
 
 
-def read_torch(path: Path) -> dict[str, Tensor]:
-    """A torch file (weights_only) or a .safetensors file; a checkpoint's `state_dict` is taken out of it.
+def read_torch(path: Path, inside: str = "state_dict") -> dict[str, Tensor]:
+    """A torch file (weights_only) or a .safetensors file; what a checkpoint has under the name `inside` is taken out of it.
 
     Raises:
         FersynError: it holds something else than tensors by name.
@@ -88,7 +88,7 @@ def read_torch(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # damaged and foreign files raise half a dozen kinds
         reason = str(error).split("\n")[0]
         raise FersynError(f"{path} holds no weights that can be read safely ({reason}); get it again") from error
-    state = state.get("state_dict", state) if isinstance(state, Mapping) else state
+    state = state.get(inside, state) if isinstance(state, Mapping) else state
     tensors = isinstance(state, Mapping) and all(isinstance(value, torch.Tensor) for value in state.values())
     if not tensors or not state:
         raise FersynError(f"{path} holds no weights by name (a state_dict); get the authors' checkpoint")
@@ -109,6 +109,16 @@ def _read(name: str, found: Found) -> dict[str, Tensor]:
         return convolutions(found.path, _PLACES[name])
     if found.layout == "keras-hdf5":
         return keras_layers(found.path)
+    if found.layout in ("openvino", "onnx"):
+        import torch
+
+        from fersyn.weights import runtimes  # it imports numpy
+
+        if found.layout == "onnx":
+            constants = runtimes.onnx(found.path)
+        else:
+            constants = runtimes.openvino(_located(f"{name}-graph").path, found.path)
+        return {key: torch.from_numpy(value) for key, value in constants.items()}
     if found.layout == "torchscript-inception":
         import torch
 

@@ -62,7 +62,7 @@ class Form:
     """One file that holds a network's weights; the same weights may be published as several files.
 
     `layout` says how `readers` reads it: torch, torchscript-inception, numpy-kernels, keras-hdf5, tflite,
-    tflite-bundle; or onnx, openvino, dlib, which other libraries read.
+    tflite-bundle, onnx, openvino (its .xml is the entry `NAME-graph`); or dlib, which dlib reads.
     """
 
     file: str

@@ -1,0 +1,190 @@
+"""MobileStyleGAN (Belousov, arXiv:2104.04767, 2021) trained on FFHQ: a small network whose faces nobody owns.
+
+It works on the coefficients of a wavelet: each level takes its picture apart from four times fewer channels. Its 1024 px
+picture, averaged to 512 px or less, needs no work at 1024 px: the mean of the 2 x 2 pixels that the last inverse Haar
+transform makes is half of their average coefficient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fersyn import weights
+from fersyn.errors import FersynError
+from fersyn.nets import shipped, stylegan
+from fersyn.nets.stylegan_head import SIDE, Head, inverse_haar, pointwise
+from fersyn.nets.stylegan_head import SIZE as DRAFT
+
+NAMES = ("stylegan-mapping", "stylegan-mapping-graph", "stylegan-synthesis", "stylegan-synthesis-graph")
+CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)  # of the levels of 4 to 512 px
+
+
+class Styled(nn.Module):
+    """A convolution whose input channels w scales, fixed noise, a bias, LeakyReLU 0.2.
+
+    ``forward``: features (N, inside, side, side), w (N, width) -> (N, outside, side, side). `separable`: each channel by
+    itself, then all together, as every one but the first.
+    """
+
+    def __init__(self, inside: int, outside: int, side: int, width: int, separable: bool = True):
+        super().__init__()
+        self.modulation = nn.Linear(width, inside)
+        kernel = 1 if separable else 3
+        self.depthwise = nn.Parameter(torch.randn(inside, 1, 3, 3) / 3) if separable else None
+        self.weight = nn.Parameter(torch.randn(outside, inside, kernel, kernel) / (kernel * inside**0.5))
+        self.register_buffer("noise", torch.randn(1, 1, side, side) / 10)
+        self.bias = nn.Parameter(torch.zeros(1, outside, 1, 1))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """See the class."""
+        scale = self.modulation(w)
+        if self.depthwise is None:
+            x = functional.conv2d(x * scale[:, :, None, None], self.weight, padding=1)
+        else:  # the scale goes through the first convolution into the matrix of the second
+            x = functional.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
+            x = pointwise(x, self.weight[:, :, 0, 0] * scale[:, None])
+        return functional.leaky_relu_(x.add_(self.noise).add_(self.bias), 0.2)
+
+
+class Level(nn.Module):
+    """Twice the side: features (N, inside, H, H), its three w (N, 3, width) -> (N, outside, 2 H, 2 H)."""
+
+    def __init__(self, inside: int, outside: int, side: int, width: int):
+        super().__init__()
+        self.up = nn.Linear(width, inside)
+        self.conv1 = Styled(inside // 4, outside, side, width)
+        self.conv2 = Styled(outside, outside, side, width)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """See the class."""
+        x = inverse_haar(x * self.up(w[:, 0])[:, :, None, None])
+        return self.conv2(self.conv1(x, w[:, 1]), w[:, 2])
+
+
+class MobileStyleGAN(stylegan.Generator):
+    """See `stylegan.Generator`; 23 styles: the first at 4 px, three for each level of 8 to 512 px, one for the picture.
+
+    Args:
+        channels: of the features of its levels, from 4 px on.
+        width: of w.
+    """
+
+    name = "MobileStyleGAN"
+
+    def __init__(self, channels: tuple[int, ...] = CHANNELS, width: int = 512):
+        super().__init__()
+        sides = [4 << k for k in range(len(channels))]
+        self.width, self.size = width, 2 * sides[-1]
+        self.levels = (4, *(side for side in sides[1:] for _ in range(3)), self.size)
+        self.style = stylegan.mapping(width)
+        self.start = nn.Parameter(torch.randn(1, channels[0], 4, 4))
+        self.conv1 = Styled(channels[0], channels[0], 4, width, separable=False)
+        self.upper = nn.ModuleList(
+            Level(inside, outside, side, width)
+            for inside, outside, side in zip(channels, channels[1:], sides[1:], strict=False)
+        )
+        self.image = nn.Linear(width, channels[-1])
+        self.image_weight = nn.Parameter(torch.randn(12, channels[-1]) / channels[-1] ** 0.5)
+        self.image_bias = nn.Parameter(torch.zeros(1, 12, 1, 1))
+        self.eval().requires_grad_(False)
+
+    def features(self, layers: Tensor, side: int) -> Tensor:
+        """What stands at a level of `side` px (4, 8 ... 512): W+ -> (N, channels, side, side), with gradients."""
+        x = self.conv1(self.start.expand(len(layers), -1, -1, -1), layers[:, 0])
+        for k, level in enumerate(self.upper):
+            if x.shape[-1] == side:
+                break
+            x = level(x, layers[:, 3 * k + 1 : 3 * k + 4])
+        return x
+
+    def synthesise(self, layers: Tensor, size: int = 256, draft: bool = False) -> Tensor:
+        """See `stylegan.Generator.synthesise`."""
+        self._checked(layers, size)
+        if draft:
+            if size > DRAFT:
+                raise FersynError(f"drafts have at most {DRAFT} px, not {size}; leave `draft` out")
+            made = self.head.to(layers)(self.features(layers, SIDE), self.scales(layers))
+        else:
+            x = self.features(layers, self.size // 2)
+            weight = self.image_weight * self.image(layers[:, -1])[:, None]
+            if size == self.size:
+                return inverse_haar(pointwise(x, weight) + self.image_bias)
+            made = 0.5 * (pointwise(x, weight[:, :3]) + self.image_bias[:, :3])
+        return functional.avg_pool2d(made, made.shape[-1] // size) if made.shape[-1] > size else made
+
+    def scales(self, layers: Tensor) -> Tensor:
+        """How W+ scales the channels of all that lies above 128 px: (N, 736)."""
+        k = self.levels.index(2 * SIDE)
+        above = [
+            part for level in self.upper[-2:] for part in (level.up, level.conv1.modulation, level.conv2.modulation)
+        ]
+        return torch.cat([part(layers[:, k + i]) for i, part in enumerate([*above, self.image])], 1)
+
+    @cached_property
+    def head(self) -> Head:
+        """The short way to 256 px.
+
+        Raises:
+            FersynError: this is another network than the one on which the head that comes with the kit has learnt.
+        """
+        noise = [convolution.noise for level in self.upper[-2:] for convolution in (level.conv1, level.conv2)]
+        planes = torch.cat([functional.pixel_unshuffle(each, each.shape[-1] // SIDE) for each in noise], 1)
+        state, about = shipped.read("head.safetensors", self.fingerprint)
+        head = Head(len(state["centre"]), planes, **about["config"])
+        head.load_state_dict(state)
+        return head.eval().requires_grad_(False)
+
+
+def load() -> MobileStyleGAN:
+    """The network with FFHQ's weights, on the CPU.
+
+    Raises:
+        FersynError: the weights are missing (the message says how to get them), or damaged.
+    """
+    network, files = MobileStyleGAN(), [weights.state_dict(name) for name in NAMES[::2]]
+    try:
+        network.load_state_dict(_renamed(*files))
+    except (KeyError, RuntimeError) as error:
+        raise FersynError(f"these are not the weights of MobileStyleGAN ({error}); fetch them again") from error
+    return network
+
+
+def _renamed(mapping: Mapping[str, Tensor], synthesis: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The files' constants by our names. Some have but a number there, which counts on from level to level; the file is
+    known by its hash, so that they are always the same.
+    """
+    state = {}
+    for k in range(8):
+        state[f"style.{k + 1}.weight"], state[f"style.{k + 1}.bias"] = (
+            mapping[f"{173 + 4 * k}"],
+            mapping[f"{174 + 4 * k}"],
+        )
+
+    def modulation(ours: str, theirs: str, scale: str = "") -> None:
+        factor = synthesis[scale].flatten() if scale else 1
+        for part in ("weight", "bias"):
+            state[f"{ours}.{part}"] = (synthesis[f"m.{theirs}.modulation.{part}"] * factor).squeeze(0)
+
+    def convolution(ours: str, theirs: str, weight: int, noise: int, scale: int) -> None:
+        modulation(f"{ours}.modulation", f"{theirs}.conv", f"Constant_{scale}")
+        state[f"{ours}.weight"], state[f"{ours}.noise"] = synthesis[f"Mul_{weight}_copy"], synthesis[f"{noise}"]
+        state[f"{ours}.bias"] = synthesis[f"m.{theirs}.bias"]
+        if ours != "conv1":
+            state[f"{ours}.depthwise"] = synthesis[f"m.{theirs}.conv.weight_dw"].squeeze(1)
+
+    state["start"] = synthesis["m.input.input"]
+    convolution("conv1", "conv1", 39, 1531, 18)
+    for k in range(len(CHANNELS) - 1):
+        modulation(f"upper.{k}.up", f"layers.{k}.up")
+        convolution(f"upper.{k}.conv1", f"layers.{k}.conv1", 106 + 100 * k, 1560 + 41 * k, 84 + 100 * k)
+        convolution(f"upper.{k}.conv2", f"layers.{k}.conv2", 139 + 100 * k, 1572 + 41 * k, 117 + 100 * k)
+    last = f"layers.{len(CHANNELS) - 2}.to_img"
+    modulation("image", f"{last}.conv", "Constant_750")
+    state["image_weight"] = synthesis[f"m.{last}.conv.weight"].flatten(1)
+    state["image_bias"] = synthesis[f"m.{last}.bias"]
+    return state

@@ -1,0 +1,36 @@
+"""Networks that the kit has trained itself and brings along; README.md, beside the files, is their card."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from fersyn.errors import FersynError
+
+FOLDER = Path(__file__).parent
+
+
+def read(file: str | Path, generator: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A file of weights, float32 by name, and what it says of itself.
+
+    Args:
+        file: name of one that comes with the kit, or a path.
+        generator: `fingerprint` of the generator that it is to work with.
+
+    Raises:
+        FersynError: it is missing or damaged, or has learnt on another generator.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = FOLDER / file
+    try:
+        with safe_open(str(path), "pt") as content:
+            about = {key: json.loads(value) for key, value in (content.metadata() or {}).items()}
+            state = {name: content.get_tensor(name).float() for name in content.keys()}
+    except (OSError, SafetensorError, ValueError) as error:
+        cure = "install fersyn again" if path.parent == FOLDER else "make it again"
+        raise FersynError(f"{path} cannot be read ({error}); {cure}") from error
+    if about.get("generator") != generator:
+        raise FersynError(f"{path} has learnt on another generator than this one: take the one that its card names")
+    return state, about
