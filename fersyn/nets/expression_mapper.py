@@ -1,0 +1,167 @@
+"""The guided mapper: where in W+ of a generator each expression and each facial action lies, person by person. [ours]
+
+    w+ = w + neutral(w) + strength * expression(w) + actions(w)
+
+Offsets go to the styles of the levels of 8 to 64 px alone, in units of the principal axes of w and their deviations, so
+that a penalty on their square keeps to what the generator knows: hair, light, background and fine texture keep the
+person's own styles. Neutral is an expression like the others (most of FFHQ's people smile), and comes first. The published
+relative is EmoStyle (Azari and Lim, WACV 2024), which is guided by valence and arousal. `shipped/README.md` has the card
+of the one that comes with the kit.
+
+Example:
+    >>> generator = generators.get()                                        # doctest: +SKIP
+    >>> mapper = expression_mapper.get(generator)                           # doctest: +SKIP
+    >>> w = generator.sample(torch.randn(1, generator.width))               # doctest: +SKIP
+    >>> face = generator.synthesise(mapper.edit(w, "fear"), 256)            # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fersyn.errors import FersynError
+from fersyn.expressions import EXPRESSIONS, parse
+from fersyn.nets import shipped
+from fersyn.nets.instruments import ACTIONS
+from fersyn.nets.stylegan import Generator
+
+FILE = "mapper.safetensors"
+STYLES = range(3, 13)  # of MobileStyleGAN: those of the levels of 8 to 64 px
+MOST = 1.5  # strength; it has learnt up to 1.3
+# Its own order of expressions: the rows of its tables.
+MOVED = tuple(name for name in EXPRESSIONS if name != "neutral")
+NEUTRAL, NONE = len(MOVED), len(MOVED) + 1
+
+
+class ExpressionMapper(nn.Module):
+    """``forward``: w in units of the axes, a row of its tables, strength, wanted actions -> offsets, see there.
+
+    Args:
+        styles: how many it moves.
+        width: of w.
+        rank: directions an expression, which a person mixes for itself.
+        hidden: units that see the person.
+        action_rank: the same as `rank`, of all actions together.
+
+    Attributes:
+        mean, sd, axes: of w: middle (width,), deviations (width,) along the principal axes (width, width), by rows.
+        manner_mean: (rows, 52) mean displacements of the actions by expression, of the people it learnt manners from.
+        moved: which styles of W+ get offsets.
+        gain: displacements of actions at strength 1, in those of these people.
+    """
+
+    def __init__(
+        self, styles: int = len(STYLES), width: int = 512, rank: int = 48, hidden: int = 256, action_rank: int = 96
+    ):
+        super().__init__()
+        self.moved, self.gain = range(STYLES.start, STYLES.start + styles), 1.3
+        wide, kinds = styles * width, len(MOVED) + 1
+        self.base = nn.Parameter(torch.zeros(kinds, styles, width))  # the same for all people
+        self.curve = nn.Parameter(torch.zeros(kinds, styles, width))  # what bends it between strength 0 and 1
+        # Half of it is for neutral, which stays as it is while the rest learns.
+        self.person = nn.Linear(width, 2 * hidden)
+        self.heads, self.neutral_head = nn.Linear(hidden, len(MOVED) * rank), nn.Linear(hidden, rank)
+        self.basis = nn.Parameter(0.002 * torch.randn(kinds, rank, wide))
+        self.action = nn.Parameter(torch.zeros(len(ACTIONS), wide))
+        self.action_in = nn.Linear(len(ACTIONS), action_rank, bias=False)
+        self.action_gate = nn.Linear(hidden, action_rank)
+        self.action_basis = nn.Parameter(0.002 * torch.randn(action_rank, wide))
+        for head in (self.heads, self.neutral_head):
+            nn.init.normal_(head.weight, std=0.02)
+            nn.init.zeros_(head.bias)
+        for name, shape in {"mean": (width,), "sd": (width,), "axes": (width, width)}.items():
+            self.register_buffer(name, torch.zeros(shape))
+        self.register_buffer("manner_mean", torch.zeros(NONE + 1, len(ACTIONS)))
+
+    def white(self, w: Tensor) -> Tensor:
+        """w (N, width) in units of its deviations along the axes."""
+        return ((w - self.mean) @ self.axes.t()) / self.sd
+
+    def forward(self, white: Tensor, row: Tensor, strength: Tensor, actions: Tensor) -> Tensor:
+        """Offsets (N, styles, width) in units of the deviations; all zero at strength 0 and actions 0.
+
+        Args:
+            white: (N, width), what `white` gave.
+            row: int64 (N,), of MOVED; NEUTRAL: back to neutral; NONE: actions alone.
+            strength: (N,), 0 .. 1.3.
+            actions: (N, 52) wanted displacements of the actions, beside the expression's own.
+        """
+        styles, width = self.base.shape[1:]
+        hidden, calm = functional.leaky_relu(self.person(0.1 * white), 0.2).chunk(2, 1)
+        kind = row.clamp_max(NEUTRAL)
+        asked = torch.cat([self.heads(hidden), self.neutral_head(calm)], 1).unflatten(1, (len(self.base), -1))
+        own = asked[torch.arange(len(white), device=white.device), kind]
+        offset = torch.zeros(len(white), styles * width, device=white.device)
+        for k in kind.unique().tolist():  # a product an expression: no copy of the basis for each face
+            here = (kind == k).nonzero()[:, 0]
+            offset = offset.index_copy(0, here, own[here] @ self.basis[k])
+        offset = (
+            offset.unflatten(1, (styles, width)) + self.base[kind] + (strength - 1)[:, None, None] * self.curve[kind]
+        )
+        gate = 1 + torch.tanh(self.action_gate(hidden))
+        beside = actions @ self.action + (self.action_in(actions) * gate) @ self.action_basis
+        return ((row != NONE) * strength)[:, None, None] * offset + beside.unflatten(1, (styles, width))
+
+    def add(self, layers: Tensor, offsets: Tensor) -> Tensor:
+        """W+ (N, all styles, width) and offsets as `forward` gives them -> W+."""
+        first, last = self.moved.start, self.moved.stop
+        moved = layers[:, first:last] + (offsets * self.sd) @ self.axes
+        return torch.cat([layers[:, :first], moved, layers[:, last:]], 1)
+
+    def edit(
+        self,
+        w: Tensor,
+        expression: str | Sequence[str],
+        strength: float | Tensor = 1.0,
+        actions: Tensor | None = None,
+        styles: int = 23,
+    ) -> Tensor:
+        """The person's own neutral face, moved: W+ (N, styles, width).
+
+        Args:
+            w: (N, width), or W+ (N, styles, width): then the mean of its moved styles says who it is.
+            expression: one for all, or N; "neutral": the neutral face itself.
+            strength: 0 neutral .. 1 a posed expression .. 1.5, one or (N,).
+            actions: (N, 52) wanted displacements beside the expression's own, in the order of ACTIONS: a slider is the
+                displacement itself; a manner `gain * strength * (d - manner_mean)` of somebody's displacements d.
+            styles: of W+, where w is given.
+
+        Raises:
+            FersynError: no such expression; a strength out of range; actions of another shape.
+        """
+        names = [expression] * len(w) if isinstance(expression, str) else list(expression)
+        rows = [NONE if parse(name) == "neutral" else MOVED.index(parse(name)) for name in names]
+        strength = torch.as_tensor(strength, dtype=w.dtype, device=w.device).expand(len(w))
+        if not ((strength >= 0) & (strength <= MOST)).all():
+            raise FersynError(f"strengths must lie between 0 and {MOST}, got {strength.min():g} .. {strength.max():g}")
+        if actions is None:
+            actions = w.new_zeros(len(w), len(ACTIONS))
+        if len(rows) != len(w) or actions.shape != (len(w), len(ACTIONS)):
+            raise FersynError(
+                f"{len(w)} faces take as many expressions and actions (N, {len(ACTIONS)}), "
+                f"got {len(rows)} and {tuple(actions.shape)}"
+            )
+        layers = w if w.ndim == 3 else w[:, None].expand(-1, styles, -1)
+        white = self.white(layers[:, self.moved.start : self.moved.stop].mean(1) if w.ndim == 3 else w)
+        row = torch.tensor(rows, device=w.device)
+        calm = self(white, torch.full_like(row, NEUTRAL), torch.ones_like(strength), torch.zeros_like(actions))
+        return self.add(layers, calm + self(white, row, strength, actions))
+
+
+def get(generator: Generator, file: str | Path = FILE) -> ExpressionMapper:
+    """The mapper that comes with the kit, or another one of `file`, ready for use on the CPU.
+
+    Raises:
+        FersynError: the file is missing or damaged, or has learnt on another generator.
+    """
+    state, about = shipped.read(file, generator.fingerprint)
+    styles, width = state["base"].shape[1:]
+    mapper = ExpressionMapper(styles, width, **about["config"])
+    mapper.moved, mapper.gain = range(int(about["first"]), int(about["last"])), float(about["gain"])
+    mapper.load_state_dict(state)
+    return mapper.eval().requires_grad_(False)
