@@ -85,6 +85,13 @@ def _reader(name: str | None = None):
     return command
 
 
+def _numbers(option: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise FersynError(f"{option} '{text}': use numbers with commas between them, as in 0.5,1") from None
+
+
 @_reader()
 def rendered(
     subjects: Annotated[int, typer.Option(help="Number of people.")] = 24,
@@ -102,6 +109,19 @@ def rendered(
     return read_rendered(
         subjects=subjects, seed=seed, frames=frames, sequence_length=sequence_length, grey=grey, glasses=glasses
     )
+
+
+@_reader()
+def generated(
+    people: Annotated[int, typer.Option(help="Number of people.")] = 60,
+    seed: Annotated[int, typer.Option(help="Who the people are.")] = 0,
+    strengths: Annotated[str, typer.Option(help="Of each expression, above 0 up to 1, by commas.")] = "0.4,0.7,1",
+    truncation: Annotated[float, typer.Option(help="0 the mean face .. 1 odd faces, too.")] = 0.75,
+):
+    """Photo-real people who do not exist, with every expression: adults in front of the camera. Not for commercial use."""
+    from fersyn.datasets.generated import read_generated
+
+    return read_generated(people, seed, _numbers("--strengths", strengths), truncation)
 
 
 @_reader()

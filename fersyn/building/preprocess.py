@@ -192,7 +192,10 @@ def _finish(frame_set: FrameSet, journal: Journal, out: Path, size: int, holdout
     labels = rows["expression"].astype(object).where(rows["expression"].notna(), "none")
     counts = {"faces": len(rows), "people": len(sides), "skipped": skipped}
     info = {
-        **{name: getattr(frame_set, name) for name in ("dataset", "request", "licence", "attribution", "notes")},
+        **{
+            name: getattr(frame_set, name)
+            for name in ("dataset", "request", "licence", "attribution", "notes", "guides")
+        },
         "size": size,
         "split_notes": notes,
         "counts": counts | {"expressions": dict(sorted(Counter(labels).items()))},
