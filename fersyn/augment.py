@@ -102,7 +102,7 @@ def _colour(variation: Variation, images: Tensor) -> Tensor:
         return torch.from_numpy(values).to(images.device, images.dtype).reshape(len(values), -1, 1, 1)
 
     light = images.mul(0.5).add_(0.5).clamp_(1e-4, 1)
-    light = light.pow(each(variation["gamma"])).mul_(each(variation["gain"]))
+    light = light.pow(each(variation["gamma"])) * each(variation["gain"])  # not in place: a guide wants gradients
     grey = (light * light.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
     light = torch.lerp(grey, light, each(variation["saturation"] * (1 - variation["grey"])))
     # About a fixed grey and not each picture's mean: source and target must change alike.

@@ -97,21 +97,29 @@ class Alignment:
 def fit(landmarks: np.ndarray, size: int = 128) -> Alignment:
     """Fit the alignment to 68 landmarks (68, 2), px of the source, by least squares.
 
-    In complex numbers a similarity without mirror is w = a z + b, so that this is a regression on one unknown. The
-    result is that of Umeyama (TPAMI 1991), as scikit-image has it, without half a second of import in each process.
-
     Raises:
         NoFace: the landmarks are not finite or fall into one point, as on noise taken for a face.
     """
-    source = np.asarray(landmarks, np.float64)[list(STABLE)]
-    z, w = source @ (1, 1j), template(size) @ (1, 1j)
+    return Alignment(similarity(np.asarray(landmarks)[list(STABLE)], template(size)), size)
+
+
+def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The similarity without mirror, float (2, 3), that brings points (K, 2) nearest to others, by least squares.
+
+    In complex numbers it is w = a z + b, so that this is a regression on one unknown. The result is that of Umeyama
+    (TPAMI 1991), as scikit-image has it, without half a second of import in each process.
+
+    Raises:
+        NoFace: as of `fit`.
+    """
+    z, w = (np.asarray(points, np.float64) @ (1, 1j) for points in (source, target))
     centred = z - z.mean()
     spread = float((abs(centred) ** 2).sum())
     a = (centred.conj() * w).sum() / spread if np.isfinite(spread) and spread > 1e-9 else 0
     if not np.isfinite(a) or abs(a) < 1e-9:
         raise NoFace("the landmarks do not form a face")
     b = w.mean() - a * z.mean()
-    return Alignment(np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]]), size)
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
 def soft_mask(size: int, border: float = 0.12) -> np.ndarray:

@@ -1,8 +1,7 @@
 """What the kit knows of a generator of faces that has StyleGAN's two parts: z -> w, and w by layers -> a picture.
 
 Two stand behind it: MobileStyleGAN-FFHQ, whose weights `fersyn weights fetch` brings, and StyleGAN2 with weights of the
-user's own. Their pictures are in FFHQ's frame (Karras et al., CVPR 2019); `fersyn.nets.ffhq_frame` takes them to the kit's
-crop.
+user's own. Their pictures are in FFHQ's frame (Karras et al., CVPR 2019); `fersyn.faces.crop` takes them to the kit's crop.
 
 Example:
     >>> from fersyn.nets import generators
