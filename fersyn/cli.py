@@ -241,6 +241,13 @@ def train(
         str, typer.Option(help="k/n: train on all people but fold k of n (default: all but the table's hold-out).")
     ] = "",
     people: Annotated[int, typer.Option(help="Train on so many of the training people (0: all).")] = 0,
+    photos: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Face table of photographs; the landmark motion learns from its people too, the networks never see "
+            "them. May be repeated; with --resume a finished run learns its motion anew."
+        ),
+    ] = None,
     devices: Annotated[int, typer.Option(help="Devices; several train by DDP.")] = 1,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or another of Lightning Fabric.")] = "32-true",
@@ -264,7 +271,9 @@ def train(
     table = table.view(fold, people, seed) if table else None
     config = config.with_settings([*(settings or ()), *([f"steps={steps}"] if steps is not None else ())])
     fabric = loop.make_fabric(devices, precision, accelerator)
-    loop.train(chosen, config, table, out, seed, resume, fabric, compile=compile, checkpoint_every=checkpoint_every)
+    options = {"compile": compile, "checkpoint_every": checkpoint_every}
+    options["photographs"] = [FaceTable.open(path) for path in photos or ()]
+    loop.train(chosen, config, table, out, seed, resume, fabric, **options)
     if fabric.is_global_zero:
         learnt = (out / "checkpoint.pt").is_file()
         typer.echo(f"{out}\t{chosen.name}\t{f'{config.steps} steps' if learnt else 'nothing to train'}")

@@ -29,10 +29,10 @@ BUDGET = 150  # ms
 
 def still_motion() -> Motion:
     """A landmark motion in which every expression moves every point a little: it costs what a learnt one costs."""
-    generator = np.random.default_rng(0)
-    axes = generator.normal(size=(136, 10)) / 12
-    shift = generator.normal(scale=0.005, size=(8, 11, 136))
-    return Motion(np.zeros(136), axes, shift, np.zeros((11, 136)), np.zeros(8))
+    generator, label = np.random.default_rng(0), np.arange(1, 8).repeat(48)
+    shape, shift = (generator.normal(scale=scale, size=(len(label), 136)) for scale in (0.1, 0.005))
+    person, unknown = np.tile(np.arange(48), 7).astype(str), np.full((len(label), 3, 52), np.nan)
+    return Motion(shape, shift, label, person, np.zeros(len(label), bool), unknown[:, 0], unknown, np.array(["none"]))
 
 
 def measure(repeats: int = 40, threads: int | None = None) -> dict[str, tuple[float, float]]:

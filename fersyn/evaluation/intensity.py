@@ -106,17 +106,17 @@ def sweep(
     for number, pair in enumerate(chosen):
         batch = pairs.gather(pair[None])
         label, size = int(batch.label), batch.source.shape[-1]
+        person = pairs.table.people[int(batch.index_target)]
         if synthesiser is None:
             asked, made = [float(batch.intensity)], batch.target
         else:
             asked, count = list(levels), (len(levels), 1, 1)
-            made = synthesiser.edit(
+            made = synthesiser.without([person]).edit(
                 batch.source.repeat(*count, 1), EXPRESSIONS[label], torch.tensor(asked, dtype=torch.float32), None,
                 batch.source_landmarks.repeat(count),
             )  # fmt: skip
         found = find_source_landmarks(torch.cat([batch.source, made.to(batch.source)])).numpy() / size
         measured = along(found[1:] - found[0], ruler[label])
-        person = pairs.table.people[int(batch.index_target)]
         for strength, value in zip((0.0, *asked), (0.0, *measured), strict=True):
             lines.append((person, EXPRESSIONS[label], number, strength, float(value)))
     return pd.DataFrame(lines, columns=["person", "expression", "pair", "asked", "measured"])

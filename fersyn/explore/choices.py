@@ -36,6 +36,7 @@ class Face:
         photo: the whole photograph, uint8 RGB (H, W, 3); None: a table's face.
         found: how the crop was cut from the photograph.
         data: the photograph's file, whose EXIF data a saved picture keeps.
+        person: 'dataset/subject' of a table's face: no motion moves him that has learnt from him.
     """
 
     crop: np.ndarray
@@ -47,6 +48,7 @@ class Face:
     photo: np.ndarray | None = None
     found: editing.FoundFace | None = None
     data: bytes = b""
+    person: str = ""
 
     def finished(self, crop: np.ndarray) -> np.ndarray:
         """What is saved of an edited crop: the whole photograph with the face put back, or the crop of a table's face."""
@@ -61,7 +63,8 @@ def of_table(table: FaceTable, row: int, origin: str = "") -> Face:
         raise FersynError(f"row {row}: {table.path} has the rows 0 to {len(table) - 1}")
     values = table.rows.iloc[row]
     title = f"{values['dataset']}/{values['subject']}, {values['expression'] or 'no label'}"
-    return Face(table.images([row])[0], table.landmarks([row])[0], title, origin or str(table.path), row=row)
+    crop, points = table.images([row])[0], table.landmarks([row])[0]
+    return Face(crop, points, title, origin or str(table.path), row=row, person=table.people[row])
 
 
 def of_photo(photo: np.ndarray, name: str, size: int, data: bytes = b"", origin: str = "") -> list[Face]:

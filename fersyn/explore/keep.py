@@ -45,6 +45,7 @@ def save(kind: str, folder: Path, face: Face, wish: Wish, synthesiser: Synthesis
     person = Path(face.title.split(",")[0])
     who = re.sub(r"[^\w-]", "-", person.stem).strip("-") or "face"
     stem = f"{who}-{wish.expression}-{wish.intensity:.0%}".rstrip("%")
+    synthesiser = synthesiser.without([face.person])
     if kind == "picture":
         crop = editing.edit_face(face, wish.shape(synthesiser), wish.expression, wish.intensity)
         own = person.suffix.lower()  # a photograph's format, where it is written here
@@ -171,6 +172,7 @@ def make(
         if not 1 <= number <= len(found):
             raise FersynError(f"number={number}: {path.name} shows {len(found)} face{'s' * (len(found) != 1)}")
         chosen = found[number - 1]
+    shaped = shaped.without([chosen.person])
     return Image.fromarray(chosen.finished(editing.edit_face(chosen, shaped, parse(expression), intensity)))
 
 

@@ -87,7 +87,7 @@ class Painter:
 
 def changed(face: Face, wish: Wish, synthesiser: Synthesiser) -> tuple[np.ndarray, np.ndarray | None]:
     """The face as wished, uint8 RGB (S, S, 3), and the landmarks (68, 2) px that were asked for; None: of none."""
-    shaped = wish.shape(synthesiser)
+    shaped = wish.shape(synthesiser.without([face.person]))
     pixels, points = tensors(face)
     target = shaped.target(points, wish.expression, wish.intensity, len(face.crop))
     made = shaped.edit(pixels, wish.expression, wish.intensity, target, points)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fersyn.errors import FersynError
 from fersyn.evaluation.measure import Measured, Truth, ranked
-from fersyn.evaluation.protocol import edited
+from fersyn.evaluation.protocol import edited, moved
 from fersyn.evaluation.scores import METRICS
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import faces, preprocessing
@@ -162,15 +162,14 @@ def sweep(
 
 
 def photographs(synthesiser: Synthesiser, table, shown: np.ndarray, number: int = 4, seed: int = 0) -> Picture | Note:
-    """Neutral faces of people of another set, with every expression that the motion model knows."""
+    """Neutral faces of people of another set, with every expression that the motion knows of others than themselves."""
     if table is None:
         return note("synthesis.no_photographs")
     index, names = neutral_faces(table, shown, number, seed), synthesiser.expressions
     if not names:
         return note("synthesis.no_motion", name=synthesiser.name)
-    source, points = _faces(table, index)
-    made = [pixels(synthesiser.edit(source, name, 1.0, None, points)) for name in names]
-    rows = [[picture, *(column[i] for column in made)] for i, picture in enumerate(pixels(source))]
+    made = [pixels(moved(synthesiser, table, index, name)) for name in names]
+    rows = [[picture, *(column[i] for column in made)] for i, picture in enumerate(pixels(table.tensor(index)))]
     about = {"number": len(rows), "name": synthesiser.name, "dataset": table.info["dataset"]}
     texts = described("synthesis.photographs", expressions=", ".join(names), **about)
     return faces.grid(rows, [], ["source", *names], **texts)

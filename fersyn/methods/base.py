@@ -6,7 +6,8 @@ The training loop knows `Method` and no method's insides; evaluation, notebooks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -188,6 +189,20 @@ class Synthesiser:
         """What it can make without being given landmarks, neutral not counted; empty where nobody predicts them."""
         known = EXPRESSIONS if not self.needs_landmarks else () if self.motion is None else self.motion.expressions
         return tuple(name for name in known if name != "neutral")
+
+    def without(self, people: Iterable[str]) -> Synthesiser:
+        """The same with a landmark motion that knows nothing of some people ('dataset/subject'): for edits of their own faces
+        without landmarks. Itself, where the motion has not learnt from any of them; what its networks have learnt stays.
+
+        Raises:
+            FersynError: the motion knows nobody else.
+        """
+        motion = None if self.motion is None else self.motion.without(people)
+        if motion is self.motion:
+            return self
+        other = copy.copy(self)
+        other.motion = motion
+        return other
 
     @property
     def draws_people(self) -> bool:

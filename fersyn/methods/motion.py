@@ -1,15 +1,22 @@
 """Landmark motion: where each landmark goes when a face takes on an expression. [ours]
 
-A face to be edited brings no target landmarks. A ridge regression (scikit-learn) per expression predicts the displacement
-from the face's own shape, learnt on the training people alone; a further one takes a face that already wears an
-expression back to neutral. Everything is linear, so that a model is a handful of arrays (motion.npz).
+A face to be edited brings no target landmarks. People whose neutral and expressive faces are known say where they go: those
+of the training table, and of photographs that no network learns from. The nearer a person's neutral shape is to the face's
+own, the more he counts, so that each face gets a manner of its own; and as a mean of manners is weaker than every one of
+them, it is made as strong as they are. How far it goes at 100 % is known by the actions that are to be seen
+(`fersyn.methods.strength`). A ridge regression (scikit-learn) takes a face that already wears an expression back to neutral.
+
+All that was learnt from is kept, person by person (motion.npz), so that whoever is measured himself can be left out
+(`Motion.without`): what is left is what would have been learnt without him.
 """
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,35 +27,94 @@ from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.files import write_arrays
+from fersyn.methods import strength
 
 COMPONENTS = 10  # principal components of the shape that the prediction looks at
-STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)  # of the ridge; the best in cross-validation over people is taken
-LEAST = 6  # pictures of an expression below which there is nothing to learn
+RIDGES = (3.0, 10.0, 30.0, 100.0, 300.0)  # strengths of the ridge; the best in cross-validation over people is taken
+WIDTHS = (0.35, 0.5, 0.7, 1.0)  # of the kernel, in deviations a component; the best for people left out is taken
+LEAST = 6  # displacements to an expression below which there is nothing to learn
+METERED = 8  # people of a table whose actions are measured: a few seconds
+FARTHEST = 2.5  # deviations: a face unlike all seen is treated like the nearest that is not
+LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))  # (upper, lower): they meet, and do not pass through each other
+LIPS = ((61, 67), (62, 66), (63, 65))
+JAW = (*range(5, 12), *range(55, 60), *range(65, 68))  # what goes down where a mouth opens: chin and lower lip
+_ROWS = ("neutral", "shift", "label", "person", "photo", "true", "bent")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Motion:
-    """Shapes are landmarks (68, 2) in parts of the crop, centre at 0, flattened to 136.
+    """Shapes are landmarks (68, 2) in parts of the crop, centre at 0, flattened to 136. A row is what a person does in one
+    sequence for one expression.
 
     Attributes:
-        mean: (136,) mean shape.
-        axes: (136, K) shape -> standardised principal components.
-        shift: (8, K + 1, 136) by expression: components and 1 -> displacement at intensity 1; NaN: never seen.
-        rest: (K + 1, 136) components and 1 of any face -> displacement to its neutral shape.
-        error: (8,) cross-validated mean error of the prediction, parts of the crop; NaN where unknown.
+        neutral: float32 (P, 136) neutral shape.
+        shift: float32 (P, 136) displacement to the expression at intensity 1.
+        label: int64 (P,), index into EXPRESSIONS, never neutral.
+        person: str (P,), 'dataset/subject'.
+        photo: bool (P,), whether it comes of the photographs; else of the training table.
+        true: float32 (P, 52) actions of the true peak (`strength.measure`); NaN: not measured.
+        bent: float32 (P, D, 52) actions of bent pictures, likewise.
+        tables: str (T,), fingerprints of the tables learnt from, that of the training first.
     """
 
-    mean: np.ndarray
-    axes: np.ndarray
+    neutral: np.ndarray
     shift: np.ndarray
-    rest: np.ndarray
-    error: np.ndarray
+    label: np.ndarray
+    person: np.ndarray
+    photo: np.ndarray
+    true: np.ndarray
+    bent: np.ndarray
+    tables: np.ndarray
+    _left_out: dict[frozenset, Motion] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def rows(self) -> dict[int, np.ndarray]:
+        """Label -> the rows that it is learnt from: photographs, where they show the expression often enough, for nobody
+        drew them; else the training table.
+        """
+        found = {}
+        for label in range(1, len(EXPRESSIONS)):
+            own = self.label == label
+            pools = (np.flatnonzero(own & self.photo), np.flatnonzero(own & ~self.photo))
+            if fit := [pool for pool in pools if len(pool) >= LEAST]:
+                found[label] = fit[0]
+        return found
 
     @property
     def expressions(self) -> tuple[str, ...]:
         """Expressions that can be predicted; neutral always can."""
-        seen = ~np.isnan(self.shift).any((1, 2))
-        return tuple(name for k, name in enumerate(EXPRESSIONS) if k == 0 or seen[k])
+        return tuple(name for label, name in enumerate(EXPRESSIONS) if label == 0 or label in self.rows)
+
+    @property
+    def metered(self) -> bool:
+        """Whether actions say how far to go."""
+        return bool(np.isfinite(self.true).any())
+
+    def about(self) -> dict[str, object]:
+        """What it was learnt from, for the run's record: people by table, and whether their actions were measured."""
+        people = {name: len(set(self.person[self.photo == photo])) for name, photo in _SIDES}
+        return people | {"actions": self.metered, "tables": self.tables.tolist()}
+
+    def without(self, people: Iterable[str]) -> Motion:
+        """The motion that would have been learnt without these people ('dataset/subject'); itself, if it knows none of them.
+
+        Raises:
+            FersynError: nobody would be left.
+        """
+        gone = frozenset(people) & set(self.person.tolist())
+        if not gone:
+            return self
+        if gone not in self._left_out:
+            stay = ~np.isin(self.person, sorted(gone))
+            if len(set(self.person[stay])) < 2:
+                raise FersynError("landmark motion: without the people who are measured fewer than two are left")
+            kept = {name: getattr(self, name)[stay] for name in _ROWS}
+            self._left_out[gone] = replace(self, **kept, _left_out={})
+        return self._left_out[gone]
+
+    def as_seen(self) -> Motion:
+        """The same as far as people's landmarks went, whatever a picture needs to show it."""
+        return replace(self, true=np.full_like(self.true, np.nan), _left_out={})
 
     def predict(
         self,
@@ -63,12 +129,13 @@ class Motion:
         Args:
             landmarks: (N, 68, 2) px of the faces as they are, in crops of `size` px.
             label: (N,) expression wanted.
-            intensity: 0..1, one or (N,).
+            intensity: from 0, neutral, to 1, the peak, and beyond; one or (N,). Displacements from the face's own neutral
+                shape grow with it in a straight line, until lids or lips meet or the mouth is as open as any was seen.
             source_label: (N,) expression worn, -1 unknown; None: unknown for all. A face known to be neutral is taken
                 as it is; any other is first taken back to neutral.
 
         Raises:
-            FersynError: the training set had no sequences of an expression wanted.
+            FersynError: the people learnt from do not show an expression wanted.
         """
         wanted = label.detach().cpu().numpy()
         missing = sorted({EXPRESSIONS[k] for k in wanted} - set(self.expressions))
@@ -79,100 +146,195 @@ class Motion:
             )
         shape = ((landmarks.detach().double().cpu().numpy() + 0.5) / size - 0.5).reshape(len(landmarks), -1)
         known = np.zeros(len(shape), bool) if source_label is None else source_label.detach().cpu().numpy() == 0
-        neutral = np.where(known[:, None], shape, shape + self._apply(shape, self.rest))
-        strength = np.broadcast_to(np.asarray(torch.as_tensor(intensity).cpu(), float), len(shape))[:, None]
+        neutral = np.where(known[:, None], shape, shape + self._extended(shape) @ self.rest)
+        degree = np.broadcast_to(np.asarray(torch.as_tensor(intensity).cpu(), float), len(shape))[:, None]
         moved = neutral.copy()
         for k in np.unique(wanted[wanted > 0]):
             own = wanted == k
-            moved[own] += strength[own] * self._apply(neutral[own], self.shift[k])
+            moved[own] = self._bounded(neutral[own], neutral[own] + degree[own] * self.towards(neutral[own], int(k)))
         points = (moved.reshape(-1, 68, 2) + 0.5) * size - 0.5
         return torch.from_numpy(points).to(landmarks)
 
-    def _apply(self, shape: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        scores = (shape - self.mean) @ self.axes
-        # A face unlike all seen is treated like the nearest that is not: a linear model must not run away.
-        return np.concatenate([np.clip(scores, -2.5, 2.5), np.ones((len(scores), 1))], 1) @ weights
+    def towards(self, neutral: np.ndarray, label: int) -> np.ndarray:
+        """Displacements (N, 136) at intensity 1 of faces with neutral shapes (N, 136)."""
+        rows = self.rows[label]
+        seen = self.shift[rows].astype(float)
+        weight = _kernel(self._scores(neutral), self._scores(self.neutral[rows]), self.widths[label])
+        found = _as_strong(weight, seen)
+        found = np.clip(found, seen.min(0), seen.max(0))
+        return found * np.repeat(self.gains[label], 2)
+
+    @cached_property
+    def gains(self) -> dict[int, np.ndarray]:
+        """Label -> (68,), by how much each landmark's displacement is multiplied (`strength.gains`)."""
+        found = {}
+        for label, rows in self.rows.items():
+            measured = rows[np.isfinite(self.true[rows]).all(1)]
+            found[label] = strength.gains(self.true[measured], self.bent[measured])
+        return found
+
+    @cached_property
+    def widths(self) -> dict[int, float]:
+        """Label -> width of the kernel: that of WIDTHS which foretells people who are left out best."""
+        found = {}
+        for label, rows in self.rows.items():
+            scores, seen, person = self._scores(self.neutral[rows]), self.shift[rows], self.person[rows]
+            other = person[:, None] != person
+            errors = [
+                np.square(_kernel(scores, scores, width, other) @ seen - seen).sum() if other.any(1).all() else 0.0
+                for width in WIDTHS
+            ]
+            found[label] = WIDTHS[int(np.argmin(errors))]
+        return found
+
+    @cached_property
+    def basis(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean neutral shape (136,), and axes (136, K): shape -> standardised principal components."""
+        from sklearn.decomposition import PCA
+
+        first = np.unique(self.neutral, axis=0).astype(float)
+        pca = PCA(min(COMPONENTS, len(first) - 1, first.shape[1]), svd_solver="full").fit(first)
+        return pca.mean_, pca.components_.T / np.sqrt(np.maximum(pca.explained_variance_, 1e-9))
+
+    @cached_property
+    def rest(self) -> np.ndarray:
+        """(K + 1, 136) components and 1 of any face -> displacement to its neutral shape; a neutral one stays."""
+        faces = np.concatenate([self.neutral + self.shift, self.neutral]).astype(float)
+        back = np.concatenate([-self.shift, np.zeros_like(self.shift)]).astype(float)
+        return _ridge(self._scores(faces), back, np.tile(self.person, 2))
+
+    def _scores(self, shape: np.ndarray) -> np.ndarray:
+        mean, axes = self.basis
+        return np.clip((shape - mean) @ axes, -FARTHEST, FARTHEST)
+
+    def _extended(self, shape: np.ndarray) -> np.ndarray:
+        return np.concatenate([self._scores(shape), np.ones((len(shape), 1))], 1)
+
+    def _bounded(self, neutral: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """`moved` shapes with mouths no wider open than any seen, and lids and lips that do not pass through each other."""
+        start, end = neutral.reshape(-1, 68, 2), moved.reshape(-1, 68, 2).copy()
+        seen = (self.neutral + self.shift).reshape(-1, 68, 2)
+
+        def gap(shapes: np.ndarray, upper: int, lower: int) -> np.ndarray:
+            return shapes[:, lower, 1] - shapes[:, upper, 1]
+
+        most = np.maximum(gap(seen, *LIPS[1]).max(), gap(start, *LIPS[1]))
+        end[:, JAW, 1] -= (gap(end, *LIPS[1]) - most).clip(0)[:, None]
+        for pair in (*LIDS, *LIPS):
+            crossed = (gap(end, *pair) - gap(start, *pair).clip(max=0)).clip(max=0)
+            end[:, pair, 1] += crossed[:, None] * (0.5, -0.5)
+        return end.reshape(len(end), -1)
 
     def save(self, path: Path) -> None:
         """Write motion.npz atomically."""
-        write_arrays(Path(path), self.__dict__)
+        write_arrays(Path(path), {name: getattr(self, name) for name in (*_ROWS, "tables")})
+
+
+_SIDES = (("training", False), ("photographs", True))
 
 
 def load(path: Path) -> Motion:
     """Read a motion.npz; raises FersynError if it is none."""
+    again = "learn it again: fersyn train METHOD --data TABLE --out RUN --resume"
     try:
         with np.load(path, allow_pickle=False) as data:
             return Motion(**dict(data))
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FersynError(f"{path} is no landmark motion ({error}); train the method again") from None
+    except TypeError:
+        raise FersynError(f"{path} is no landmark motion of this version of fersyn; {again}") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise FersynError(f"{path} is no landmark motion ({error}); {again}") from None
 
 
-def fit(table, index: np.ndarray | None = None) -> Motion:
-    """Learn from the training people of a face table.
+def fit(table, index: np.ndarray | None = None, photographs: Sequence = (), meter=None) -> Motion:
+    """Learn from the training people of a face table, and from everybody in tables of photographs.
 
     Pairs of a neutral and an expressive frame of one sequence are used (of one person, where there are no sequences).
 
     Args:
         table: FaceTable.
         index: rows to learn from; None: all with split "train".
+        photographs: FaceTables that nothing else is trained on.
+        meter: `fersyn.nets.instruments.ActionMeter`, which says how far to go at 100 %; None: as far as the landmarks went.
 
     Raises:
-        FersynError: no such pairs.
-        SubjectLeak: `index` reaches into the hold-out people.
+        FersynError: no such pairs, or neutral faces of a single shape.
+        SubjectLeak: `index` or the photographs reach into the hold-out people.
     """
-    from sklearn.decomposition import PCA
-
-    rows = table.rows
-    index = np.flatnonzero(rows["split"] == "train") if index is None else np.asarray(index)
-    splits.check_disjoint(rows.iloc[index], rows[rows["split"] == "test"])
-    neutral, peak = _pairs(table, index)
-    if not len(peak):
+    index = np.flatnonzero(table.rows["split"] == "train") if index is None else np.asarray(index)
+    held_out = table.rows[table.rows["split"] == "test"]
+    splits.check_disjoint(table.rows.iloc[index], held_out)
+    found = [_learnt(table, index, False, meter)]
+    for each in photographs:
+        splits.check_disjoint(each.rows, held_out)
+        found.append(_learnt(each, np.arange(len(each)), True, meter))
+    if not len(found[0]["label"]):
         raise FersynError(
             f"{table.path}: no person with a neutral and an expressive face in the training split; landmark motion "
             "cannot be learnt from it"
         )
-    shape = ((table.landmarks().astype(float) + 0.5) / table.size - 0.5).reshape(len(rows), -1)
-    person = splits.people(rows)
-    labels = table.labels()
-    strength = table.intensities().clip(0.3)
-
-    first = np.unique(neutral)
-    if len(first) < 2:
+    arrays = {name: np.concatenate([part[name] for part in found]) for name in _ROWS}
+    if len(np.unique(arrays["neutral"], axis=0)) < 2:
         raise FersynError(f"{table.path}: landmark motion takes two neutral faces to learn from, there is one")
-    pca = PCA(min(COMPONENTS, len(first) - 1, 136), svd_solver="full").fit(shape[first])
-    axes = pca.components_.T / np.sqrt(np.maximum(pca.explained_variance_, 1e-9))
-
-    def ridge(faces: np.ndarray, outputs: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, float]:
-        return _ridge(np.clip((faces - pca.mean_) @ axes, -2.5, 2.5), outputs, groups)
-
-    shift = np.full((len(EXPRESSIONS), axes.shape[1] + 1, shape.shape[1]), np.nan)
-    error = np.full(len(EXPRESSIONS), np.nan)
-    for k in range(1, len(EXPRESSIONS)):
-        chosen = labels[peak] == k
-        if chosen.sum() < LEAST:
-            continue
-        a, b = neutral[chosen], peak[chosen]
-        shift[k], error[k] = ridge(shape[a], (shape[b] - shape[a]) / strength[b, None], person[b])
-    # Back to neutral: from every face, neutral ones included, which must stay where they are.
-    a, b = np.concatenate([neutral, neutral]), np.concatenate([peak, neutral])
-    rest, _ = ridge(shape[b], shape[a] - shape[b], person[b])
-    return Motion(pca.mean_, axes, shift, rest, error)
+    return Motion(**arrays, tables=np.array([each.info.get("fingerprint", "") for each in (table, *photographs)], str))
 
 
-def _ridge(scores: np.ndarray, outputs: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights (K + 1, 136) from components and 1, and their mean error in cross-validation over people."""
+def _learnt(table, index: np.ndarray, photo: bool, meter) -> dict[str, np.ndarray]:
+    """The rows that a table gives, as `Motion` has them."""
+    neutral, peak = _pairs(table, index)
+    shape = ((table.landmarks().astype(float) + 0.5) / table.size - 0.5).reshape(len(table), -1)
+    labels, people, degree = table.labels(), table.people, table.intensities().clip(0.3)
+    names = table.rows["sequence"].fillna("").astype(str).to_numpy(dtype=object)
+    groups: dict[tuple, list[int]] = {}
+    for pair, at in enumerate(peak):
+        groups.setdefault((people[at], names[at], int(labels[at])), []).append(pair)
+    calm = [shape[neutral[own]].mean(0) for own in groups.values()]
+    moved = [((shape[peak[own]] - shape[neutral[own]]) / degree[peak[own], None]).mean(0) for own in groups.values()]
+    true, bent = np.full((len(groups), 52), np.nan), np.full((len(groups), len(strength.DEGREES), 52), np.nan)
+    if meter is not None:
+        strongest = {key: own[int(np.argmax(degree[peak[own]]))] for key, own in groups.items()}
+        first = {(key[0], key[2]): row for row, key in reversed(list(enumerate(groups)))}  # one sequence an expression
+        some = list(dict.fromkeys(key[0] for key in groups))[:METERED]
+        rows = sorted(row for (person, _), row in first.items() if person in some)
+        chosen = np.array([list(strongest.values())[row] for row in rows], int)
+        if len(rows):
+            true[rows], bent[rows] = strength.measure(table, neutral[chosen], peak[chosen], meter)
+    return {
+        "neutral": np.array(calm, np.float32).reshape(-1, 136),
+        "shift": np.array(moved, np.float32).reshape(-1, 136),
+        "label": np.array([key[2] for key in groups], np.int64),
+        "person": np.array([key[0] for key in groups], str),
+        "photo": np.full(len(groups), photo),
+        "true": true.astype(np.float32),
+        "bent": bent.astype(np.float32),
+    }
+
+
+def _kernel(faces: np.ndarray, seen: np.ndarray, width: float, allowed: np.ndarray | bool = True) -> np.ndarray:
+    """Weights (N, P), rows sum to 1, of people with components `seen` (P, K) for `faces` (N, K); 0 where not `allowed`."""
+    square = ((faces[:, None] - seen) ** 2).mean(-1) / (2 * width**2)
+    weight = np.where(allowed, np.exp(square.min(1, keepdims=True) - square), 0.0)
+    return weight / weight.sum(1, keepdims=True).clip(1e-300)
+
+
+def _as_strong(weight: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Means (N, 136) of displacements `seen` (P, 136), as long as these are in the mean."""
+    mean = weight @ seen
+    usual = weight @ np.linalg.norm(seen, axis=1)
+    return mean * (usual / np.linalg.norm(mean, axis=1).clip(1e-9))[:, None]
+
+
+def _ridge(scores: np.ndarray, outputs: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Weights (K + 1, 136) from components and 1, of the ridge that is best in cross-validation over people."""
     from sklearn.linear_model import Ridge
-    from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
+    from sklearn.model_selection import GridSearchCV, GroupKFold
 
     folds = min(5, len(set(groups)))
-    model, error = Ridge(STRENGTHS[-1]), float("nan")
+    model = Ridge(RIDGES[-1])
     if folds >= 2:
-        search = GridSearchCV(Ridge(), {"alpha": STRENGTHS}, scoring="neg_mean_squared_error", cv=GroupKFold(folds))
+        search = GridSearchCV(Ridge(), {"alpha": RIDGES}, scoring="neg_mean_squared_error", cv=GroupKFold(folds))
         model = search.fit(scores, outputs, groups=groups).best_estimator_
-        found = cross_val_predict(model, scores, outputs, groups=groups, cv=GroupKFold(folds))
-        error = float(np.linalg.norm((found - outputs).reshape(-1, 68, 2), axis=-1).mean())
     model.fit(scores, outputs)
-    return np.concatenate([model.coef_.T, model.intercept_[None]]), error
+    return np.concatenate([model.coef_.T, model.intercept_[None]])
 
 
 def _pairs(table, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from fersyn.files import locked
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.progress import Progress, say
 from fersyn.table import FaceTable
-from fersyn.training import checkpoint, runs
+from fersyn.training import checkpoint, moving, runs
 from fersyn.training.process import Fabric, StopFlag, kept, make_fabric
 from fersyn.training.state import Training, identity, people_of
 
@@ -61,6 +61,7 @@ def train(
     resume: bool = False,
     fabric: Fabric | None = None,
     *,
+    photographs: Sequence[FaceTable] = (),
     wait: bool = False,
     compile: bool = False,
     log_every: int | None = None,
@@ -70,13 +71,13 @@ def train(
     """Train a method, stage after stage.
 
     Args:
-        method: what to train.
-        config: its settings.
+        method, config: what to train, and its settings.
         table: face table; only people of split 'train' are trained on. None: for a method that needs none.
         out: run folder: config.json, checkpoint.pt, log.csv, samples/*.jpg, motion.npz, run.json.
         seed: of initial weights, batches and whatever is drawn, >= 0.
         resume: go on with the run in `out`; begin one if there is none.
         fabric: device, precision and strategy; one device, float32 by default.
+        photographs: face tables that the landmark motion learns from, too, but no network.
         wait: if another process trains in `out`, wait until it is done instead of giving up.
         compile: compile the networks (torch.compile).
         log_every, checkpoint_every, samples_every: steps between two rows, checkpoints, grids (see `Every`).
@@ -99,14 +100,13 @@ def train(
     fabric.launch()
     for size in (config.batch, *(stage.batch for stage in stages)):
         if size % fabric.world_size:
-            raise FersynError(
-                f"a batch of {size} does not divide among {fabric.world_size} devices; use a multiple of it"
-            )
+            few = f"a batch of {size} does not divide among {fabric.world_size} devices; use a multiple of it"
+            raise FersynError(few)
     every = Every.of(sum(stage.steps for stage in stages), log_every, checkpoint_every, samples_every)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with kept(), _alone(out, wait, fabric):
-            _train(method, config, table, out, seed, resume, fabric, compile, every)
+            _train(method, config, table, out, seed, resume, fabric, compile, every, photographs)
     except BlockingIOError:
         raise FersynError(f"{out} is being trained by another process; wait for it, or use another --out") from None
     except OSError as error:
@@ -129,21 +129,20 @@ def _alone(out: Path, wait: bool, fabric: Fabric) -> Iterator[None]:
         yield
 
 
-def _train(method, config, table, out, seed, resume, fabric, compile, every) -> None:
+def _train(method, config, table, out, seed, resume, fabric, compile, every, photographs) -> None:
     """Begin or go on, and end with a complete run folder."""
     saved = _on_first(fabric, lambda: _opened(method, config, table, out, seed, resume))
     steps = sum(stage.steps for stage in method.stages(config))
     done = saved is not None and int(saved["step"]) >= steps
     if done and fabric.is_global_zero:
         say(f"{out}: all {int(saved['step'])} steps are done already")
+    _on_first(fabric, lambda: moving.learn(method, table, out, photographs, keep=saved is not None))
     if done and runs.is_finished(out):
         return
     training = Training(method, config, table, out, seed, fabric, compile, saved)
     if training.first and saved is None:
         runs.write_config(out, method, config, seed)
         runs.write_people(out, people_of(table))
-        if table is not None and method.edits:
-            _learn_motion(table, out)
     saved = None  # the memory is wanted
     if training.networks and not done:
         _loop(training, every)
@@ -182,15 +181,6 @@ def _opened(method, config, table, out, seed, resume) -> dict[str, Any] | None:
     features = None if done else method.features(config)
     checkpoint.check(state, out, **identity(method, config, table, seed, features))
     return state
-
-
-def _learn_motion(table: FaceTable, out: Path) -> None:
-    from fersyn.methods import motion
-
-    try:
-        motion.fit(table).save(out / "motion.npz")
-    except FersynError as error:
-        say(f"no landmark motion: {error}")
 
 
 def _loop(training: Training, every: Every) -> None:

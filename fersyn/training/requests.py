@@ -41,8 +41,11 @@ class Request:
         """The table with the sides of this training in its column `split`."""
         return table.view(self.fold, self.people, self.seed)
 
-    def train(self, table: FaceTable, runs: str | Path) -> Path:
-        """Train, go on, or do nothing if it is done; return the run's folder. Raises what `loop.train` raises."""
+    def train(self, table: FaceTable, runs: str | Path, photographs: Sequence[FaceTable] = ()) -> Path:
+        """Train, go on, or do nothing if it is done; return the run's folder.
+
+        Of `photographs`, which its networks never see, the landmark motion learns. Raises what `loop.train` raises.
+        """
         from fersyn import methods
         from fersyn.training import loop
 
@@ -50,7 +53,9 @@ class Request:
         config = method.preset(self.profile).with_settings(self.settings)
         run = Path(runs) / self.name
         # Two notebooks of one report open the same finished run at the same time.
-        return loop.train(method, config, self.view(table), run, self.seed, resume=True, wait=True)
+        return loop.train(
+            method, config, self.view(table), run, self.seed, resume=True, photographs=photographs, wait=True
+        )
 
     @property
     def arguments(self) -> list[str]:
@@ -146,6 +151,12 @@ def of_methods(
     }
 
 
-def trained(requests: Mapping[str, Request], table: FaceTable, runs: str | Path) -> dict[str, Path]:
-    """Do all trainings that are not done, one after the other; return the run folders under the keys of `requests`."""
-    return {key: request.train(table, runs) for key, request in requests.items()}
+def trained(
+    requests: Mapping[str, Request], table: FaceTable, runs: str | Path, photographs: FaceTable | None = None
+) -> dict[str, Path]:
+    """Do all trainings that are not done, one after the other; return the run folders under the keys of `requests`.
+
+    Of `photographs` landmark motions learn, nothing else (see `Request.train`).
+    """
+    beside = [] if photographs is None else [photographs]
+    return {key: request.train(table, runs, beside) for key, request in requests.items()}

@@ -84,8 +84,14 @@ def trained_people(run: Path) -> set[str]:
 
 
 def facts(run: Path) -> dict[str, Any]:
-    """What a run folder says about itself: run.json, and the settings under ``config``."""
-    return {**_record(run, "run.json"), "config": read_config(run)[1]}
+    """What a run folder says about itself: run.json, the settings under ``config``, and under ``motion`` whom the landmark
+    motion has learnt from (None: there is none).
+    """
+    from fersyn.methods import motion
+
+    path = Path(run) / "motion.npz"
+    learnt = motion.load(path).about() if path.is_file() else None
+    return {**_record(run, "run.json"), "config": read_config(run)[1], "motion": learnt}
 
 
 def speed(run: Path) -> float:

@@ -18,7 +18,6 @@ from fersyn.evaluation.scores import summarise
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import Note, Picture, Table
 from fersyn.figures import augmentation as figures
-from fersyn.methods import motion
 from fersyn.methods.warp import Warp
 from fersyn.pixels import to_floats
 from fersyn.training.requests import trained
@@ -110,19 +109,29 @@ def test_without_motion_the_guides_displacement_is_added_at_the_strength(folds, 
         assert min(np.abs(moved - each).max() for each in (shift, mirrored)) < 1e-3, "one neutral face: no other pose"
 
 
+class Down:
+    """In surprise every point goes down by a tenth of the face, and `own` times as far as the face's first point lies right."""
+
+    expressions, own = ("neutral", "surprise"), 0.0
+
+    def as_seen(self):
+        return self
+
+    def predict(self, landmarks, label, intensity=1.0, source_label=None, size=128):
+        moved = landmarks.clone()
+        moved[..., 1] += 0.1 * size + self.own * landmarks[:, :1, 0]
+        return moved
+
+
 def test_with_motion_a_guides_own_manner_is_added_to_what_is_usual(small_table):
     rows = np.arange(len(small_table))
     table = small_table.view()
     table.rows = table.rows.assign(split="train")
-    usual = motion.Motion(
-        np.zeros(136), np.zeros((136, 1)), np.zeros((8, 2, 136)), np.zeros((2, 136)), np.zeros(8)
-    )  # fmt: skip
-    usual.shift[7, 1, 1::2] = 0.1  # every point goes down by a tenth of the face in surprise, whoever it is
+    usual = Down()
     plain, mapped = (synthetic.draw(table, rows, 40, 0, each) for each in (None, usual))
     away = np.abs(plain.landmarks - mapped.landmarks).max()
     assert away < 1e-3, "the same for all: what is added for the source is taken from the guide"
-    usual.axes[0] = 1e-3  # and now it depends on the face
-    usual.shift[7, 0, 1::2] = 30
+    usual.own = 1.0  # and now it depends on the face
     other = synthetic.draw(table, rows, 40, 0, usual)
     changed = np.abs(other.landmarks - plain.landmarks).max((1, 2)) > 1e-2
     assert changed.any() and set(other.label[changed]) == {7}

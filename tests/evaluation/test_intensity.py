@@ -21,6 +21,9 @@ class Mover:
     def __init__(self, ruler, gain=1.0):
         self.ruler, self.gain = np.nan_to_num(ruler), gain
 
+    def without(self, people):
+        return self
+
     def predict(self, landmarks, label, intensity=1.0, source_label=None, size=128):
         degree = torch.as_tensor(intensity).numpy().reshape(-1, 1, 1)
         return landmarks + torch.from_numpy(size * self.gain * degree * self.ruler[label.numpy()]).float()

@@ -19,6 +19,9 @@ class Motion:
 
     expressions = ("neutral", "surprise", "anger")
 
+    def without(self, people):
+        return self
+
     def predict(self, landmarks, label, intensity=1.0, source_label=None, size=128):
         moved = landmarks.clone()
         moved[:, 55:60, 1] += 10 * torch.as_tensor(intensity)[:, None]

@@ -56,7 +56,7 @@ def test_predicts_unseen_people_at_any_intensity(learnt, expression, label, stre
     calm, loud = held_out(faces, expression, strength)
     found = model.predict(calm, torch.full((len(calm),), label), strength, torch.zeros(len(calm)))
     still, missed = (calm - loud).norm(dim=-1).mean(), (found - loud).norm(dim=-1).mean()
-    assert missed < 0.25 * still
+    assert missed < 0.3 * still
 
 
 def test_intensity_zero_and_neutral_leave_a_neutral_face(learnt):

@@ -128,6 +128,7 @@ def _shifts(table, pairs: np.ndarray, sources: np.ndarray, motion) -> tuple[np.n
     strength = table.intensities(pairs[:, 1]).clip(0.3)
     shift = (points[pairs[:, 1]] - points[pairs[:, 0]]).astype(np.float64) / strength[:, None, None]
     usual = np.zeros((len(EXPRESSIONS), len(sources), 68, 2))
+    motion = None if motion is None else motion.as_seen()  # a guide's displacement is one of landmarks, not of actions
     for name in motion.expressions if motion is not None else ():
         label = EXPRESSIONS.index(name)
         if label == NEUTRAL:
