@@ -57,7 +57,7 @@ def table_threads(table):
     """All cores for a table that trainings wait for. Another one runs beside the trainings: wanting all cores, it would
     have to wait until they are through.
     """
-    awaited = {job.table for job in PLAN.trainings.values()}
+    awaited = {name for job in PLAN.trainings.values() for name in (job.table, job.photos) if name}
     return cores() if table in awaited or not awaited else share()
 
 
@@ -108,7 +108,11 @@ rule table:
 
 rule train:
     input:
-        lambda w: f"{DATA}/{PLAN.trainings[w.training].table}.fingerprint.json",
+        lambda w: [
+            f"{DATA}/{table}.fingerprint.json"
+            for table in (PLAN.trainings[w.training].table, PLAN.trainings[w.training].photos)
+            if table
+        ],
     output:
         # Beside the run's folder, not in it: an interrupted training goes on where it stopped.
         RUNS + "/{training}.json",

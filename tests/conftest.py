@@ -17,6 +17,15 @@ settings.load_profile("fersyn")
 PEOPLE = 4
 
 
+@pytest.fixture(autouse=True)
+def unmetered(monkeypatch):
+    """Trainings measure no actions: that takes seconds, and weights. Tests of that measure by themselves."""
+    from fersyn.training import moving
+
+    monkeypatch.setattr(moving, "_meter", lambda: None)
+    monkeypatch.setattr(moving, "_metering", lambda: False)
+
+
 @pytest.fixture(scope="session")
 def people_frames():
     """Frames of four people with seven expressions each: (FrameSet, subset of openpeople)."""

@@ -16,8 +16,9 @@ from fersyn.figures.picture import Picture
 from fersyn.figures.table import Note, Table, described
 from fersyn.training.runs import facts, speed
 
-# Behind every training: landmarks, and the perceptual loss, which takes the first of the two that is there.
-WEIGHTS = ("dlib-landmarks", "vgg19", "stlpips-vgg")
+# Behind every training: landmarks, the perceptual loss, which takes the first of the two that is there, and the meter that
+# says how far a landmark motion goes.
+WEIGHTS = ("dlib-landmarks", "vgg19", "stlpips-vgg", "actions")
 APART = ("lr_factor", "images_per_s", "seconds")  # columns of log.csv that are no losses
 
 
@@ -41,11 +42,21 @@ def settings(runs: Mapping[str, Path]) -> Table:
             "parameters, other networks": f"{(sum(parts.values()) - generator) / 1e6:.2f} million",
             "weights of the losses": _weights(config),
             "perceptual loss": about.get("perceptual") or _perceptual(config),
+            "landmark motion": _motion(about["motion"]),
             "speed": f"{speed(run):.0f} images/s" if about["seconds"] else "–",
             "time": _time(about["seconds"]),
             "device": about["device"],
         }
     return Table(pd.DataFrame(columns).rename_axis("").reset_index())
+
+
+def _motion(about: Mapping | None) -> str:
+    """Whom a run's landmark motion has learnt from, in words."""
+    if about is None:
+        return "–"
+    people = f"{about['training']} training people"
+    people += f" and {about['photographs']} of photographs" if about["photographs"] else ", no photographs"
+    return people + ("; as strong as their actions" if about["actions"] else "; as strong as their landmarks")
 
 
 def _time(seconds: float) -> str:

@@ -58,7 +58,9 @@ def training(folder: Path, stamp: Path, key: str, method: str, table: Path, argu
     if code:
         return _failed(f"training {folder.name} FAILED; see the messages above", code)
     _forget(folder, _delete_run)
-    write_json(stamp, {"method": method, "arguments": list(arguments), "made_of": whole})
+    motion = folder / "motion.npz"  # learnt anew where photographs have changed: what reads it has to know
+    moved = hashlib.sha256(motion.read_bytes()).hexdigest()[:16] if motion.is_file() else ""
+    write_json(stamp, {"method": method, "arguments": list(arguments), "made_of": whole, "motion": moved})
     return 0
 
 

@@ -34,12 +34,17 @@ class TableJob:
 
 @dataclass(frozen=True)
 class TrainJob:
-    """A training on the table named ``table``, with ``arguments`` of ``fersyn train``; its key is `keys.training_key`."""
+    """A training on the table named ``table``, with ``arguments`` of ``fersyn train``; its key is `keys.training_key`.
+
+    ``photos`` is the name of the table of photographs that the landmark motion learns from, too; empty: none of this profile.
+    It is not in the key, for no network learns from them: a finished training learns its motion anew, in seconds.
+    """
 
     method: str
     table: str
     arguments: str
     key: str
+    photos: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,15 +114,16 @@ def _training(book: Path, own: dict[str, Any], chosen: Profile) -> tuple[dict[st
     if faces not in folders:
         there = f"its `tables` make: {', '.join(folders) or 'none'}"
         raise FersynError(f"{where}: faces: `{faces}` is not made by this profile; {there}")
-    jobs = {}
+    jobs, photos = {}, str(chosen.parameters.get("photos") or "") if "methods" in values else ""
+    beside = ["--photos", photos] if photos in folders or Path(photos, "table.json").is_file() else []
     try:
         asked = requests_of(values)
         editor_of(values.get("editor", ""), ["copy"])  # a misspelt one ends here, not in the notebook
     except FersynError as error:
         raise FersynError(f"{where} or --set: {error}") from None
     for request in asked.values():
-        command = shlex.join(request.arguments)
-        jobs[request.name] = TrainJob(request.method, folders[faces], command, keys.training_key(request))
+        command, key = shlex.join([*request.arguments, *beside]), keys.training_key(request)
+        jobs[request.name] = TrainJob(request.method, folders[faces], command, key, folders.get(photos, ""))
     own = {**own, "profile": values["profile"], "faces": faces, "runs": own.get("runs") or f"runs/{chosen.name}"}
     return own, jobs
 
@@ -182,8 +188,9 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
     wanted = {name: run for name, run in whole.runs.items() if not only or any(part in name for part in only)}
     if not wanted:
         raise FersynError(f"--only {' '.join(only)}: no such notebook run; there are: {', '.join(whole.runs)}")
-    needed = {table for run in wanted.values() for table in run.tables}
     asked = {name for run in wanted.values() for name in run.trainings}
+    needed = {table for run in wanted.values() for table in run.tables}
+    needed |= {job.photos for name, job in whole.trainings.items() if name in asked}
     return replace(
         whole,
         tables={name: table_job(line) for name, line in chosen.tables.items() if name in needed},

@@ -48,12 +48,18 @@ def _there(path: Path, table: FaceTable, photographs: Sequence[FaceTable]) -> bo
         return False
     try:
         found = motion.load(path)
-    except FersynError as error:
-        say(f"{error}: it is learnt anew")
+    except FersynError:
+        say(f"{path} is damaged or of another version of fersyn: it is learnt anew")
         return False
-    names = [each.fingerprint for each in (table, *photographs)]
-    same = found.tables.tolist() == names or (not photographs and found.tables.tolist()[:1] == names)
-    return same and (found.metered or not instruments.available("actions"))
+    tables = found.tables.tolist()
+    if not photographs:
+        return tables[:1] == [table.fingerprint]
+    same = tables == [each.fingerprint for each in (table, *photographs)]
+    return same and (found.metered or not _metering())
+
+
+def _metering() -> bool:
+    return instruments.available("actions")
 
 
 def _meter() -> instruments.ActionMeter | None:

@@ -76,3 +76,34 @@ def test_people_of_the_training_are_not_measured(tmp_path):
         protocol.check_people([tmp_path], ["set/b", "set/c"])
     with pytest.raises(FersynError, match="people.json"):
         protocol.check_people([tmp_path / "none"], ["set/c"])
+
+
+class Leaky:
+    """A landmark motion that tells who was left out of it, and stops where nobody was."""
+
+    expressions = ("neutral", "happiness")
+
+    def __init__(self, known, gone=()):
+        self.known, self.gone = set(known), set(gone)
+
+    def without(self, people):
+        gone = self.known & set(people)
+        return Leaky(self.known - gone, self.gone | gone) if gone else self
+
+    def predict(self, landmarks, label, intensity=1.0, source_label=None, size=128):
+        assert len(self.gone) == 1, "one person is left out, and he is the one who is edited"
+        return landmarks + 1.0
+
+
+def test_nobody_is_moved_by_a_motion_that_has_learnt_from_him(small_table):
+    people = sorted(set(small_table.people))
+    rows = np.flatnonzero(small_table.labels() == 0)[::-1]
+    made = protocol.moved(Warp(128, Leaky(people)), small_table, rows, "happiness")
+    assert made.shape == (4, 3, 128, 128)
+    for row, face in zip(rows, made, strict=True):
+        points = torch.from_numpy(small_table.landmarks([row]))
+        alone = Warp(128).edit(small_table.tensor([row]), "happiness", 1.0, points + 1.0, points)[0]
+        assert torch.allclose(face, alone, atol=1e-5), "in the order that was asked for"
+    with pytest.raises(AssertionError, match="one person is left out"):
+        protocol.moved(Warp(128, Leaky(["somebody/else"])), small_table, rows[:1], "happiness")
+    assert protocol.moved(Warp(128, Leaky(people)), small_table, [], "happiness").shape == (0, 3, 128, 128)

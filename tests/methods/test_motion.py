@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from fersyn.errors import FersynError, SubjectLeak
-from fersyn.methods import motion
+from fersyn.methods import motion, strength
 from fersyn.table import FaceTable
 
 SIZE = 128
 
 
-def table(people=24, seed=0, sequences=("happiness", "anger"), path="toy"):
+def table(people=24, seed=0, sequences=("happiness", "anger"), path="toy", gain=1.0):
     """Landmarks of made-up people whose mouths move with the width of their jaws: what a linear model can know."""
     rng = np.random.default_rng(seed)
     base = rng.uniform(30, 98, (68, 2))
@@ -21,18 +21,20 @@ def table(people=24, seed=0, sequences=("happiness", "anger"), path="toy"):
         wide = rng.normal(0, 4)
         own = base + np.outer(np.linspace(-1, 1, 68), [wide, 0])
         for name in sequences:
-            for frame, strength in enumerate((0.0, 0.5, 1.0)):
+            for frame, degree in enumerate((0.0, 0.5, 1.0)):
                 shift = np.zeros((68, 2))
-                shift[48:68, 1] = (-6 if name == "happiness" else 4) * strength * (1 + 0.05 * wide)
+                shift[48:68, 1] = gain * (-6 if name == "happiness" else 4) * degree * (1 + 0.05 * wide)
                 rows.append(
                     dict(
-                        dataset="toy", subject=f"P{person:02d}", sequence=name, frame=frame,
-                        expression=name if strength else "neutral", intensity=strength,
+                        dataset=path, subject=f"P{person:02d}", sequence=name, frame=frame,
+                        expression=name if degree else "neutral", intensity=degree,
                         split="test" if person >= people - 4 else "train",
                     )
                 )  # fmt: skip
                 points.append(own + shift + rng.normal(0, 0.05, (68, 2)))
-    return FaceTable(Path(path), pd.DataFrame(rows).assign(landmarks=points), {"size": SIZE}, pd.DataFrame())
+    return FaceTable(
+        Path(path), pd.DataFrame(rows).assign(landmarks=points), {"size": SIZE, "fingerprint": path}, pd.DataFrame()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +100,9 @@ def test_save_and_load(learnt, tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"no")
     with pytest.raises(FersynError, match="bad.npz is no landmark motion"):
         motion.load(tmp_path / "bad.npz")
+    np.savez(tmp_path / "old.npz", mean=np.zeros(136), axes=np.zeros((136, 10)))
+    with pytest.raises(FersynError, match="old.npz is no landmark motion of this version.*--resume"):
+        motion.load(tmp_path / "old.npz")
 
 
 def test_people_held_out_are_not_learnt_from():
@@ -112,3 +117,95 @@ def test_nothing_to_learn_from_is_said():
     faces.labels = lambda: np.zeros(len(faces.rows), int)
     with pytest.raises(FersynError, match="no person with a neutral and an expressive face"):
         motion.fit(faces)
+
+
+def seen_by(model, faces, label, part=slice(None)):
+    """What a motion makes of all neutral faces of a table, px."""
+    calm = torch.from_numpy(faces.landmarks(np.flatnonzero(faces.labels() == 0)[part]))
+    return model.predict(calm, torch.full((len(calm),), label), 1.0, torch.zeros(len(calm))), calm
+
+
+def actions_of_landmarks(faces, neutral, peak, meter):
+    """Stands for `strength.measure`: actions that are sums of displacements, of which a bent picture shows 60 %."""
+    moved = (faces.landmarks(peak) - faces.landmarks(neutral)).reshape(len(peak), -1) @ np.ones((136, 52)) / 100
+    return moved, np.stack([0.6 * degree * moved for degree in strength.DEGREES], 1)
+
+
+def test_nothing_of_a_person_left_out_is_left(monkeypatch):
+    monkeypatch.setattr(strength, "measure", actions_of_landmarks)
+    photos, changed = (table(8, 3, path="photos") for _ in range(2))
+    own = changed.people == "photos/P03"
+    points = np.stack([np.stack(each) for each in changed.rows["landmarks"]])
+    points[own] += np.random.default_rng(0).normal(0, 9, (own.sum(), 68, 2))
+    changed.rows["landmarks"] = list(points)
+    one, other = (motion.fit(table(), photographs=[each], meter=object()) for each in (photos, changed))
+    one_left, other_left = (each.without(["photos/P03", "toy/nobody"]) for each in (one, other))
+    assert not torch.equal(seen_by(one, photos, 5)[0], seen_by(other, photos, 5)[0]), "he does count where he is in"
+    for label in (0, 1, 5):
+        assert torch.equal(seen_by(one_left, photos, label)[0], seen_by(other_left, photos, label)[0])
+    assert "photos/P03" not in one_left.person and len(set(one_left.person)) == len(set(one.person)) - 1
+    assert one.without(["photos/P03"]) is one_left, "asked for again it is there"
+    assert one.without(["london/001"]) is one and one_left.without(["photos/P03"]) is one_left
+    with pytest.raises(FersynError, match="fewer than two are left"):
+        one.without(one.person)
+
+
+def test_photographs_come_first_where_they_show_enough(learnt):
+    faces, alone = learnt
+    photos = table(8, 3, sequences=("happiness",), path="photos", gain=2.0)
+    model = motion.fit(faces, photographs=[photos])
+    both, calm = seen_by(model, faces, 5)
+    ratio = (both - calm)[:, 48:, 1].mean() / (seen_by(alone, faces, 5)[0] - calm)[:, 48:, 1].mean()
+    assert 1.8 < ratio < 2.2, "happiness is the photographs'"
+    assert set(model.person[model.rows[1]]) == set(alone.person), "anger is the training people's"
+    few = motion.fit(faces, photographs=[table(4, 3, path="photos")])
+    assert not few.photo[few.rows[5]].any() and few.expressions == alone.expressions
+    assert model.about() == {"training": 20, "photographs": 8, "actions": False, "tables": ["toy", "photos"]}
+
+
+def test_photographs_of_people_held_out_are_refused(learnt):
+    with pytest.raises(SubjectLeak):
+        motion.fit(learnt[0], photographs=[table()])
+
+
+def test_a_mean_of_manners_is_as_strong_as_they_are():
+    faces = table()
+    points = np.stack([np.stack(each) for each in faces.rows["landmarks"]])
+    labels, random = faces.labels(), np.random.default_rng(1)
+    for person in sorted(set(faces.people)):  # half of them do it to the right, and half to the left
+        own = (faces.people == person) & (labels == 5) & (faces.rows["intensity"] == 1).to_numpy()
+        points[own, 48:68, 0] += random.choice((-8, 8))
+    faces.rows["landmarks"] = list(points)
+    model = motion.fit(faces)
+    usual = np.linalg.norm(model.shift[model.rows[5]], axis=1).mean()
+    found = np.linalg.norm(model.towards(model.neutral, 5), axis=1)
+    assert found.mean() == pytest.approx(usual, rel=0.1)
+
+
+def test_at_full_strength_actions_not_landmarks_arrive(monkeypatch):
+    monkeypatch.setattr(strength, "measure", actions_of_landmarks)
+    faces = table()
+    plain, model = motion.fit(faces), motion.fit(faces, meter=object())
+    (strong, calm), (weak, _) = seen_by(model, faces, 5), seen_by(plain, faces, 5)
+    moved = (strong - calm)[:, 48:, 1].mean() / (weak - calm)[:, 48:, 1].mean()
+    assert moved == pytest.approx(1 / 0.6, rel=0.05), "60 % of the actions are to be seen: so much further it goes"
+    assert torch.allclose(seen_by(model.as_seen(), faces, 5)[0], weak)
+    assert model.metered and not plain.metered and model.without(model.person[:1]).metered
+    half = model.predict(calm, torch.full((len(calm),), 5), 0.5, torch.zeros(len(calm)))
+    assert (half - calm - (strong - calm) / 2).abs().mean() < 0.05, "in a straight line"
+
+
+def test_extremes_are_bounded():
+    model = motion.fit(table())
+    shape = np.zeros((1, 68, 2))
+    shape[0, 60:68, 1] = (0, -0.01, -0.01, -0.01, 0, 0.01, 0.01, 0.01)
+    moved = shape.copy()
+    moved[0, list(motion.JAW), 1] += 5.0
+    opened = model._bounded(shape.reshape(1, -1), moved.reshape(1, -1)).reshape(68, 2)
+    seen = (model.neutral + model.shift).reshape(-1, 68, 2)
+    widest = max((seen[:, 66, 1] - seen[:, 62, 1]).max(), 0.02)
+    assert opened[66, 1] - opened[62, 1] == pytest.approx(widest)
+    moved = shape.copy()
+    moved[0, 65:68, 1] -= 0.08
+    closed = model._bounded(shape.reshape(1, -1), moved.reshape(1, -1)).reshape(68, 2)
+    assert np.allclose(closed[65:68, 1], closed[[63, 62, 61], 1]), "lips meet, and no lip passes through the other"

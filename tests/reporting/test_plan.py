@@ -52,6 +52,21 @@ def test_one_run_for_all_methods_with_what_it_reads(training_project):
     )
 
 
+def test_landmark_motions_learn_from_the_profiles_photographs(training_project):
+    profile = training_project / "profiles" / "smoke.yaml"
+    make = training_project / "notebooks" / "01_look.ipynb"
+    make.write_text(make.read_text().replace("table = ''", "table = ''\\nphotos = ''"))
+    before = plan("smoke", folder=training_project).trainings["landmark-flow"]
+    profile.write_text(PROFILE + "photos: data/smoke/others\n")
+    found = plan("smoke", only=["02"], folder=training_project)
+    job = found.trainings["landmark-flow"]
+    assert job.arguments == f"{before.arguments} --photos data/smoke/others" and job.photos == "others"
+    assert job.key == before.key, "no network learns from them: nothing is trained anew"
+    assert set(found.tables) == {"people", "others"}, "the job waits for them"
+    profile.write_text(PROFILE + "photos: data/elsewhere\n")
+    assert plan("smoke", folder=training_project).trainings["landmark-flow"] == before, "there is no such table"
+
+
 def test_only_another_notebook_trains_nothing(training_project):
     assert plan("smoke", only=["01"], folder=training_project).trainings == {}
 
