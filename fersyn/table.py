@@ -114,6 +114,11 @@ class FaceTable:
         """'dataset/subject' for each row, str (N,)."""
         return splits.people(self.rows)
 
+    @property
+    def guides(self) -> tuple[str, ...]:
+        """Instruments (names of `fersyn.weights`) that had a hand in making its faces; () for photographs and rendered ones."""
+        return tuple(self.info.get("guides", ()))
+
     def view(self, fold: str = "", people: int = 0, seed: int = 0) -> "FaceTable":
         """The same table with other sides in column `split` (see `splits.sides`). Nothing is written, the fingerprint stays."""
         rows = self.rows.assign(split=splits.sides(self.rows, fold, people, seed))

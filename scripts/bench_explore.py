@@ -15,7 +15,7 @@ import torch
 
 from fersyn import methods
 from fersyn.datasets.openpeople import read_openpeople
-from fersyn.evaluation.fidelity import Judge
+from fersyn.evaluation.fidelity import OwnJudge
 from fersyn.evaluation.recogniser import Recogniser
 from fersyn.explore import view
 from fersyn.explore.choices import Face, of_photo
@@ -52,7 +52,7 @@ def measure(repeats: int = 40, threads: int | None = None) -> dict[str, tuple[fl
     found = of_photo(photo, "openpeople", config.size)[0]
     crop = view.enlarged(found.crop, config.size)
     own = Face(crop, (found.landmarks + 0.5) * (config.size / len(found.crop)) - 0.5, "openpeople", "openpeople", row=0)
-    measures = Measures(Judge(Recogniser(8).eval(), tuple(range(8)), 0, 0))
+    measures = Measures(OwnJudge(Recogniser(8).eval(), tuple(range(8)), 0, 0))
 
     def edit(wish: Wish) -> tuple[np.ndarray, np.ndarray]:
         return changed(own, wish, synthesiser)

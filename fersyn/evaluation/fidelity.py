@@ -25,8 +25,8 @@ TRUE = "true picture"  # the row of what the instruments read on the true pictur
 
 
 @dataclass(frozen=True)
-class Judge:
-    """A recogniser that is frozen: it names expressions and learns nothing any more.
+class OwnJudge:
+    """The kit's recogniser, frozen: a judge that has learnt from the kit's faces (others: `fersyn.nets.instruments`).
 
     Attributes:
         network: the recogniser.
@@ -44,7 +44,7 @@ class Judge:
         return np.asarray(self.classes, np.int64)[predict(self.network, faces).argmax(1).numpy()]
 
 
-def train_judge(table, epochs: int = 60, seed: int = 0, device: str | torch.device = "cpu") -> Judge | None:
+def train_judge(table, epochs: int = 60, seed: int = 0, device: str | torch.device = "cpu") -> OwnJudge | None:
     """Train the recogniser on the real faces of the training people of a table, and freeze it after the last epoch.
 
     Args:
@@ -69,7 +69,7 @@ def train_judge(table, epochs: int = 60, seed: int = 0, device: str | torch.devi
         return None
     own = torch.from_numpy(np.searchsorted(classes, labels))
     network = train_recogniser(table.tensor(index), own, epochs, seed, len(classes), device=device)
-    return Judge(network.cpu(), tuple(classes), len(set(table.people[index])), len(index))
+    return OwnJudge(network.cpu(), tuple(classes), len(set(table.people[index])), len(index))
 
 
 def landmark_errors(found: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 
 import numpy as np
+import pandas as pd
 
 from fersyn.errors import FersynError, SubjectLeak
-from fersyn.evaluation import verification
+from fersyn.evaluation import judging, verification
 from fersyn.evaluation.protocol import edited_pairs, pairs_of
 from fersyn.evaluation.scores import Scores
 from fersyn.evaluation.verification import Faces, Trial, apart, described
@@ -59,6 +60,11 @@ class LineUp:
     def gallery_people(self) -> np.ndarray:
         """(G,) whose face each gallery face is."""
         return self.pairs.table.people[self.gallery]
+
+    @property
+    def items(self) -> list[str]:
+        """(P,) 'source-target', the positions in the table."""
+        return [f"{source}-{target}" for source, target in self.chosen]
 
     @property
     def impostors(self) -> int:
@@ -234,13 +240,26 @@ def scores(
 ) -> Scores:
     """All trials as rows and rates (see `verification.scores`)."""
     table = line.pairs.table
-    items = [f"{source}-{target}" for source, target in line.chosen]
     expressions = [EXPRESSIONS[label] for label in table.labels(line.chosen[:, 1])]
     parts = [
-        verification.scores(rows, verifiers[name], table.path.name, items, expressions, seed)
+        verification.scores(rows, verifiers[name], table.path.name, line.items, expressions, seed)
         for name, rows in found.items()
     ]
     return sum(parts[1:], parts[0])
+
+
+def named(line: LineUp, probes: Mapping[str, Faces], synthesisers: Mapping[str, Synthesiser], seed: int = 0) -> Scores:
+    """What the judges call the probes of each method's first seed: whoever changes nothing keeps the person, and shows
+    nothing.
+    """
+    table, found = line.pairs.table, Scores(pd.DataFrame())
+    for method, faces in probes.items():
+        if verification.method_of(method) == method:
+            about = table.labels(line.chosen[:, 1]), line.people, line.items
+            guides = {*table.guides, *(synthesisers[method].guides if method in synthesisers else ())}
+            keys = {"method": method, "seed": seed, "table": table.path.name}
+            found = found + judging.of_faces(to_tensor(faces.images), *about, guides, **keys)
+    return found
 
 
 def unseen(rows: Mapping[str, Trial]) -> dict[str, int]:

@@ -7,8 +7,8 @@ and a metric compares what was read: the list stands below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +19,8 @@ from torch import Tensor
 from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.evaluation import fid, fidelity, image_metrics
-from fersyn.evaluation.protocol import BATCH, edited_pairs, measured_pairs
+from fersyn.evaluation.judging import NAMED, marked
+from fersyn.evaluation.protocol import BATCH, edited_pairs, measured_pairs, moved_pairs
 from fersyn.evaluation.scores import METRICS, Metric, Scores, SetScore, register, rows_of
 from fersyn.evaluation.verifiers.dlib_face import Descriptors
 from fersyn.expressions import EXPRESSIONS
@@ -85,7 +86,7 @@ class Truth:
     source: Tensor
     target: Tensor
     asked: np.ndarray
-    judge: fidelity.Judge | None
+    judge: fidelity.OwnJudge | None
     sets: bool = True
     content: bool = True
 
@@ -112,21 +113,31 @@ class Truth:
         """Whether FID and KID can be measured."""
         return self.sets and fid.available() and len(self) > 1
 
-    def rows(self, metric: str, values: np.ndarray, method: str, seed: int = 0) -> pd.DataFrame:
-        """Rows of the long table: an item is 'source-target', the positions in the face table."""
+    def rows(
+        self, metric: str, values: np.ndarray, method: str, seed: int = 0, guides: Collection[str] = ()
+    ) -> pd.DataFrame:
+        """Rows of the long table: an item is 'source-target', the positions in the face table. `guides`: instruments that
+        had a hand in making the faces, beside those of the table.
+        """
         items = [f"{source}-{target}" for source, target in self.chosen]
         about = {"method": method, "seed": seed, "table": self.table}
-        return rows_of(metric, values, self.people, items, self.names, **about)
+        about |= marked(metric, {*guides, *self.pairs.table.guides})
+        return rows_of(metric, values, self.people, items, self.names, **about).dropna(subset="value")
 
-    def readings(self) -> Scores:
+    def part(self, kept: np.ndarray) -> Truth:
+        """Some of the pairs, mask (P,)."""
+        own = {name: getattr(self, name)[kept] for name in ("chosen", "people", "labels", "asked")}
+        return replace(self, **own, source=self.source[kept], target=self.target[kept])
+
+    def readings(self, metrics: Sequence[str] = (*NAMED, "landmark_error")) -> Scores:
         """What the instruments read on the true pictures themselves, as a method called `fidelity.TRUE`."""
-        made = {name: METRICS[name].function(self.read, self) for name in ("right", "landmark_error")}
+        made = {name: METRICS[name].function(self.read, self) for name in metrics}
         parts = [self.rows(name, own, fidelity.TRUE) for name, own in made.items() if own is not None]
         return Scores(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
 
 
 def truth(
-    pairs: Pairs, chosen: np.ndarray, judge: fidelity.Judge | None = None, sets: bool = True, content: bool = True
+    pairs: Pairs, chosen: np.ndarray, judge: fidelity.OwnJudge | None = None, sets: bool = True, content: bool = True
 ) -> Truth:
     """The true pictures of some pairs.
 
@@ -214,13 +225,43 @@ def evaluate(
         for number, each in enumerate(runs if isinstance(runs, Sequence) else [runs]):
             made = edited_pairs(each, true.pairs, true.chosen, rounded=rounded)
             pictures = Pictures(made) if rounded else Pictures(to_bytes(made), made)
-            scores = measure(pictures, true, name, seed + number, metrics)
+            scores = measure(pictures, true, name, seed + number, metrics, each.guides)
             found.pictures.setdefault(name, []).append(pictures.pixels)
             found = Measured(found.scores + scores, found.pictures)
     return found
 
 
-def measure(made: Pictures, true: Truth, method: str, seed: int = 0, metrics: Sequence[str] | None = None) -> Scores:
+def own_motion(
+    synthesiser: Synthesiser, name: str, trues: Sequence[Truth | None], metrics: Sequence[str] = NAMED, seed: int = 0
+) -> Scores:
+    """What a method makes of the sources by itself, at full strength (`protocol.moved_pairs`), and the true pictures beside
+    it; of the expressions that its motion knows.
+
+    Args:
+        synthesiser, name: the method; `name` is that of its rows.
+        trues: pairs of one table or more; None among them is left out.
+        metrics: names.
+        seed: of the method, for the rows.
+    """
+    found = Scores(pd.DataFrame())
+    for whole in filter(None, trues):
+        kept = np.isin(whole.names, synthesiser.expressions)
+        if kept.any():
+            true = whole.part(kept)
+            made = Pictures(moved_pairs(synthesiser, true.pairs, true.chosen))
+            own = measure(made, true, name, seed, metrics, synthesiser.guides)
+            found = found + true.readings(metrics) + own
+    return found
+
+
+def measure(
+    made: Pictures,
+    true: Truth,
+    method: str,
+    seed: int = 0,
+    metrics: Sequence[str] | None = None,
+    guides: Collection[str] = (),
+) -> Scores:
     """All metrics of one set of pictures; those that cannot be measured here have no rows.
 
     Args:
@@ -228,6 +269,7 @@ def measure(made: Pictures, true: Truth, method: str, seed: int = 0, metrics: Se
         true: what they are compared with.
         method, seed: for the rows.
         metrics: names; None: all of the tables of notebook 03.
+        guides: instruments that had a hand in making them.
     """
     wanted = [metric for name, metric in METRICS.items() if (name in metrics if metrics else metric.group)]
     if true.content and any(metric.name == "identity" for metric in wanted):
@@ -242,7 +284,7 @@ def measure(made: Pictures, true: Truth, method: str, seed: int = 0, metrics: Se
             keys = {"method": method, "seed": seed, "table": true.table}
             sets.append(SetScore(keys, metric.name, true.people, found))
         else:
-            rows.append(true.rows(metric.name, found, method, seed))
+            rows.append(true.rows(metric.name, found, method, seed, guides))
     return Scores(pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(), tuple(sets))
 
 
@@ -291,10 +333,6 @@ def _distance(name: str) -> Callable:
     return lambda made, true: getattr(fid.Distances(made.features, true.read.features), name) if true.with_fid else None
 
 
-def _right(made: Pictures, true: Truth) -> np.ndarray | None:
-    return (true.judge.named(made.faces) == true.labels).astype(float) if true.judge is not None else None
-
-
 def _content(read: Callable[[Pictures, Truth], np.ndarray]) -> Callable:
     return lambda made, true: read(made, true) if true.content else None
 
@@ -315,7 +353,6 @@ for _metric in (
     ),
     Metric("fid", "FID", "lower", "", 1, 1, **_SET, function=_distance("fid")),
     Metric("kid", "KID × 10³", "lower", "", 1, 1000, **_SET, function=_distance("kid")),
-    Metric("right", "expression right", "higher", "%", 1, 100, group="content", function=_right),
     Metric("landmark_error", "landmark error", "lower", "%", 2, group="content", function=_landmark_error),
     Metric("identity", "identity distance", "lower", "", 3, group="content", function=_identity),
 ):  # fmt: skip

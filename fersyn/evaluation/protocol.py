@@ -52,6 +52,23 @@ def edited(synthesiser: Synthesiser, batch: Batch) -> Tensor:
     return synthesiser.edit(batch.source, names, batch.intensity, batch.target_landmarks, batch.source_landmarks)
 
 
+def moved_pairs(synthesiser: Synthesiser, pairs: Pairs, chosen: np.ndarray, batch: int = BATCH) -> Tensor:
+    """The sources of the chosen pairs (P, 2) with their targets' expressions at full strength, by the method's own motion:
+    it is told the expression's name and nothing of the true picture; uint8 (P, 3, H, W) on the CPU.
+
+    Each person is moved by a motion that has learnt nothing from that person.
+    """
+    people, made = pairs.table.people[chosen[:, 0]], {}
+    for person in dict.fromkeys(people):
+        own, alone = np.flatnonzero(people == person), synthesiser.without([person])
+        for rows in (own[k : k + batch] for k in range(0, len(own), batch)):
+            part = pairs.gather(chosen[rows])
+            names = [EXPRESSIONS[label] for label in part.label.tolist()]
+            faces = alone.edit(part.source, names, 1.0, None, part.source_landmarks)
+            made |= dict(zip(rows.tolist(), to_bytes(faces).cpu(), strict=True))
+    return torch.stack([made[row] for row in range(len(chosen))])
+
+
 def edited_pairs(
     synthesiser: Synthesiser, pairs: Pairs, chosen: np.ndarray, batch: int = BATCH, rounded: bool = True
 ) -> Tensor:

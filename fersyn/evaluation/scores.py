@@ -19,6 +19,7 @@ from fersyn.errors import FersynError
 from fersyn.evaluation import bootstrap
 
 COLUMNS = ("method", "seed", "table", "item", "person", "expression", "metric", "value")
+GUIDE = "guide"  # a further column, True where the instrument had a hand in making the faces that it measures
 RESAMPLES = 400  # of numbers of a set; means over people take `bootstrap.RESAMPLES`
 
 
@@ -153,7 +154,7 @@ def summarise(
 
     Returns:
         `by`, metric, value, low, high (over people), people, pictures, seeds, deviation (over seeds, n - 1; NaN with one),
-        people_deviation (over people). What could not be measured has no row.
+        people_deviation (over people), and guide, where one is (`guided`). What could not be measured has no row.
     """
     lines = []
     for (*keys, metric), own in _measured(scores, by).items():
@@ -163,6 +164,7 @@ def summarise(
                 {
                     **dict(zip(by, keys, strict=True)), "metric": metric, **vars(found), "pictures": len(own.people),
                     "seeds": len(each), "deviation": _deviation(each), "people_deviation": _deviation(own.by_person()),
+                    **({GUIDE: True} if own.guide else {}),
                 }
             )  # fmt: skip
     return pd.DataFrame(lines, columns=None if lines else [*by, "metric", "value", "low", "high", "people", "seeds"])
@@ -206,9 +208,10 @@ def differences(
             about = {**dict(zip(by, key, strict=False)), "method": names[0], "minus": names[1], "metric": key[-1]}
             own = gap.by_person()
             better = int(METRICS[key[-1]].improves(own).sum()) if len(own) else float("nan")
-            lines.append({**about, **vars(gap.interval(key[-1], resamples, seed)), "better": better})
+            told = {GUIDE: True} if gap.guide else {}
+            lines.append({**about, **vars(gap.interval(key[-1], resamples, seed)), "better": better, **told})
     columns = [*by, "minus", "metric", "value", "low", "high", "people", "better"]
-    return pd.DataFrame(lines, columns=columns)
+    return pd.DataFrame(lines, columns=None if lines else columns)
 
 
 def sure(row: Mapping[str, Any]) -> bool:
@@ -216,13 +219,19 @@ def sure(row: Mapping[str, Any]) -> bool:
     return bootstrap.Interval.of(row).excludes_zero
 
 
+def guided(row: Mapping[str, Any]) -> bool:
+    """Whether a row is what an instrument said of faces that were made to please it: such a number is marked, and no best."""
+    return row.get(GUIDE) in (True,)  # NaN where other rows of a table are guided
+
+
 @dataclass(frozen=True)
 class _Grid:
-    """Values (seeds, items) of one metric, and whose each item is."""
+    """Values (seeds, items) of one metric, whose each item is, and whether the instrument guided what it measures."""
 
     values: np.ndarray
     items: pd.Index
     people: np.ndarray
+    guide: bool = False
 
     def known(self) -> bool:
         return bool(np.isfinite(self.values).any())
@@ -245,7 +254,7 @@ class _Grid:
     def minus(self, other: _Grid) -> _Grid:
         place = other.items.get_indexer(self.items)
         gap = self.pooled() - np.where(place >= 0, other.pooled()[place], np.nan)
-        return _Grid(gap[None], self.items, self.people)
+        return _Grid(gap[None], self.items, self.people, self.guide or other.guide)
 
 
 @dataclass(frozen=True)
@@ -254,6 +263,7 @@ class _Set:
 
     functions: list[Callable[[np.ndarray], float]]
     people: Sequence
+    guide: bool = False
 
     def known(self) -> bool:
         return len(self.people) > 0
@@ -285,8 +295,9 @@ def _measured(scores: Scores, by: Sequence[str]) -> dict[tuple, _Grid | _Set]:
         values = np.full((len(seeds), len(items)), np.nan)
         values[turn, place] = own["value"].to_numpy(float)
         found[key] = _Grid(
-            values, pd.Index(items), own["person"].to_numpy(object)[np.unique(place, return_index=True)[1]]
-        )
+            values, pd.Index(items), own["person"].to_numpy(object)[np.unique(place, return_index=True)[1]],
+            GUIDE in own and any(map(guided, own[[GUIDE]].to_dict("records"))),
+        )  # fmt: skip
     for one in scores.sets:
         key = (*(one.keys[name] for name in by), one.metric)
         found.setdefault(key, _Set([], one.people)).functions.append(one.function)

@@ -14,7 +14,7 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 
 from fersyn.evaluation import fidelity, recogniser, verifiers
-from fersyn.evaluation.fidelity import Judge
+from fersyn.evaluation.fidelity import OwnJudge
 from fersyn.expressions import EXPRESSIONS
 from fersyn.files import write_atomic
 from fersyn.pixels import to_tensor
@@ -46,7 +46,7 @@ class Measures:
         judge: recogniser; None: no probabilities.
     """
 
-    def __init__(self, judge: Judge | None = None):
+    def __init__(self, judge: OwnJudge | None = None):
         self.judge = judge
         self._verifiers = {name: each for name in ("dlib", "sface") if (each := verifiers.get(name)).available()}
         self._source: tuple[np.ndarray, dict[str, np.ndarray]] | None = None
@@ -80,7 +80,7 @@ def path_of(table: FaceTable) -> Path:
     return table.path / ".fersyn" / "recogniser.safetensors"
 
 
-def judge_of(table: FaceTable, epochs: int = 30, seed: int = 0) -> tuple[Judge | None, str]:
+def judge_of(table: FaceTable, epochs: int = 30, seed: int = 0) -> tuple[OwnJudge | None, str]:
     """Read the kept recogniser, or train it as `fidelity.train_judge` does and keep it.
 
     Args:
@@ -112,7 +112,7 @@ def _stamp(table: FaceTable, epochs: int, seed: int) -> dict[str, str]:
     return {"table": table.fingerprint, "people": people, "epochs": str(epochs), "seed": str(seed), "code": own}
 
 
-def _read(path: Path, stamp: dict[str, str]) -> Judge | None:
+def _read(path: Path, stamp: dict[str, str]) -> OwnJudge | None:
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
@@ -121,12 +121,12 @@ def _read(path: Path, stamp: dict[str, str]) -> Judge | None:
             classes = tuple(json.loads(about["classes"]))
             network = recogniser.Recogniser(len(classes))
             network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-            return Judge(network.eval(), classes, int(about["of_people"]), int(about["of_faces"]))
+            return OwnJudge(network.eval(), classes, int(about["of_people"]), int(about["of_faces"]))
     except (OSError, SafetensorError, ValueError, KeyError, RuntimeError):
         return None  # none, or damaged: it is trained anew
 
 
-def _write(path: Path, judge: Judge, stamp: dict[str, str]) -> None:
+def _write(path: Path, judge: OwnJudge, stamp: dict[str, str]) -> None:
     path.parent.mkdir(exist_ok=True)
     about = {"classes": json.dumps(judge.classes), "of_people": str(judge.people), "of_faces": str(judge.faces)}
     weights = {name: value.contiguous() for name, value in judge.network.state_dict().items()}

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from fersyn.evaluation.bootstrap import marked
+from fersyn.evaluation.bootstrap import counted, marked
+from fersyn.evaluation.judging import JUDGED
 from fersyn.evaluation.lineup import UNTOUCHED, LineUp, unseen
+from fersyn.evaluation.scores import METRICS, guided
 from fersyn.evaluation.verification import FARS, RATES, Faces, Trial, firsts, method_of, tar_on_curve
 from fersyn.evaluation.verifiers import AXES, Verifier
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.score_table import ScoreTable
+from fersyn.figures.score_table import ScoreTable, number
 from fersyn.figures.table import PUBLISHED, Note, Table, described, sentence
 
 TITLES = {name: rate.title for name, rate in RATES.items()}
@@ -64,8 +66,8 @@ def _percent(row: Mapping, sign: str = "") -> str:
 
 def _best_made(column: Mapping[int, Mapping]) -> list[int]:
     """The lines of the best synthesised faces."""
-    made = {y: row["value"] for y, row in column.items() if row["method"] not in (UNTOUCHED, "copy")}
-    return [y for y, value in made.items() if value == max(made.values())]
+    made = {y: row for y, row in column.items() if row["method"] not in (UNTOUCHED, "copy") and not guided(row)}
+    return [y for y, row in made.items() if row["value"] == max(each["value"] for each in made.values())]
 
 
 def table6(summary: pd.DataFrame, verifier: Verifier, rows: Mapping[str, Trial]) -> Table:
@@ -81,6 +83,22 @@ def table6(summary: pd.DataFrame, verifier: Verifier, rows: Mapping[str, Trial])
     return ScoreTable(
         summary[summary["verifier"] == verifier.title], TITLES, corner="probe", bold=_best_made, absent="too few pairs",
         text=_percent, caption=f"{verifier.title}, in %: {pairs}{_unseen(rows)}",
+    )  # fmt: skip
+
+
+def beside(kept: pd.DataFrame, shown: pd.DataFrame, verifier: Verifier) -> Table:
+    """Is the person kept *and* the expression shown? A row a method: Rank-1 of one verifier, and what the judges say.
+
+    Args:
+        kept: of `scores.summarise`, the rates of that verifier.
+        shown: of `scores.summarise`, of `lineup.named`.
+        verifier: which.
+    """
+    metrics = {"rank1": f"Rank-1 ({verifier.title}), % ↑", **{name: METRICS[name].head for name in JUDGED.values()}}
+    return ScoreTable(
+        pd.concat([kept, shown], ignore_index=True), metrics, corner="probe", bold=_best_made,
+        caption=sentence("identity.beside", people=counted(int(kept["people"].max()))),
+        text=lambda row, sign: number({**row, "deviation": np.nan}, METRICS[row["metric"]].scale, 1),
     )  # fmt: skip
 
 

@@ -12,8 +12,9 @@ from fersyn.evaluation.bootstrap import counted, marked, mean, too_few
 from fersyn.evaluation.borrowed import BORROWED
 from fersyn.evaluation.fidelity import TRUE
 from fersyn.evaluation.intensity import METRICS as SWEEP
+from fersyn.evaluation.judging import JUDGED
 from fersyn.evaluation.measure import Measured, Truth
-from fersyn.evaluation.scores import METRICS, of_group, sure
+from fersyn.evaluation.scores import METRICS, guided, of_group, sure
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts
 from fersyn.figures.picture import Picture
@@ -21,7 +22,7 @@ from fersyn.figures.score_table import ScoreTable, missing
 from fersyn.figures.table import PUBLISHED, Note, Table, described, note, sentence
 
 # Behind the numbers of notebook 03.
-WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "dlib-face", "dlib-landmarks")
+WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "dlib-face", "dlib-landmarks", *JUDGED)
 FIRST = ("psnr", "ssim", "st_lpips")  # metrics of notebook 02
 
 
@@ -30,7 +31,8 @@ def missing_note() -> str:
     absent = missing()
     if not absent:
         return ""
-    titles = ", ".join(METRICS[name].title for name in of_group("picture") if METRICS[name].weights in absent)
+    known = [*of_group("picture"), *of_group("content")]
+    titles = ", ".join(METRICS[name].title for name in known if METRICS[name].weights in absent)
     return sentence("image_quality.weights_missing", metrics=titles, weights=" ".join(absent))
 
 
@@ -113,13 +115,17 @@ def chart(summary: pd.DataFrame) -> Picture:
     def best(own: pd.DataFrame) -> float:
         return METRICS[own["metric"].iloc[0]].best(own["value"].dropna())
 
+    def shade(row: Mapping, own: pd.DataFrame) -> str:
+        return charts.LINE if guided(row) else charts.ORANGE if row["value"] == best(own) else charts.BLUE
+
     names = [name for name in METRICS if (summary["metric"] == name).any()]
+    names = sorted(names, key=lambda name: METRICS[name].group != "picture")
     said = []
     for name in names:
         own = summary[summary["metric"] == name]
         said.append(f"{METRICS[name].label}: best {own.loc[own['value'] == best(own), 'method'].iloc[0]}")
     return charts.dots(
-        summary, "method", names, lambda row, own: charts.ORANGE if row["value"] == best(own) else charts.BLUE,
+        summary, "method", names, shade,
         **described("image_quality.chart", said="; ".join(said)),
     )  # fmt: skip
 
@@ -142,8 +148,12 @@ def by_expression(measured: Measured, metric: str) -> Table | Note:
         for x, value in enumerate(row, 1)
         if value == about.best(row[np.isfinite(row)])
     }
-    lines = found.itertuples(name=None)
-    return Table(list(lines), ["expression", *found], about.digits, f"{about.head} by expression", bold)
+    rows = measured.scores.of(metric=metric).rows.to_dict("records")
+    guides = {row["method"] for row in rows if guided(row)}
+    heads = [f"{name} (guide)" if name in guides else name for name in found]
+    return Table(
+        list(found.itertuples(name=None)), ["expression", *heads], about.digits, f"{about.head} by expression", bold
+    )
 
 
 def photographs(summary: pd.DataFrame, true: Truth, best: bool = True) -> Table:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fersyn import weights
-from fersyn.evaluation.scores import METRICS, sure
+from fersyn.evaluation.scores import METRICS, guided, sure
 from fersyn.figures.table import Table
 
 
@@ -22,14 +22,17 @@ def plain(value: float, digits: int, sign: str = "") -> str:
 
 
 def number(row: Mapping, scale: float = 1.0, digits: int = 2, sign: str = "", spread: str = "deviation") -> str:
-    """A value with its interval and its deviation, where it has them: '0.79 [0.71, 0.84] ± 0.01'."""
+    """A value with its interval and its deviation, where it has them: '0.79 [0.71, 0.84] ± 0.01'; marked where the
+    instrument guided what it measures.
+    """
     text = plain(scale * row["value"], digits, sign)
     if np.isfinite([row.get("low", np.nan), row.get("high", np.nan)]).all():
         # A line may break before the bracket, but not within it.
         low, high = (plain(scale * row[bound], digits, sign) for bound in ("low", "high"))
         text += f" [{low},\u00a0{high}]"
     deviation = row.get(spread, float("nan"))
-    return text + (f" ±\u00a0{scale * deviation:.{digits}f}" if np.isfinite(deviation) else "")
+    text += f" ±\u00a0{scale * deviation:.{digits}f}" if np.isfinite(deviation) else ""
+    return text + (" (guide)" if guided(row) else "")
 
 
 def missing(names: Sequence[str] | None = None) -> list[str]:
@@ -106,8 +109,8 @@ class ScoreTable(Table):
 
 
 def _best(column: Mapping[int, Mapping]) -> list[int]:
-    """Which lines of a column hold its best value; none where all are alike."""
-    values = {y: row["value"] for y, row in column.items() if np.isfinite(row["value"])}
+    """Which lines of a column hold its best value; none where all are alike. What a guide says is not in the race."""
+    values = {y: row["value"] for y, row in column.items() if np.isfinite(row["value"]) and not guided(row)}
     if len(set(values.values())) < 2:
         return []
     best = METRICS[next(iter(column.values()))["metric"]].best(values.values())

@@ -158,6 +158,12 @@ class Method:
         """Which network a perceptual loss compares features of on this machine, in words; None: there is none."""
         return None
 
+    def guides(self, config: MethodConfig) -> tuple[str, ...]:
+        """Which instruments (names of `fersyn.weights`: "fer", "facex" ...) its training was to please. A guide is no judge:
+        where it measures what the method makes, its numbers are marked.
+        """
+        return ()
+
     def synthesiser(self, config: MethodConfig, networks: dict[str, nn.Module], motion: Any = None) -> Synthesiser:
         """Wrap trained networks (by name, as `networks` gave them) for use."""
         return Synthesiser(self, config, networks, motion)
@@ -175,12 +181,16 @@ class Synthesiser:
         name: of the method.
         needs_landmarks: whether the target's landmarks are looked at.
         size: side at which its networks work, px.
+        guides: instruments that had a hand in what it makes: those of the method, and those of the faces that it learnt from.
     """
+
+    guides: tuple[str, ...] = ()
 
     def __init__(self, method: Method, config: MethodConfig, networks: dict[str, nn.Module], motion: Any = None):
         self.method, self.config, self.networks = method, config, networks
         self.motion = motion if method.needs_landmarks else None
         self.name, self.needs_landmarks, self.size = method.name, method.needs_landmarks, config.size
+        self.guides = method.guides(config)
         for network in networks.values():
             network.eval()
 

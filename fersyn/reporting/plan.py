@@ -146,17 +146,20 @@ def _jobs(chosen: Profile, books: Sequence[Path], folder: Path) -> Plan:
     for book in books:
         own, code = taken(book, chosen.parameters), project.notebook_digest(book)
         relative = book.relative_to(folder).as_posix()
-        if "table" in declared(book):
-            for name, table in folders.items():
-                runs[f"{book.stem}-{name}"] = NotebookJob(relative, {**own, "table": table}, [name], code)
-        elif "runs" in declared(book):
+        jobs: dict[str, TrainJob] = {}
+        if "runs" in declared(book):
             own, jobs = _training(book, own, chosen)
             trainings |= jobs
             training_folder = own["runs"]
-            read = [name for name, table in folders.items() if table in map(own.get, TABLE_PARAMETERS)]
-            outside = _outside(own, folders.values(), folder)
-            code = " ".join([code, *(job.key for job in jobs.values()), *outside])
-            reads_weights = "fersyn.weights" in project.notebook_imports(book)
+        read = [name for name, table in folders.items() if table in map(own.get, TABLE_PARAMETERS)]
+        state = [*(job.key for job in jobs.values()), *_outside(own, folders.values(), folder)]
+        code, reads_weights = " ".join([code, *state]), "fersyn.weights" in project.notebook_imports(book)
+        if "table" in declared(book):
+            for name, table in folders.items():
+                tables = list(dict.fromkeys([name, *read]))
+                given = {**own, "table": table}
+                runs[f"{book.stem}-{name}"] = NotebookJob(relative, given, tables, code, weights=reads_weights)
+        elif "runs" in declared(book):
             runs[book.stem] = NotebookJob(relative, own, read, code, list(jobs), reads_weights)
         else:
             runs[book.stem] = NotebookJob(relative, own, list(chosen.tables), code)

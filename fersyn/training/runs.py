@@ -83,6 +83,14 @@ def trained_people(run: Path) -> set[str]:
         ) from None
 
 
+def _guides(run: Path) -> list[str]:
+    """The instruments that had a hand in the faces that a run learnt from."""
+    try:
+        return list(_record(run, "run.json")["table"]["guides"])
+    except _DAMAGED:  # it is not finished, or learnt from no table
+        return []
+
+
 def facts(run: Path) -> dict[str, Any]:
     """What a run folder says about itself: run.json, the settings under ``config``, and under ``motion`` whom the landmark
     motion has learnt from (None: there is none).
@@ -152,4 +160,6 @@ def load(run: str | Path, device: str | torch.device = "cpu") -> Synthesiser:
     for network in networks.values():
         network.eval().requires_grad_(False).to(device)
     learnt = motion.load(run / "motion.npz") if (run / "motion.npz").is_file() else None
-    return method.synthesiser(config, networks, learnt)
+    synthesiser = method.synthesiser(config, networks, learnt)
+    synthesiser.guides = tuple(dict.fromkeys((*synthesiser.guides, *_guides(run))))
+    return synthesiser

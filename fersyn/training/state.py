@@ -204,7 +204,7 @@ class Training:
         about, table = None, self.table
         if table is not None:
             about = {"fingerprint": table.fingerprint, "dataset": table.info.get("dataset")}
-            about |= {"faces": len(table), "people": len(set(table.people))}
+            about |= {"faces": len(table), "people": len(set(table.people)), "guides": list(table.guides)}
         content = {
             "method": self.method.name,
             "table": about,

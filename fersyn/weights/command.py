@@ -39,7 +39,8 @@ def show(context: typer.Context) -> None:
 @app.command()
 def fetch(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names (default: fid-inception, lpips-alex, sface).", show_default=False)
+        list[str] | None,
+        typer.Argument(help="Names (default: what the notebooks print numbers of).", show_default=False),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that can be fetched.")] = False,
 ) -> None:

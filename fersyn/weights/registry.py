@@ -98,7 +98,8 @@ class Entry:
 
 
 ENTRIES = {item.name: item for item in TypeAdapter(tuple[Entry, ...]).validate_python(data_of(__file__))}
-DEFAULT = ("fid-inception", "lpips-alex", "sface")  # what the notebooks 03 to 06 print numbers of
+# What the notebooks print numbers of.
+DEFAULT = ("fid-inception", "lpips-alex", "sface", "fer", "facex", "actions")
 
 
 def entry(name: str) -> Entry:

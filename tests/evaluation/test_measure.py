@@ -18,7 +18,7 @@ from fersyn.reporting.compare import compare, text
 class Perfect:
     """Knows the answers, up to some noise."""
 
-    name, needs_landmarks, size = "perfect", True, 128
+    name, needs_landmarks, size, guides = "perfect", True, 128, ()
 
     def __init__(self, pairs, chosen, noise=0.0):
         self.pairs, self.chosen, self.noise, self.at = pairs, chosen, noise, 0

@@ -8,7 +8,7 @@ faces, looks on.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -254,18 +254,47 @@ def _alone(fold: Fold, given: tuple) -> tuple[pd.DataFrame, dict]:
         torch.set_num_threads(before)
 
 
-def judged(fold: Fold, epochs: int = 60, count: int = 320, device: str | torch.device = "cpu") -> pd.DataFrame:
-    """Do synthetic faces show what they should? A judge names real faces, synthetic ones as they are used, and at the strength
-    of a full expression.
+@dataclass(frozen=True)
+class Kind:
+    """Faces to be judged: (N, 3, `SIZE`, `SIZE`), what they are to show, index into EXPRESSIONS (N,), whose they are (N,), and
+    the instruments that had a hand in making them.
+    """
+
+    faces: torch.Tensor
+    labels: np.ndarray
+    people: np.ndarray
+    guides: tuple[str, ...] = ()
+
+
+def kinds(fold: Fold, count: int = 320, device: str | torch.device = "cpu") -> dict[str, Kind]:
+    """What judges are shown, by name: the fold's real faces, and `count` synthetic ones each as they are used and at the
+    strength of a full expression.
+    """
+    table, synthesiser = fold.table, load(fold.run, device)
+    real = shrunk(table, fold.train, SIZE), table.labels(fold.train), table.people[fold.train]
+    found = {REAL: Kind(*real, table.guides)}
+    for name, strengths in (
+        (f"synthetic, strength {STRENGTHS[0]:g} to {STRENGTHS[1]:g}", STRENGTHS),
+        ("synthetic, strength 1", (1.0, 1.0)),
+    ):
+        recipes = draw(table, fold.train, count, fold.seed, getattr(synthesiser, "motion", None), strengths)
+        made = make(synthesiser, table, recipes, SIZE, device=device)
+        guides = (*synthesiser.guides, *table.guides)
+        found[name] = Kind(made, recipes.label, table.people[recipes.source], guides)
+    return found
+
+
+def judged(fold: Fold, shown: Mapping[str, Kind], epochs: int = 60, device: str | torch.device = "cpu") -> pd.DataFrame:
+    """Do synthetic faces show what they should? The kit's judge names the kinds of faces that it is shown.
 
     The judge is trained on real faces of everybody but the people whose faces it names, the fold's test people among
     them: nothing that it says goes into any recogniser.
 
     Args:
         fold: of `experiment.fold_of`.
+        shown: of `kinds`.
         epochs: as for the recognisers; the judge takes twice as many steps as they.
-        count: number of synthetic faces of each kind.
-        device: of synthesis and judge.
+        device: of the judge.
 
     Returns:
         rows faces (which), expression, right, neutral (shares named rightly, and neutral, 0..1), number; the judge's
@@ -279,20 +308,11 @@ def judged(fold: Fold, epochs: int = 60, count: int = 320, device: str | torch.d
         shrunk(table, others, SIZE), torch.from_numpy(table.labels(others)), seed=fold.seed, device=device,
         steps=2 * steps_of(fold, epochs), vary=middle, before=classical,
     )  # fmt: skip
-    synthesiser = load(fold.run, device)
-    motion = getattr(synthesiser, "motion", None)
-    kinds = {REAL: (shrunk(table, fold.train, SIZE), table.labels(fold.train))}
-    for name, strengths in (
-        (f"synthetic, strength {STRENGTHS[0]:g} to {STRENGTHS[1]:g}", STRENGTHS),
-        ("synthetic, strength 1", (1.0, 1.0)),
-    ):
-        recipes = draw(table, fold.train, count, fold.seed, motion, strengths)
-        kinds[name] = make(synthesiser, table, recipes, SIZE, device=device), recipes.label
     lines = []
-    for name, (faces, labels) in kinds.items():
-        called = named(network, faces)
-        for label in sorted(set(labels.tolist())):
-            own = called[labels == label]
+    for name, kind in shown.items():
+        called = named(network, kind.faces)
+        for label in sorted(set(kind.labels.tolist())):
+            own = called[kind.labels == label]
             lines.append((name, EXPRESSIONS[label], float((own == label).mean()), float((own == 0).mean()), len(own)))
     found = pd.DataFrame(lines, columns=["faces", "expression", "right", "neutral", "number"])
     found.attrs = {"people": len(set(table.people[others])), "real": len(others)}

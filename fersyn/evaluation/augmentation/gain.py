@@ -6,6 +6,7 @@ accuracy is the mean over people. With several seeds a person's answers are aver
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -13,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from fersyn.errors import FersynError
+from fersyn.evaluation import judging
+from fersyn.evaluation.augmentation.experiment import Kind
 from fersyn.evaluation.bootstrap import Interval
 from fersyn.evaluation.recognition import by_expression, by_run, confusion
 from fersyn.evaluation.scores import Metric, Scores, SetScore, differences, register, rows_of, summarise
@@ -205,6 +208,15 @@ def worth(frame: pd.DataFrame, arm: Arm, table: str = "") -> SetScore:
 
     keys = {"variation": arm.variation, "factor": arm.factor, "method": arm.name, "table": table, "seed": "all"}
     return SetScore(keys, WORTH, np.arange(len(scores)), read)
+
+
+def named_scores(shown: Mapping[str, Kind], table: str, seed: int = 0, most: int = 160) -> Scores:
+    """What the judges that have learnt from photographs call the first `most` of each kind of faces, which is the method."""
+    found = Scores(pd.DataFrame())
+    for name, kind in shown.items():
+        own = kind.faces[:most], kind.labels[:most], kind.people[:most], range(min(most, len(kind.labels)))
+        found = found + judging.of_faces(*own, kind.guides, method=name, seed=seed, table=table)
+    return found
 
 
 def judged_scores(judged: pd.DataFrame, table: str, seed: int = 0) -> Scores:
