@@ -54,7 +54,7 @@ def there(name: str) -> Judge | None:
     return opened(name) if instruments.available(name) else None
 
 
-_NAMED = {"better": "higher", "unit": "%", "digits": 1, "scale": 100.0, "group": "content"}
+_NAMED = {"better": "higher", "unit": "%", "digits": 1, "scale": 100.0, "group": "named"}
 register(
     Metric(
         KIT,

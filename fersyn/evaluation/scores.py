@@ -35,7 +35,7 @@ class Metric:
         digits: decimals.
         scale: what the number is multiplied by when it is printed.
         weights: what it needs of `fersyn.weights`, or "".
-        group: the table of notebook 03 that it is a column of, "picture" or "content"; others have tables of their own.
+        group: the table of notebook 03 that it is a column of, "picture", "named" or "content"; others have tables of their own.
         of_a_set: whether no picture has one of its own.
         centred: of a set's number: whether people drawn twice push it to one side (`bootstrap.statistic`).
         function: (made, true), `measure.Pictures` and `measure.Truth` -> (N,) values, or of a set a function of positions

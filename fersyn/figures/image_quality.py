@@ -24,6 +24,7 @@ from fersyn.figures.table import PUBLISHED, Note, Table, described, note, senten
 # Behind the numbers of notebook 03.
 WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "dlib-face", "dlib-landmarks", *JUDGED)
 FIRST = ("psnr", "ssim", "st_lpips")  # metrics of notebook 02
+GROUPS = ("picture", "named", "content")  # of the metrics of notebook 03, a table each
 
 
 def missing_note() -> str:
@@ -31,7 +32,7 @@ def missing_note() -> str:
     absent = missing()
     if not absent:
         return ""
-    known = [*of_group("picture"), *of_group("content")]
+    known = [name for group in GROUPS for name in of_group(group)]
     titles = ", ".join(METRICS[name].title for name in known if METRICS[name].weights in absent)
     return sentence("image_quality.weights_missing", metrics=titles, weights=" ".join(absent))
 
@@ -86,14 +87,17 @@ def pictures(summary: pd.DataFrame, true: Truth) -> Table:
     return ScoreTable(summary, names, rows=rows, caption=caption, last=last)
 
 
-def content(summary: pd.DataFrame, readings: pd.DataFrame, true: Truth) -> Table:
-    """Expression accuracy, landmark error and identity, a row a method; first what the instruments read on the true
-    pictures (`readings`, a summary of `Truth.readings`).
+def content(summary: pd.DataFrame, readings: pd.DataFrame, true: Truth) -> list[Table]:
+    """Who names the expression rightly; landmark error and identity: a row a method, first what the instruments read on
+    the true pictures (`readings`, a summary of `Truth.readings`).
     """
-    judge, names = true.judge, of_group("content")
+    judge = true.judge
     by = f"; recogniser trained on {judge.faces} real faces of {judge.people} other people" if judge is not None else ""
-    first = ScoreTable(readings, names, rows=[TRUE], bold="").frame.to_numpy().tolist()
-    return ScoreTable(summary, names, caption=_whose(summary, true) + by, first=first)
+    tables = []
+    for names, more in ((of_group("named"), by), (of_group("content"), "")):
+        first = ScoreTable(readings, names, rows=[TRUE], bold="").frame.to_numpy().tolist()
+        tables.append(ScoreTable(summary, names, caption=_whose(summary, true) + more, first=first))
+    return tables
 
 
 def differences(gaps: pd.DataFrame, metrics: Sequence[str] | None = None) -> Table | Note:
