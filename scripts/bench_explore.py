@@ -71,7 +71,7 @@ def measure(repeats: int = 40, threads: int | None = None) -> dict[str, tuple[fl
     return {
         "edit alone": _time(edit, repeats),
         "with the pictures": _time(picture, repeats),
-        "with identity and recogniser": _time(everything, repeats),
+        "with all that is measured": _time(everything, repeats),
         "the same, blend of two": _time(blend, repeats),
     }
 

@@ -1,27 +1,32 @@
-"""What is measured of an edited face while it is edited: is it still the person, and what does it show? The recogniser that is
-asked is notebook 03's, kept beside its table so that the next opening needs no training.
+"""What is measured of an edited face while it is edited: is it still the person, what does it show, and what does it do? The
+kit's recogniser that is asked is notebook 03's, kept beside its table so that the next opening needs no training.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import safetensors.torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
-from fersyn.evaluation import fidelity, recogniser, verifiers
+from fersyn import weights
+from fersyn.evaluation import fidelity, judging, recogniser, verifiers
 from fersyn.evaluation.fidelity import OwnJudge
 from fersyn.expressions import EXPRESSIONS
 from fersyn.files import write_atomic
-from fersyn.pixels import to_tensor
+from fersyn.nets import instruments
+from fersyn.pixels import to_floats, to_tensor
 from fersyn.table import FaceTable
 
 DLIB_SAME = 0.6  # distance below which two pictures are mostly of one person (dlib's own example)
 SFACE_SAME = 0.363  # cosine above which they are (OpenCV's documentation of SFace)
+MOST = 8  # actions that are shown
 
 
 @dataclass
@@ -31,30 +36,42 @@ class Measured:
     Attributes:
         dlib: distance of dlib's descriptors from the source's, 0 for the same picture.
         sface: cosine of SFace's descriptors, 1 for the same picture; None: its weights are not on this machine.
-        named: expression -> probability 0..1; empty: there is no recogniser.
+        named: who names it -> expression -> probability 0..1: the kit's recogniser, and the judges that have learnt from
+            photographs; those that are there.
+        actions: of the face, name -> (how far it has gone in the source, and now), 0..1, those that moved most, first;
+            empty: nobody measures them.
     """
 
     dlib: float | None = None
     sface: float | None = None
-    named: dict[str, float] = field(default_factory=dict)
+    named: dict[str, dict[str, float]] = field(default_factory=dict)
+    actions: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class Measures:
     """The instruments, with what they said of the source kept, as long as it is the same.
 
     Args:
-        judge: recogniser; None: no probabilities.
+        judge: the kit's recogniser; None: there is none.
     """
 
     def __init__(self, judge: OwnJudge | None = None):
         self.judge = judge
         self._verifiers = {name: each for name in ("dlib", "sface") if (each := verifiers.get(name)).available()}
+        self._judges = {name: judge for name in instruments.JUDGES if (judge := judging.there(name)) is not None}
+        self._meter = instruments.get("actions") if instruments.available("actions") else None
         self._source: tuple[np.ndarray, dict[str, np.ndarray]] | None = None
 
     def missing(self) -> list[str]:
         """A sentence for each instrument that is not there, with the cure."""
         absent = [verifiers.get(name) for name in ("dlib", "sface") if name not in self._verifiers]
-        return [f"{each.title} is not on this machine: {each.how}" for each in absent]
+        found = {each.title: each.how for each in absent}
+        lacking = (
+            *(name for name in instruments.JUDGES if name not in self._judges),
+            *(() if self._meter else ["actions"]),
+        )
+        found |= {instruments.TITLES[name]: weights.cure(name) for name in lacking}
+        return [f"{title} is not on this machine: {how}" for title, how in found.items()]
 
     def of(self, source: np.ndarray, source_points: np.ndarray, made: np.ndarray, points: np.ndarray) -> Measured:
         """Measure an edited face uint8 RGB (S, S, 3) against the source; landmarks (68, 2) px of each."""
@@ -66,13 +83,25 @@ class Measures:
             found.dlib = float(np.linalg.norm(before["dlib"].astype(float) - after["dlib"]))
         if "sface" in after:
             found.sface = 1 - float(verifiers.distances("cosine", before["sface"][None], after["sface"][None])[0, 0])
+        face = to_floats(to_tensor(made[None]))
         if self.judge is not None:
-            shares = recogniser.predict(self.judge.network, to_tensor(made[None]))[0].tolist()
-            found.named = {EXPRESSIONS[label]: share for label, share in zip(self.judge.classes, shares, strict=True)}
+            found.named["kit"] = _by_name(self.judge.classes, recogniser.predict(self.judge.network, face))
+        found.named |= {name: _by_name(each.classes, each.probabilities(face)) for name, each in self._judges.items()}
+        if "actions" in after:
+            most = np.argsort(-np.abs(after["actions"] - before["actions"]), kind="stable")[:MOST]
+            both = np.stack([before["actions"], after["actions"]], 1).tolist()
+            found.actions = {instruments.ACTIONS[k]: tuple(both[k]) for k in most}
         return found
 
     def _describe(self, image: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: each.embed(image[None], points[None])[0] for name, each in self._verifiers.items()}
+        found = {name: each.embed(image[None], points[None])[0] for name, each in self._verifiers.items()}
+        if self._meter is not None:
+            found["actions"] = self._meter.measured(to_floats(to_tensor(image[None])))[0]
+        return found
+
+
+def _by_name(classes: Sequence[int], shares: Tensor) -> dict[str, float]:
+    return {EXPRESSIONS[label]: share for label, share in zip(classes, shares[0].tolist(), strict=True)}
 
 
 def path_of(table: FaceTable) -> Path:

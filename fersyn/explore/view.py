@@ -12,9 +12,11 @@ import jinja2
 import numpy as np
 
 from fersyn.explore.measures import DLIB_SAME, SFACE_SAME, Measured
+from fersyn.expressions import EXPRESSIONS
 from fersyn.figures.faces import overlay
 
 SIDE = 320  # px of a picture as it is sent: sharp on a dense screen at the width at which it is shown
+WHO = {"kit": "the kit's", "fer": "fer", "facex": "facex"}  # heads of the columns of who names a face
 FULL = 64  # a difference of so many grey levels is drawn as the strongest
 
 _HERE = Path(__file__).parent
@@ -33,9 +35,13 @@ def saved(path: Path, shown: str) -> str:
 
 
 def measures(found: Measured, asked: Sequence[str]) -> str:
-    """Identity and the recogniser's probabilities as bars; the expressions asked for in bold."""
+    """Identity, actions and the probabilities of all who name the face, as bars; the expressions asked for in bold."""
     template = _TEMPLATES.get_template("measures.html.j2")
-    return template.render(found=found, asked=asked, dlib_same=DLIB_SAME, sface_same=SFACE_SAME)
+    known = {name for shares in found.named.values() for name in shares}
+    return template.render(
+        found=found, asked=asked, dlib_same=DLIB_SAME, sface_same=SFACE_SAME, titles=WHO,
+        expressions=[name for name in EXPRESSIONS if name in known],
+    )  # fmt: skip
 
 
 def enlarged(image: np.ndarray, side: int = SIDE) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from fersyn.evaluation.bootstrap import counted
-from fersyn.evaluation.judging import ALL, JUDGED, KIT, NAMED, TITLES
+from fersyn.evaluation.judging import ALL, JUDGED, NAMED, TITLES
 from fersyn.evaluation.scores import METRICS, Scores, guided, summarise
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures.score_table import ScoreTable, missing, number, plain
