@@ -110,8 +110,5 @@ class FrameSet:
     notes: list[str] = field(default_factory=list)  # sentences for the user on what was decided while reading
     request: dict[str, Any] = field(default_factory=dict)
     root: str = ""  # where it was read; stays in the table's hidden folder, lest a machine's path get into a report
-    guides: list[str] = field(
-        default_factory=list
-    )  # instruments (of fersyn.weights) that had a hand in making the faces
     prepare: Callable[[], None] | None = None  # called once, where the table is built, before workers get frames
     guides: tuple[str, ...] = ()  # instruments that had a hand in making the pictures: no judges of them
