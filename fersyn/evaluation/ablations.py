@@ -176,11 +176,11 @@ def measure_runs(runs: Mapping[Key, Path], table, fid: bool = True, seed: int = 
         SubjectLeak: somebody of the hold-out was trained on.
     """
     from fersyn.evaluation import measure, protocol
+    from fersyn.evaluation.scores import of_group
     from fersyn.training.runs import load
 
     pairs, chosen = protocol.measured_pairs(table)
     protocol.check_people(runs.values(), table.people[chosen[:, 1]])
     true = measure.truth(pairs, chosen, sets=fid, content=False)
-    return measure.evaluate(
-        {name: [load(run) for run in own] for name, own in distinct(runs).items()}, true, seed=seed
-    ), true
+    made = {name: [load(run) for run in own] for name, own in distinct(runs).items()}
+    return measure.evaluate(made, true, of_group("picture"), seed), true

@@ -14,6 +14,7 @@ from PIL import Image, ImageSequence
 from fersyn.explore import Explorer, keep
 from fersyn.explore.shaped import Wish
 from fersyn.explore.view import jpeg
+from fersyn.nets import instruments
 from fersyn.reporting import project
 from fersyn.training.runs import write_config
 
@@ -104,7 +105,10 @@ def test_neutral_knows_no_degrees(panel):
 
 def test_what_is_measured(panel):
     text = panel.cards[0].measures.value
-    assert "dlib distance" in text and "What a recogniser sees" not in text  # judge_epochs=0
+    assert "dlib distance" in text and "<th>the kit" not in text  # judge_epochs=0
+    for name in instruments.JUDGES:
+        assert (f"<th>{name}</th>" in text) == instruments.available(name)
+    assert ("Actions that moved most" in text) == instruments.available("actions")
 
 
 def test_recogniser_is_trained_once_and_kept(small_table, runs, tmp_path):
@@ -113,7 +117,7 @@ def test_recogniser_is_trained_once_and_kept(small_table, runs, tmp_path):
     table = shutil.copytree(small_table.path, tmp_path / "table")
     first = Explorer([table], runs, judge_epochs=1)
     assert first.wait() and "trained now" in first.status.value
-    assert "What a recogniser sees" in first.cards[0].measures.value
+    assert "<th>the kit" in first.cards[0].measures.value
     second = Explorer([table], runs, judge_epochs=1)
     assert second.wait() and "read from" in second.status.value
     assert second.cards[0].measures.value == first.cards[0].measures.value
@@ -132,7 +136,7 @@ def test_a_recogniser_is_never_trained_on_another_table_than_the_first(small_tab
         "There is no recogniser: it would learn from" in panel.status.value
         and not measures.path_of(panel._tables["table"]).exists()
     )
-    assert panel.wait() and result(panel) and "What a recogniser sees" not in panel.cards[0].measures.value
+    assert panel.wait() and result(panel) and "<th>the kit" not in panel.cards[0].measures.value
     assert "There is no recogniser" in Explorer([], runs, judge_epochs=1).status.value
 
 
@@ -148,7 +152,7 @@ def test_a_recogniser_that_cannot_be_kept_is_used_all_the_same(small_table, runs
     monkeypatch.setattr(safetensors.torch, "save_file", full)
     panel = Explorer([table], runs, judge_epochs=1)
     assert panel.wait() and "could not be kept for the next time (I/O error: No space" in panel.status.value
-    assert "What a recogniser sees" in panel.cards[0].measures.value
+    assert "<th>the kit" in panel.cards[0].measures.value
 
 
 @pytest.mark.parametrize("module", ["recogniser", "fidelity"])

@@ -243,7 +243,7 @@ def test_tables_runs_and_parameters():
     whole = plan("laptop")
     assert {"01_preprocessing-rendered", "01_preprocessing-openpeople"} <= set(whole.runs)
     run = whole.runs["01_preprocessing-rendered"]
-    assert run.parameters["table"] == "data/laptop/rendered" and run.tables == ["rendered"]
+    assert run.parameters["table"] == "data/laptop/rendered" and run.tables == ["rendered", "openpeople"]
     assert whole.tables["rendered"].command.startswith("rendered --subjects")
     part = plan("laptop", settings=["folds=7"], only=["openpeople"])
     assert list(part.runs) == ["01_preprocessing-openpeople"] and list(part.tables) == ["openpeople"]
