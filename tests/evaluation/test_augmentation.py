@@ -249,7 +249,9 @@ def test_a_number_of_people_that_not_every_fold_has_is_no_point_of_the_curve():
 
 
 def test_the_judge_has_not_seen_the_people_whose_faces_it_names(folds):
-    found = experiment.judged(folds[0], epochs=1, count=14)
+    kinds = experiment.kinds(folds[0], count=14)
+    assert all(len(each.faces) == len(each.labels) == len(each.people) and not each.guides for each in kinds.values())
+    found = experiment.judged(folds[0], kinds, epochs=1)
     assert found.attrs == {"people": 2, "real": 14}
     assert len(set(found["faces"])) == 3 and found["right"].between(0, 1).all()
     assert found.loc[found["faces"] == experiment.REAL, "number"].sum() == 14
