@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from fersyn import weights
 from fersyn.nets import mobile_stylegan, stylegan2
 from fersyn.nets.stylegan import Generator
 
@@ -21,4 +20,4 @@ def get(file: str | Path = "") -> Generator:
 
 def available() -> bool:
     """Whether MobileStyleGAN's weights are on this machine."""
-    return all(weights.find(name) is not None for name in mobile_stylegan.NAMES)
+    return not mobile_stylegan.missing()

