@@ -17,7 +17,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -118,8 +118,9 @@ class ExpressionMapper(nn.Module):
         w: Tensor,
         expression: str | Sequence[str],
         strength: float | Tensor = 1.0,
-        actions: Tensor | None = None,
+        actions: Tensor | Mapping[str, float] | None = None,
         styles: int = 23,
+        manner: Tensor | None = None,
     ) -> Tensor:
         """The person's own neutral face, moved: W+ (N, styles, width).
 
@@ -127,20 +128,21 @@ class ExpressionMapper(nn.Module):
             w: (N, width), or W+ (N, styles, width): then the mean of its moved styles says who it is.
             expression: one for all, or N; "neutral": the neutral face itself.
             strength: 0 neutral .. 1 a posed expression .. 1.5, one or (N,).
-            actions: (N, 52) wanted displacements beside the expression's own, in the order of ACTIONS: a slider is the
-                displacement itself; a manner `gain * strength * (d - manner_mean)` of somebody's displacements d.
+            actions: wanted displacements beside the expression's own: (N, 52) in the order of ACTIONS, or some by name.
             styles: of W+, where w is given.
+            manner: how one person shows the expression instead of the mean of people: the displacements of the actions
+                from that person's own neutral face, (52,) or (N, 52).
 
         Raises:
-            FersynError: no such expression; a strength out of range; actions of another shape.
+            FersynError: no such expression or action; a strength out of range; actions of another shape.
         """
         names = [expression] * len(w) if isinstance(expression, str) else list(expression)
         rows = [NONE if parse(name) == "neutral" else MOVED.index(parse(name)) for name in names]
         strength = torch.as_tensor(strength, dtype=w.dtype, device=w.device).expand(len(w))
         if not ((strength >= 0) & (strength <= MOST)).all():
             raise FersynError(f"strengths must lie between 0 and {MOST}, got {strength.min():g} .. {strength.max():g}")
-        if actions is None:
-            actions = w.new_zeros(len(w), len(ACTIONS))
+        if not isinstance(actions, Tensor):
+            actions = sliders(actions or {}).to(w).expand(len(w), -1)
         if len(rows) != len(w) or actions.shape != (len(w), len(ACTIONS)):
             raise FersynError(
                 f"{len(w)} faces take as many expressions and actions (N, {len(ACTIONS)}), "
@@ -149,19 +151,37 @@ class ExpressionMapper(nn.Module):
         layers = w if w.ndim == 3 else w[:, None].expand(-1, styles, -1)
         white = self.white(layers[:, self.moved.start : self.moved.stop].mean(1) if w.ndim == 3 else w)
         row = torch.tensor(rows, device=w.device)
+        if manner is not None:
+            actions = actions + self.gain * strength[:, None] * (manner.to(w) - self.manner_mean[row])
         calm = self(white, torch.full_like(row, NEUTRAL), torch.ones_like(strength), torch.zeros_like(actions))
         return self.add(layers, calm + self(white, row, strength, actions))
+
+
+def sliders(actions: Mapping[str, float]) -> Tensor:
+    """Wanted displacements by name, as (52,) in the order of ACTIONS.
+
+    Raises:
+        FersynError: there is no such action.
+    """
+    if unknown := sorted(set(actions) - set(ACTIONS[1:])):
+        raise FersynError(f"there is no action {unknown[0]!r}; use some of: {', '.join(ACTIONS[1:])}")
+    return torch.tensor([float(actions.get(name, 0)) for name in ACTIONS])
 
 
 def get(generator: Generator, file: str | Path = FILE) -> ExpressionMapper:
     """The mapper that comes with the kit, or another one of `file`, ready for use on the CPU.
 
     Raises:
-        FersynError: the file is missing or damaged, or has learnt on another generator.
+        FersynError: the file is missing, damaged or no mapper, or has learnt on another generator.
     """
     state, about = shipped.read(file, generator.fingerprint)
-    styles, width = state["base"].shape[1:]
-    mapper = ExpressionMapper(styles, width, **about["config"])
-    mapper.moved, mapper.gain = range(int(about["first"]), int(about["last"])), float(about["gain"])
-    mapper.load_state_dict(state)
+    try:
+        styles, width = state["base"].shape[1:]
+        mapper = ExpressionMapper(styles, width, **about["config"])
+        mapper.moved, mapper.gain = range(int(about["first"]), int(about["last"])), float(about["gain"])
+        mapper.load_state_dict(state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise FersynError(
+            f"{file} is no mapper of expressions ({error}); take the one of a finished training"
+        ) from error
     return mapper.eval().requires_grad_(False)

@@ -93,13 +93,9 @@ class Guides(nn.Module):
         return self.judges[judge](vary(crop(pictures), varied))
 
     def mesh(self, pictures: Tensor) -> Tensor:
-        """478 points (N, 478, 3) in parts of the kit's crop; `actions` takes them."""
+        """478 points (N, 478, 3) in parts of the kit's crop; `meter.of_mesh` makes the actions of them."""
         faces = crop(pictures)
         return self.meter.mesh(faces) / faces.shape[-1]
-
-    def actions(self, mesh: Tensor) -> Tensor:
-        """How far each of `instruments.ACTIONS` has gone: (N, 52) in [0, 1]."""
-        return self.meter.of_mesh(mesh)
 
     def identity(self, pictures: Tensor, varied: float = 0.0) -> Tensor:
         """SFace's numbers at length 1, (N, 128): a product of two faces' is the cosine."""

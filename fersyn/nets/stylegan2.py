@@ -164,14 +164,8 @@ def _equalised(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights with what their layers multiply them by: 1 / sqrt(inputs), and the rate of the mapping."""
     found = {}
     for key, value in state.items():
-        if key.startswith("style."):
-            found[key] = value * _MAPPING_RATE
-            if key.endswith(".weight"):
-                found[key] /= value.shape[1] ** 0.5
-        elif key.endswith(("modulation.weight", ".conv.weight")):
-            found[key] = (
-                value / value[0].flatten(1).shape[1] ** 0.5 if value.dim() > 2 else value / value.shape[1] ** 0.5
-            )
-        else:
-            found[key] = value
+        factor = _MAPPING_RATE if key.startswith("style.") else 1.0
+        if value.dim() > 1 and key.endswith(".weight"):  # of dense layers and convolutions, all inputs of an output
+            factor /= (value[0, 0] if value.dim() > 2 else value[0]).numel() ** 0.5
+        found[key] = value * factor
     return found

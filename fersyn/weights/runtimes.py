@@ -68,7 +68,7 @@ def _tensor(data: memoryview) -> tuple[str, np.ndarray]:
     shape, kind, name, raw = [], 0, "", b""
     for number, value in _fields(data):
         if number == 1:
-            shape += [value] if isinstance(value, int) else _varints(value)
+            shape += [value] if isinstance(value, int) else list(_varints(value))
         elif number == 2:
             kind = value
         elif number in (4, 9):
@@ -102,9 +102,8 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
             return value, at
 
 
-def _varints(data: memoryview) -> list[int]:
-    found, at = [], 0
+def _varints(data: memoryview) -> Iterator[int]:
+    at = 0
     while at < len(data):
         value, at = _varint(data, at)
-        found.append(value)
-    return found
+        yield value

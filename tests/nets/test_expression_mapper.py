@@ -68,6 +68,19 @@ def test_a_slider_moves_beside_the_expression(kits, w):
     assert added.abs().max() > 0.01
 
 
+def test_actions_by_name_and_manners(kits, w):
+    slider = expression_mapper.sliders({"jawOpen": 0.5, "browDownLeft": -1})
+    assert slider[ACTIONS.index("jawOpen")] == 0.5 and slider[ACTIONS.index("browDownLeft")] == -1
+    assert slider.count_nonzero() == 2
+    by_name = kits.edit(w, "anger", 1.0, {"jawOpen": 0.5, "browDownLeft": -1})
+    assert torch.equal(by_name, kits.edit(w, "anger", 1.0, slider.expand(3, -1)))
+    mean = kits.manner_mean[MOVED.index("surprise")]
+    torch.testing.assert_close(kits.edit(w, "surprise", manner=mean), kits.edit(w, "surprise"))
+    own = kits.edit(w, "surprise", 0.5, manner=mean + slider)
+    torch.testing.assert_close(own, kits.edit(w, "surprise", 0.5, 0.5 * kits.gain * slider.expand(3, -1)))
+    assert torch.equal(kits.edit(w, "surprise", 0.0, manner=mean + slider), kits.edit(w, "neutral"))
+
+
 def test_w_plus_of_one_w_is_that_w(kits, w):
     layers = w[:, None].expand(-1, STYLES, -1)
     torch.testing.assert_close(kits.edit(layers, "disgust"), kits.edit(w, "disgust"), atol=1e-4, rtol=1e-4)
@@ -110,6 +123,8 @@ def test_wrong_requests(kits, w):
         kits.edit(w, "boredom")
     with pytest.raises(FersynError, match="3 faces take as many"):
         kits.edit(w, ["fear", "anger"])
+    with pytest.raises(FersynError, match="no action 'jawopen'; use some of: browDownLeft"):
+        kits.edit(w, "fear", 1.0, {"jawopen": 1})
     with pytest.raises(FersynError, match="52"):
         kits.edit(w, "fear", 1.0, torch.zeros(3, 51))
 
@@ -117,6 +132,11 @@ def test_wrong_requests(kits, w):
 def test_a_mapper_of_another_generator_is_refused():
     with pytest.raises(FersynError, match="another generator"):
         expression_mapper.get(SimpleNamespace(fingerprint="0" * 64))
+
+
+def test_a_file_of_something_else():
+    with pytest.raises(FersynError, match="head.safetensors is no mapper of expressions"):
+        expression_mapper.get(SimpleNamespace(fingerprint=_generator()), "head.safetensors")
 
 
 def test_a_damaged_file(tmp_path):

@@ -45,7 +45,7 @@ def test_they_see_what_the_instruments_see(all_of_them, pictures, faces):
         assert all_of_them.judges[name].guide
     mesh = all_of_them.mesh(pictures)
     assert (mesh[..., :2] - instruments.get("actions").mesh(faces)[..., :2] / 128).abs().mean() < 0.01
-    smile = all_of_them.actions(mesh)[:, instruments.ACTIONS.index("mouthSmileLeft")]
+    smile = all_of_them.meter.of_mesh(mesh)[:, instruments.ACTIONS.index("mouthSmileLeft")]
     assert smile[1] > smile[0] + 0.1 and smile[3] > smile[2] + 0.1
 
 
@@ -66,7 +66,7 @@ def test_gradients_reach_every_face(all_of_them, pictures, look, varied):
     elif look == "sface":
         found = all_of_them.identity(x, varied)[:, 0]
     else:
-        found = all_of_them.actions(all_of_them.mesh(x))[:, instruments.ACTIONS.index("mouthSmileLeft")]
+        found = all_of_them.meter.of_mesh(all_of_them.mesh(x))[:, instruments.ACTIONS.index("mouthSmileLeft")]
     found[:2].sum().backward()
     assert torch.isfinite(x.grad).all() and (x.grad[:2].abs().amax((1, 2, 3)) > 0).all() and not x.grad[2:].any()
 
