@@ -3,7 +3,6 @@ of OpenCV's zoo: whose face it is, with gradients to the pixels. The verifier `s
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -16,7 +15,6 @@ BLOCKS = (
     (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1),
     (1024, 2), (1024, 1),
 )  # fmt: skip
-_PARTS = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_var"}
 
 
 def _convolution(inside: int, outside: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -54,28 +52,12 @@ def load() -> SFace:
     Raises:
         FersynError: the weights are missing (the message says how to get them), or damaged.
     """
-    network, state = SFace(), weights.state_dict("sface")
-    try:
-        network.load_state_dict(_renamed(network, state))
-    except (KeyError, RuntimeError) as error:
+    network = SFace()
+    own = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    found = [value for key, value in weights.state_dict("sface").items() if not key.startswith("scalar_")]
+    try:  # the file, known by its hash, has them in the same order
+        pairs = zip(own.items(), found, strict=True)
+        network.load_state_dict({key: theirs.reshape(ours.shape) for (key, ours), theirs in pairs}, strict=False)
+    except (ValueError, RuntimeError) as error:
         raise FersynError(f"these are not the weights of SFace ({error}); fetch them again") from error
     return network
-
-
-def _renamed(network: SFace, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The file's numbers by our names."""
-    found = {}
-    for key, own in network.state_dict().items():
-        layer, _, part = key.removeprefix("layers.").rpartition(".")
-        name, _, place = layer.partition(".")
-        if part == "num_batches_tracked":
-            found[key] = own
-        elif place == "0":
-            found[key] = state[f"{name}_conv2d_weight"]
-        elif place == "2":
-            found[key] = state[f"{name}_relu_gamma"].flatten()
-        elif name == "pre_fc1":
-            found[key] = state[f"pre_fc1_{part}"]
-        else:
-            found[key] = state[f"{name}{'_batchnorm' if place else ''}_{_PARTS[part]}"]
-    return found
