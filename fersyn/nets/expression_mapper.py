@@ -177,7 +177,8 @@ def get(generator: Generator, file: str | Path = FILE) -> ExpressionMapper:
     state, about = shipped.read(file, generator.fingerprint)
     try:
         styles, width = state["base"].shape[1:]
-        mapper = ExpressionMapper(styles, width, **about["config"])
+        with torch.random.fork_rng(devices=[]):
+            mapper = ExpressionMapper(styles, width, **about["config"])
         mapper.moved, mapper.gain = range(int(about["first"]), int(about["last"])), float(about["gain"])
         mapper.load_state_dict(state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

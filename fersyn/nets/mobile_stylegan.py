@@ -213,11 +213,13 @@ class MobileStyleGAN(stylegan.Generator):
             FersynError: this is another network than the one on which the head that comes with the kit has learnt.
         """
         noise = [convolution.noise for level in self.upper[-2:] for convolution in (level.conv1, level.conv2)]
-        planes = torch.cat([functional.pixel_unshuffle(each, each.shape[-1] // SIDE) for each in noise], 1)
-        state, about = shipped.read("head.safetensors", self.fingerprint)
-        head = Head(len(state["centre"]), planes, **about["config"])
-        head.load_state_dict(state)
-        return head.eval().requires_grad_(False)
+        # Whoever comes first decides neither about gradients nor about what is drawn at random next.
+        with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
+            planes = torch.cat([functional.pixel_unshuffle(each, each.shape[-1] // SIDE) for each in noise], 1)
+            state, about = shipped.read("head.safetensors", self.fingerprint)
+            head = Head(len(state["centre"]), planes, **about["config"])
+            head.load_state_dict(state)
+            return head.eval().requires_grad_(False)
 
 
 def missing() -> list[str]:
@@ -233,7 +235,9 @@ def load() -> MobileStyleGAN:
     """
     if lost := missing():
         raise FersynError(f"weights of MobileStyleGAN are not on this machine; fersyn weights fetch {' '.join(lost)}")
-    network, files = MobileStyleGAN(), [weights.state_dict(name) for name in NAMES[::2]]
+    files = [weights.state_dict(name) for name in NAMES[::2]]
+    with torch.random.fork_rng(devices=[]):
+        network = MobileStyleGAN()
     try:
         network.load_state_dict(_renamed(*files))
     except (KeyError, RuntimeError) as error:

@@ -4,6 +4,7 @@ of OpenCV's zoo: whose face it is, with gradients to the pixels. The verifier `s
 
 from collections import OrderedDict
 
+import torch
 from torch import Tensor, nn
 
 from fersyn import weights
@@ -52,7 +53,8 @@ def load() -> SFace:
     Raises:
         FersynError: the weights are missing (the message says how to get them), or damaged.
     """
-    network = SFace()
+    with torch.random.fork_rng(devices=[]):
+        network = SFace()
     own = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
     found = [value for key, value in weights.state_dict("sface").items() if not key.startswith("scalar_")]
     try:  # the file, known by its hash, has them in the same order

@@ -72,7 +72,7 @@ class Generator(nn.Module):
     @cached_property
     def mean(self) -> Tensor:
         """The middle of all w, (width,): of 10 000 samples, always the same ones."""
-        with torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad():  # what is kept is asked for with gradients later
             z = torch.randn(AVERAGED, self.width, generator=torch.Generator().manual_seed(0))
             weight = next(self.style.parameters())
             return torch.cat([self.mapping(part.to(weight)) for part in z.split(1000)]).mean(0)

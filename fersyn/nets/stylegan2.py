@@ -148,7 +148,8 @@ def load(file: str | Path) -> StyleGAN2:
         levels = 1 + sum(key.startswith("to_rgbs.") and key.endswith(".bias") and key.count(".") == 2 for key in state)
         channels = [state["conv1.activate.bias"], *(state[f"convs.{2 * k}.activate.bias"] for k in range(levels - 1))]
         depth = sum(key.startswith("style.") and key.endswith(".weight") for key in state)
-        network = StyleGAN2(tuple(len(bias) for bias in channels), state["style.1.weight"].shape[0], depth)
+        with torch.random.fork_rng(devices=[]):
+            network = StyleGAN2(tuple(len(bias) for bias in channels), state["style.1.weight"].shape[0], depth)
         own = network.noises.state_dict(prefix="noises.")  # old files have none
         network.load_state_dict({**own, **_equalised(state)})
     except (KeyError, RuntimeError, IndexError) as error:

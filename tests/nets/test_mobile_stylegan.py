@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.nets import generators, mobile_stylegan, shipped
+from fersyn.nets import expression_mapper, generators, mobile_stylegan, sface, shipped
 from fersyn.nets.mobile_stylegan import MobileStyleGAN
 
 OPENVINO = json.loads(Path(__file__).with_name("openvino.json").read_text())
@@ -59,6 +59,23 @@ def test_gradients_reach_every_style(real):
     for draft in (False, True):
         (found,) = torch.autograd.grad(real.synthesise(layers, draft=draft).square().mean(), layers)
         assert torch.isfinite(found).all() and (found.abs().amax((0, 2)) > 0).all()
+
+
+def test_loading_leaves_no_trace(real):
+    """Neither in the random numbers that come next, nor by refusing gradients after a call without them."""
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    network = generators.get()
+    with torch.inference_mode():
+        layers = network.layers(network.sample(torch.ones(1, 512)))
+        network.synthesise(layers, draft=True)
+    if weights.find("sface") is not None:
+        sface.load()
+    expression_mapper.get(network)
+    assert torch.equal(torch.get_rng_state(), before)
+    z = torch.ones(1, 512, requires_grad=True)
+    network.synthesise(network.layers(network.sample(z)), draft=True).square().mean().backward()
+    assert (z.grad != 0).any()
 
 
 def test_smaller_pictures_are_averages_of_the_large_one(small):
