@@ -27,6 +27,9 @@ class Motion:
 
     expressions = ("neutral", "surprise", "anger")
 
+    def without(self, people):
+        return self
+
     def predict(self, landmarks, label, intensity=1.0, source_label=None, size=128):
         return landmarks.clone()
 
