@@ -20,7 +20,7 @@ from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.evaluation import fid, fidelity, image_metrics
 from fersyn.evaluation.judging import NAMED, marked
-from fersyn.evaluation.protocol import BATCH, edited_pairs, measured_pairs, moved_pairs
+from fersyn.evaluation.protocol import BATCH, edited_pairs, measured_pairs, moved
 from fersyn.evaluation.scores import METRICS, Metric, Scores, SetScore, register, rows_of
 from fersyn.evaluation.verifiers.dlib_face import Descriptors
 from fersyn.expressions import EXPRESSIONS
@@ -234,7 +234,7 @@ def evaluate(
 def own_motion(
     synthesiser: Synthesiser, name: str, trues: Sequence[Truth | None], metrics: Sequence[str] = NAMED, seed: int = 0
 ) -> Scores:
-    """What a method makes of the sources by itself, at full strength (`protocol.moved_pairs`), and the true pictures beside
+    """What a method makes of the sources by itself, at full strength (`protocol.moved`), and the true pictures beside
     it; of the expressions that its motion knows.
 
     Args:
@@ -248,7 +248,7 @@ def own_motion(
         kept = np.isin(whole.names, synthesiser.expressions)
         if kept.any():
             true = whole.part(kept)
-            made = Pictures(moved_pairs(synthesiser, true.pairs, true.chosen))
+            made = Pictures(to_bytes(moved(synthesiser, true.pairs.table, true.chosen[:, 0], true.names)))
             own = measure(made, true, name, seed, metrics, synthesiser.guides)
             found = found + true.readings(metrics) + own
     return found

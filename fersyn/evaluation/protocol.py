@@ -52,23 +52,6 @@ def edited(synthesiser: Synthesiser, batch: Batch) -> Tensor:
     return synthesiser.edit(batch.source, names, batch.intensity, batch.target_landmarks, batch.source_landmarks)
 
 
-def moved_pairs(synthesiser: Synthesiser, pairs: Pairs, chosen: np.ndarray, batch: int = BATCH) -> Tensor:
-    """The sources of the chosen pairs (P, 2) with their targets' expressions at full strength, by the method's own motion:
-    it is told the expression's name and nothing of the true picture; uint8 (P, 3, H, W) on the CPU.
-
-    Each person is moved by a motion that has learnt nothing from that person.
-    """
-    people, made = pairs.table.people[chosen[:, 0]], {}
-    for person in dict.fromkeys(people):
-        own, alone = np.flatnonzero(people == person), synthesiser.without([person])
-        for rows in (own[k : k + batch] for k in range(0, len(own), batch)):
-            part = pairs.gather(chosen[rows])
-            names = [EXPRESSIONS[label] for label in part.label.tolist()]
-            faces = alone.edit(part.source, names, 1.0, None, part.source_landmarks)
-            made |= dict(zip(rows.tolist(), to_bytes(faces).cpu(), strict=True))
-    return torch.stack([made[row] for row in range(len(chosen))])
-
-
 def edited_pairs(
     synthesiser: Synthesiser, pairs: Pairs, chosen: np.ndarray, batch: int = BATCH, rounded: bool = True
 ) -> Tensor:
@@ -80,12 +63,16 @@ def edited_pairs(
     return torch.cat([(to_bytes(faces) if rounded else faces.detach()).cpu() for faces in made])
 
 
-def moved(synthesiser: Synthesiser, table, rows: Sequence[int], expression: str, intensity: float = 1.0) -> Tensor:
-    """Faces of a table with another expression, by the method's own landmark motion: (N, 3, H, H) in [-1, 1].
+def moved(
+    synthesiser: Synthesiser, table, rows: Sequence[int], expression: str | Sequence[str], intensity: float = 1.0
+) -> Tensor:
+    """Faces of a table with another expression (one for all, or N), by the method's own landmark motion: (N, 3, H, H) in
+    [-1, 1].
 
     Nobody is edited by a motion that has learnt from him: each person's faces by one that knows all others.
     """
     rows = np.asarray(rows, int)
+    names = np.broadcast_to(expression, len(rows))
     people = table.people[rows]
     made = torch.empty(len(rows), 3, table.size, table.size)
     for person in dict.fromkeys(people):
@@ -95,7 +82,7 @@ def moved(synthesiser: Synthesiser, table, rows: Sequence[int], expression: str,
         for start in range(0, len(own), BATCH):
             part = own[start : start + BATCH]
             faces = table.tensor(rows[part])
-            made[part] = edit(faces, expression, intensity, None, points[start : start + BATCH]).cpu()
+            made[part] = edit(faces, names[part].tolist(), intensity, None, points[start : start + BATCH]).cpu()
     return made
 
 

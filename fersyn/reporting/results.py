@@ -1,17 +1,18 @@
-"""``fersyn results reports/laptop``: the main numbers of a report as one Markdown table, to quote and to paste.
+"""``fersyn results reports/laptop``: the main numbers of a report as Markdown tables, to quote and to paste.
 
-Reads the JSON files that notebooks 03, 05 and 06 left; a notebook that did not run leaves its columns out.
+Reads the JSON files that notebooks 02, 03, 05 and 06 left; a notebook that did not run leaves its columns out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from fersyn.errors import FersynError
+from fersyn.expressions import EXPRESSIONS
 from fersyn.reporting.record import read
 
 QUALITY = {
@@ -19,33 +20,67 @@ QUALITY = {
     "ssim": "SSIM ↑",
     "lpips": "LPIPS ↓",
     "identity": "distance from the true face (dlib) ↓",
-    "right": "expression named, % ↑",
+    "right": "expression named (the kit's recogniser), % ↑",
 }  # metrics of notebook 03
 RANK = {"rank1": "Rank-1 (dlib), % ↑"}  # of notebook 05
 VERIFIER = "dlib ResNet"  # it always works
+JUDGES = {"named_fer": "fer", "named_facex": "facex"}  # metrics of notebook 02: what strangers see
+ALL = "all"  # expressions together
 
 
 def table(folder: str | Path) -> str:
-    """The main numbers of a report folder as Markdown: a row a method, 95 % intervals over people in brackets.
+    """The main numbers of a report folder as Markdown: a row a method, 95 % intervals over people in brackets; and what the
+    judges see in true pictures and in the editor's own motion.
 
     Raises:
         FersynError: neither notebook 03 nor 05 has left its numbers in the folder.
     """
     folder = Path(folder)
-    files = {name[:2]: folder / f"{name}.json" for name in ("03_image_quality", "05_identity", "06_augmentation")}
+    files = {
+        name[:2]: folder / f"{name}.json"
+        for name in ("02_training", "03_image_quality", "05_identity", "06_augmentation")
+    }
     made = {name: read(file) if file.is_file() else {} for name, file in files.items()}
     if not made["03"] and not made["05"]:
         raise FersynError(f"{folder}: no numbers of notebook 03 or 05 here; make them with: make report")
     ranks = [row for row in made["05"].get("summary", ()) if row.get("verifier") == VERIFIER]
     quality = made["03"].get("summary", ())
-    first = [row for row in quality if row["table"] == quality[0]["table"]]  # not those of photographs
+    # Not those of photographs, and not of single expressions.
+    first = [row for row in quality if row["table"] == quality[0]["table"] and not row.get("expression")]
     found = {(row["method"], row["metric"]): row for row in (*ranks, *first)}
     heads = {**(QUALITY if quality else {}), **(RANK if ranks else {})}
     metrics = made["03"].get("metrics", {}) | made["05"].get("metrics", {})
     methods = dict.fromkeys(name for name, _ in found if {(name, "psnr"), (name, "rank1")} & {*found})
     rows = [[name, *(_cell(found.get((name, key)), metrics.get(key)) for key in heads)] for name in methods]
-    lines = [f"| {' | '.join(row)} |" for row in (["method", *heads.values()], ["---", *["---:"] * len(heads)], *rows)]
-    return "\n".join([*lines, "", *_notes(made)]) + "\n"
+    lines = _markdown(["method", *heads.values()], 1, rows)
+    return "\n".join([*lines, "", *_judged(made["02"]), *_notes(made)]) + "\n"
+
+
+def _markdown(head: Sequence[str], words: int, rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table whose first `words` columns are no numbers."""
+    ruler = ["---"] * words + ["---:"] * (len(head) - words)
+    return [f"| {' | '.join(row)} |" for row in (head, ruler, *rows)]
+
+
+def _judged(training: Mapping[str, Any]) -> list[str]:
+    """Of notebook 02: a row a set of faces and judge, a column an expression; the weakest bold."""
+    own = [row for row in training.get("summary", ()) if row["metric"] in JUDGES and row.get("expression")]
+    if not own:
+        return []
+    named = [name for name in EXPRESSIONS if any(row["expression"] == name for row in own)]
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in own:
+        mark = " (guide)" if row.get("guide") else ""
+        who = f"{row['table']}, {row['method']}", JUDGES[row["metric"]] + mark
+        found.setdefault(who, {})[row["expression"]] = row
+    rows = []
+    for who, each in found.items():
+        values = {each[name]["value"] for name in named if name in each}
+        cells = [f"{100 * each[name]['value']:.0f}" if name in each else "" for name in named]
+        weak = [len(values) > 1 and name in each and each[name]["value"] == min(values) for name in named]
+        cells = [f"**{cell}**" if bold else cell for cell, bold in zip(cells, weak, strict=True)]
+        rows.append([*who, *cells, _cell(each.get(ALL), training["metrics"][each[ALL]["metric"]])])
+    return [*_markdown(["faces", "named by, %", *named, ALL], 2, rows), ""]
 
 
 def _notes(notebooks: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -78,5 +113,5 @@ def _cell(row: Mapping[str, Any] | None, metric: Mapping[str, Any] | None) -> st
 
 
 def command(folder: Annotated[Path, typer.Argument(help="A report's folder.")] = Path("reports/laptop")) -> None:
-    """Print the main numbers of a report as a Markdown table."""
+    """Print the main numbers of a report as Markdown tables."""
     typer.echo(table(folder), nl=False)

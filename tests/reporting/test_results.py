@@ -66,7 +66,10 @@ def test_rows_are_methods_and_cells_have_intervals(report):
         for row in ([c.strip() for c in x.split("|")[1:-1]] for x in lines[2:5])
     }
     assert rows["copy"]["PSNR, dB ↑"] == "21.39 [19.78, 22.35]" and rows["copy"]["LPIPS ↓"] == "–"
-    assert rows["copy"]["expression named, % ↑"] == "6.0 [1.2, 12.4]" and rows["warp"]["PSNR, dB ↑"] == "23.05"
+    assert (
+        rows["copy"]["expression named (the kit's recogniser), % ↑"] == "6.0 [1.2, 12.4]"
+        and rows["warp"]["PSNR, dB ↑"] == "23.05"
+    )
     assert rows["untouched"]["Rank-1 (dlib), % ↑"] == "96.0 [90.0, 100.0]" and rows["untouched"]["SSIM ↑"] == ""
     assert "- 10 x: +8.5 [+4.4, +12.5] points of balanced accuracy" in lines
     assert lines[-1] == "- 03, 05, 06: commit 0123456789ab; data faces ffffffffffff; seed 3; CPU"
@@ -103,3 +106,24 @@ def test_no_report(tmp_path):
 def test_the_command(report):
     found = CliRunner().invoke(app, ["results", str(report)])
     assert found.exit_code == 0 and found.output == table(report)
+
+
+def test_what_strangers_see_by_expression_the_weakest_bold(report):
+    def row(metric, expression, value, **more):
+        about = {"table": "photos", "method": "true picture", "metric": metric, "expression": expression}
+        return {**about, "value": value, "low": None, "high": None, **more}
+
+    summary = [
+        row("named_fer", "anger", 0.9),
+        row("named_fer", "fear", 0.6),
+        row("named_fer", "all", 0.75, low=0.7, high=0.8),
+        row("named_facex", "fear", 1.0, guide=True),
+        row("named_facex", "all", 1.0, guide=True),
+        {**row("psnr", "", 20.0), "expression": None},
+    ]
+    content = {"schema": 2, "metrics": {name: {"scale": 100, "digits": 1} for name in results.JUDGES}}
+    (report / "02_training.json").write_text(json.dumps({**content, "summary": summary}))
+    lines = table(report).splitlines()
+    at = lines.index("| faces | named by, % | anger | fear | all |")
+    assert lines[at + 2] == "| photos, true picture | fer | 90 | **60** | 75.0 [70.0, 80.0] |"
+    assert lines[at + 3] == "| photos, true picture | facex (guide) |  | 100 | 100.0 |"

@@ -168,3 +168,9 @@ def test_command_line(toy, table, tmp_path):
     assert result.exit_code == 2 and "batch 4 in the checkpoint, 8 now" in result.stderr
     result = run("--set", "batsch=8")
     assert result.exit_code == 2 and "batsch is no setting" in result.stderr
+
+
+def test_who_had_a_hand_in_the_faces_had_one_in_the_method(train, table):
+    """A run remembers the guides of its table: a judge that they were to please is none of what was learnt from them."""
+    guided = FaceTable(table.path, table.rows, {**table.info, "guides": ["fer", "facex"]}, table.skipped)
+    assert load(train(data=guided)).guides == ("fer", "facex")
