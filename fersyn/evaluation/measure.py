@@ -235,13 +235,7 @@ def own_motion(
     synthesiser: Synthesiser, name: str, trues: Sequence[Truth | None], metrics: Sequence[str] = NAMED, seed: int = 0
 ) -> Scores:
     """What a method makes of the sources by itself, at full strength (`protocol.moved`), and the true pictures beside
-    it; of the expressions that its motion knows.
-
-    Args:
-        synthesiser, name: the method; `name` is that of its rows.
-        trues: pairs of one table or more; None among them is left out.
-        metrics: names.
-        seed: of the method, for the rows.
+    it; of the expressions that its motion knows, for pairs of one table or more (None is left out). `name`: of its rows.
     """
     found = Scores(pd.DataFrame())
     for whole in filter(None, trues):

@@ -87,12 +87,8 @@ def table6(summary: pd.DataFrame, verifier: Verifier, rows: Mapping[str, Trial])
 
 
 def beside(kept: pd.DataFrame, shown: pd.DataFrame, verifier: Verifier) -> Table:
-    """Is the person kept *and* the expression shown? A row a method: Rank-1 of one verifier, and what the judges say.
-
-    Args:
-        kept: of `scores.summarise`, the rates of that verifier.
-        shown: of `scores.summarise`, of `lineup.named`.
-        verifier: which.
+    """Is the person kept *and* the expression shown? A row a method: Rank-1 of one verifier, whose rates `kept` are, and what
+    the judges say (`shown`, of `lineup.named`); both of `scores.summarise`.
     """
     metrics = {"rank1": f"Rank-1 ({verifier.title}), % ↑", **{name: METRICS[name].head for name in JUDGED.values()}}
     return ScoreTable(

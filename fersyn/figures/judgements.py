@@ -60,10 +60,6 @@ def own_accuracy(scores: Scores) -> Note:
     for row in summarise(scores).to_dict("records") if len(scores.rows) else ():
         about = {"judge": TITLES[row["metric"]], "table": row["table"], "number": number(row, 100, 1)}
         told.append(sentence("judgements.own", **about, faces=row["pictures"], people=counted(row["people"])))
-    return Note(" ".join(filter(None, [*told, missing_note()])))
-
-
-def missing_note() -> str:
-    """A sentence on the judges whose weights are missing; otherwise empty."""
-    absent = missing(list(JUDGED.values()))
-    return sentence("judgements.missing", judges=", ".join(absent), weights=" ".join(absent)) if absent else ""
+    if absent := missing(list(JUDGED.values())):
+        told.append(sentence("judgements.missing", judges=", ".join(absent), weights=" ".join(absent)))
+    return Note(" ".join(told))

@@ -14,7 +14,7 @@ from fersyn.training import runs
 class Perfect:
     """Knows the answers."""
 
-    name, needs_landmarks, size = "perfect", True, 128
+    name, needs_landmarks, size, guides = "perfect", True, 128, ()
 
     def __init__(self, pairs, chosen):
         self.answers, self.asked = iter(pairs.gather(chosen).target.split(protocol.BATCH)), []
