@@ -209,3 +209,23 @@ def test_extremes_are_bounded():
     moved[0, 65:68, 1] -= 0.08
     closed = model._bounded(shape.reshape(1, -1), moved.reshape(1, -1)).reshape(68, 2)
     assert np.allclose(closed[65:68, 1], closed[[63, 62, 61], 1]), "lips meet, and no lip passes through the other"
+
+
+@pytest.mark.slow
+def test_photographs_left_out_show_as_much_as_their_true_peaks(tmp_path):
+    from fersyn.building.preprocess import build_table
+    from fersyn.datasets.openpeople import read_openpeople
+    from fersyn.evaluation import protocol
+    from fersyn.expressions import EXPRESSIONS
+    from fersyn.methods.warp import Warp
+    from fersyn.nets import instruments
+
+    faces, meter = build_table(read_openpeople(), tmp_path / "photos", workers=0), instruments.get("actions")
+    everybody = FaceTable(faces.path, faces.rows.assign(split="train"), faces.info, faces.skipped)
+    bent = Warp(faces.size, motion.fit(everybody, meter=meter))
+    labels, calm = faces.labels(), np.flatnonzero(faces.labels() == 0)
+    still = meter.measured(faces.tensor(calm)).mean(0)
+    for name in ("happiness", "surprise", "disgust", "anger"):
+        true = meter.measured(faces.tensor(np.flatnonzero(labels == EXPRESSIONS.index(name)))).mean(0) - still
+        made = meter.measured(protocol.moved(bent, faces, calm, name)).mean(0) - still
+        assert true @ made / (true @ true) == pytest.approx(1, abs=0.2), name
