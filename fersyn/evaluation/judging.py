@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from fersyn.evaluation import recognition
-from fersyn.evaluation.fidelity import TRUE
+from fersyn.evaluation.fidelity import TRUE, OwnJudge
 from fersyn.evaluation.recognition import CrossValidation
 from fersyn.evaluation.scores import GUIDE, METRICS, Metric, Scores, register, rows_of, summarise
 from fersyn.expressions import EXPRESSIONS
@@ -35,7 +35,7 @@ TITLES = {KIT: "the kit's recogniser", **{JUDGED[name]: instruments.TITLES[name]
 opened = cache(instruments.get)  # a judge is read from its file once
 
 
-def rightly(judge: Judge | None, faces: Tensor, labels: np.ndarray) -> np.ndarray | None:
+def rightly(judge: Judge | OwnJudge | None, faces: Tensor, labels: np.ndarray) -> np.ndarray | None:
     """Whether a judge names faces (N, 3, H, H), bytes or in [-1, 1], as they should be: 1 or 0, NaN where it does not know the
     expression, float (N,); None without a judge.
     """
