@@ -29,7 +29,7 @@ from fersyn.training.requests import Request
 # Whose files can change what comes of it: of both, of a table, of a training.
 BOTH = ("expressions.py", "pixels.py", "faces", "table.py", "splits.py")
 TABLE = (*BOTH, "rendering", "generating", "nets", "datasets", "building")
-TRAINING = (*BOTH, "pairs.py", "augment.py", "losses", "nets", "methods", "training")
+TRAINING = (*BOTH, "pairs.py", "manners.py", "augment.py", "losses", "nets", "methods", "training")
 # Files in these rooms that cannot.
 APART = ("methods/__init__.py", "training/samples.py", "training/runs.py")
 # Packages whose update may change a face table.
