@@ -99,8 +99,8 @@ def _hair_strokes(
 
 
 def _brows(albedo: np.ndarray, rng: np.random.Generator, person: Person) -> None:
-    thickness = rng.uniform(2.4, 4.4) * (0.85 + 0.35 * person.gender)
-    density = int(rng.uniform(150, 260))
+    thickness = rng.uniform(3.0, 5.5) * (0.85 + 0.35 * person.gender)
+    density = int(rng.uniform(190, 330))
     spine = (
         _LINES["brow"] + [rng.normal(0, 1), rng.normal(0, 0.8)] + np.outer([0, 0.4, 1, 0.8, 0], [0, rng.normal(0, 1.3)])
     )

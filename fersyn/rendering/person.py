@@ -72,10 +72,10 @@ def draw_person(seed: int, index: int, glasses: float = 0.15) -> Person:
     beard = 0.0
     if gender > 0.6:
         beard = float(rng.choice([0, rng.uniform(0.15, 0.45), rng.uniform(0.6, 1.0)], p=[0.45, 0.35, 0.2]))
-    lids = float(rng.uniform(0.05, 0.16))
+    lids = float(rng.uniform(0.09, 0.2))
     texture_seed = int(rng.integers(2**62))
     wears = bool(np.random.default_rng([seed, index, 1]).random() < glasses)
-    rest = np.round(rig.rest(ancestry, phenotypes, changes), 3) + 0.0
+    rest = np.round(rig.pose(rig.rest(ancestry, phenotypes, changes), _DATA["at ease"]), 3) + 0.0
     return Person(seed, index, rest, age, gender, skin, melanin, hair, style, iris, wears, beard, lids, texture_seed)
 
 

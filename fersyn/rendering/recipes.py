@@ -3,7 +3,9 @@
 The action units (AU) of each prototype follow EMFACS (Friesen & Ekman 1983; Ekman, Friesen & Hager, "FACS Investigator's
 Guide", 2002, table 10-2) and the criteria by which CK+ was labelled (Lucey et al. 2010, table 1: anger needs AU23 and AU24,
 disgust AU9 or AU10, fear AU1+2+4, happiness AU12, sadness AU1+4+15, surprise AU1+2 or AU5, contempt a one-sided AU14).
-How strong each ARKit action must be to show its AU on anny's mesh is ours, chosen by eye. They stand in recipes.yaml.
+How strong each ARKit action must be to show its AU on anny's mesh is ours, chosen by eye and by what two networks that have
+learnt from photographs (`fer`, `facex`) name on people of seed 0; they also like AU15 in fear, AU20 in sadness, AU18 (lips
+drawn together) and a trace of AU2 (the brow's steep outer end) in anger. The recipes stand in recipes.yaml.
 """
 
 from collections.abc import Sequence

@@ -56,7 +56,7 @@ def weights(person: Person, actions: dict[str, float]) -> np.ndarray:
         for side, suffix in enumerate(("Right", "Left")):
             for action, share in group["actions"].items():
                 row[side] += share * max(actions.get(action + suffix, 0.0), actions.get(action, 0.0))
-    return np.minimum(out, 1.3) * (0.62 + 0.5 * person.age)
+    return np.minimum(out, 1.3) * (1.24 + person.age)
 
 
 @lru_cache(maxsize=3)
