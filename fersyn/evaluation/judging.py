@@ -106,10 +106,15 @@ def true_pictures(table, method: str = TRUE) -> Scores:
 
 
 def by_expression(scores: Scores, seed: int = 0) -> pd.DataFrame:
-    """`scores.summarise` of what judges say, by table, method and expression, and of `ALL` expressions together."""
+    """`scores.summarise` of what judges say, by table, method and expression, and of `ALL` expressions, each weighing the
+    same, however many pictures of it a person has.
+    """
     named = scores.of(metric=list(NAMED)) if len(scores.rows) else scores
     by = ("table", "method", "expression")
-    whole = summarise(named, by[:2], seed=seed)
+    keys = [name for name in named.rows if name not in ("item", "value")]
+    alike = named.rows.groupby(keys, sort=False, dropna=False)["value"].mean().reset_index() if keys else named.rows
+    alike = alike.assign(item=alike["person"] + ", " + alike["expression"]) if keys else alike
+    whole = summarise(Scores(alike), by[:2], seed=seed)
     parts = [summarise(named, by, seed=seed), whole.assign(expression=ALL)]
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 

@@ -76,6 +76,15 @@ def test_by_expression_and_all_together(small_table, sour):
     assert not len(judging.true_pictures(None).rows)
 
 
+def test_expressions_weigh_alike_however_many_pictures_there_are():
+    rows = pd.DataFrame(
+        {"table": "t", "method": "m", "seed": 0, "item": range(4), "person": "a", "expression": ["neutral"] * 3 + ["fear"],
+         "metric": "named_fer", "value": [1.0, 1.0, 1.0, 0.0], "guide": True}
+    )  # fmt: skip
+    found = judging.by_expression(judging.Scores(rows)).set_index("expression")
+    assert found.loc[judging.ALL, "value"] == 0.5 and all(map(guided, found.to_dict("records")))
+
+
 def test_the_kit_s_recognisers_stand_in_the_same_rows():
     answers = pd.DataFrame(
         {"seed": [0, 0, 1, 1], "fold": 1, "row": [0, 1, 0, 1], "person": list("abab"),
