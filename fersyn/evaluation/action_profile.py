@@ -27,7 +27,7 @@ def profile(table, meter: ActionMeter) -> pd.DataFrame:
     rows = np.sort(np.concatenate(own_pictures(table)))
     rows = rows[table.labels(rows) >= 0]
     named = table.labels(rows)
-    own = pd.DataFrame(meter.measured(table.tensor(rows)), columns=ACTIONS)
+    own = pd.DataFrame(meter.measured(table.tensor(rows)), columns=ACTIONS, dtype=float)
     own = own.T.groupby([_without_side(name) for name in ACTIONS], sort=False).mean().T.drop(columns="_neutral")
     means = own.groupby(named).mean()
     return means.set_axis([EXPRESSIONS[label] for label in means.index])
