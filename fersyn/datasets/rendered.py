@@ -15,7 +15,7 @@ from fersyn.datasets.frames import TRUTH, Frame, FrameSet, Picture
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS, parse
 
-VERSION = 3  # raise it when the same parameters give another picture
+VERSION = 4  # raise it when the same parameters give another picture
 ENDS = 3  # frames kept at either end, CK+ protocol
 DRIFT = 2.5  # degrees by which the head moves during a sequence
 
