@@ -76,7 +76,8 @@ class Manners:
             mesh = torch.cat([meter.mesh(table.tensor(rows[k : k + 16])) for k in range(0, len(rows), 16)])
             actions = meter.of_mesh(mesh).numpy()
         mesh, at = mesh[..., :2].numpy() / table.size, {int(row): k for k, row in enumerate(rows)}
-        labels, self.shift, self.mesh = table.labels(), [[] for _ in range(NONE + 1)], [[] for _ in range(NONE + 1)]
+        labels = table.labels()
+        self.shift, self.mesh, self.rows = ([[] for _ in range(NONE + 1)] for _ in range(3))
         calm_rows = []
         for calm, loud in table.sequences(rows).values():
             calm_rows += [at[row] for row in calm]
@@ -85,6 +86,7 @@ class Manners:
                 kind = MOVED.index(EXPRESSIONS[labels[row]])
                 self.shift[kind].append(_open_eyes(actions[b] - actions[a], kind))
                 self.mesh[kind].append(_rigid(mesh[b], mesh[a]) - mesh[a])
+                self.rows[kind].append(int(row))  # whose each is
         if not calm_rows or not any(map(len, self.shift)):
             raise FersynError(
                 f"{table.path}: nobody to learn manners from: a neutral and an expressive face are needed"

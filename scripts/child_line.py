@@ -61,7 +61,7 @@ POPULATIONS = (
 
 def descriptors(seed: int, people: int, truncation: float) -> np.ndarray:
     """Neutral faces of a population: (people, 128)."""
-    generator, mapper = portrait._makers()
+    generator, mapper = portrait.makers()
     found = []
     for index in range(people):
         z = torch.randn(1, generator.width, generator=torch.Generator().manual_seed(1000 * seed + index))

@@ -73,3 +73,50 @@ def save():
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def population(portraits):
+    """A population whose pictures are openpeople's, not a generator's: two people, three mappers. Read it, never write to it.
+
+    "without facex" moves nobody; person 1 looks aside; the meter says strength times half of what was wanted.
+    """
+    from types import SimpleNamespace
+
+    import torch
+
+    from fersyn.evaluation import population as module
+    from fersyn.figures.faces import fit
+    from fersyn.nets.expression_mapper import GUIDES, NONE
+
+    subjects = ("P001", "P002")
+
+    def seen(index, expression):
+        whole = portraits[subjects[index], "neutral" if expression == "contempt" else expression]
+        return fit(whole, 256)
+
+    def mapper(*without):
+        guides = tuple(name for name in GUIDES if name not in without)
+        return SimpleNamespace(guides=guides, gain=1.3, manner_mean=torch.full((NONE + 1, 52), 0.1))
+
+    def metered(faces):
+        return np.zeros((len(faces), 478, 3), np.float32) + np.arange(478)[:, None], np.zeros((len(faces), 52))
+
+    moved_by = {module.SHIPPED: mapper(), module.ALIKE: mapper(), "without facex": mapper("facex")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "person", lambda seed, index, truncation: torch.tensor([[float(index)]]))
+        patch.setattr(
+            module, "makers", lambda: (SimpleNamespace(layers=lambda w: w, styles=23), moved_by[module.SHIPPED])
+        )
+        patch.setattr(module, "picture", lambda layers: seen(int(layers), "happiness"))
+        patch.setattr(module, "portrait", lambda seed, index, truncation, expression, strength: seen(index, expression))
+        still = moved_by["without facex"]
+        patch.setattr(
+            module, "moved",
+            lambda mapper, w, expression, *_: seen(int(w), "neutral" if mapper is still else expression),
+        )  # fmt: skip
+        patch.setattr(module.instruments, "available", lambda name: True)
+        patch.setattr(module.casting, "candidate", lambda seed, index, truncation: ("not frontal" if index else "", []))
+        patch.setattr(module, "metered", metered)
+        found = module.draw(moved_by, 2, 7, 0.7)
+    return replace(found, actions=found.rows["strength"].to_numpy()[:, None] * np.full(52, 0.5 * 1.3 * 0.1))

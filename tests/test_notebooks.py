@@ -10,7 +10,7 @@ import papermill
 import pytest
 
 from fersyn.methods.config import PROFILES
-from fersyn.reporting import parameters, project
+from fersyn.reporting import execute, parameters, project, record
 
 NOTEBOOKS = sorted((project.root() / "notebooks").glob("*.ipynb"))
 
@@ -135,3 +135,18 @@ def test_what_it_says_of_parameters_is_true(notebook):
         if cell.cell_type == "markdown":
             for name in re.findall(r"`(\w+) = ", cell.source):
                 assert name in known, name
+
+
+@pytest.mark.slow
+def test_08_ends_without_the_generator_and_says_what_is_missing(tmp_path, monkeypatch):
+    """No weights at all, no tables: every section has a sentence, and the record is written."""
+    monkeypatch.setenv("FERSYN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    nowhere = {"rendered": str(tmp_path / "none"), "photos": str(tmp_path / "none")}
+    execute.run(project.root() / "notebooks" / "08_generator.ipynb", tmp_path / "08", nowhere)
+    page, found = (tmp_path / "08.html").read_text(encoding="utf-8"), record.read(tmp_path / "08.json")
+    assert page.count("Nothing is shown here: weights are missing") >= 9
+    assert (
+        "fersyn weights fetch stylegan-mapping" in page and "fersyn weights fetch stylegan-mapping" in found["notes"][0]
+    )
+    assert found["key_figures"] == [] and found["scores"]["data"] == []

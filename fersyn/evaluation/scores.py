@@ -300,7 +300,7 @@ def _measured(scores: Scores, by: Sequence[str]) -> dict[tuple, _Grid | _Set]:
         )  # fmt: skip
     for one in scores.sets:
         key = (*(one.keys[name] for name in by), one.metric)
-        found.setdefault(key, _Set([], one.people)).functions.append(one.function)
+        found.setdefault(key, _Set([], one.people, guided(one.keys))).functions.append(one.function)
     return found
 
 

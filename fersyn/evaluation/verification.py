@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from fersyn.errors import FersynError, NoFace
-from fersyn.evaluation.scores import Metric, Scores, SetScore, register, rows_of
+from fersyn.evaluation.scores import GUIDE, Metric, Scores, SetScore, register, rows_of
 from fersyn.evaluation.verifiers import Verifier, distances
 from fersyn.faces.align import fit
 
@@ -185,8 +185,14 @@ def apart(
 
 
 def scores(
-    trials: Mapping[str, Trial], verifier: Verifier, table: str, item: Sequence, expression: Sequence, seed: int = 0
-):
+    trials: Mapping[str, Trial],
+    verifier: Verifier,
+    table: str,
+    item: Sequence,
+    expression: Sequence,
+    seed: int = 0,
+    guide: bool = False,
+) -> Scores:
     """One verifier's trials as `Scores`: a row a probe, and the rates, which only the set of probes has.
 
     Args:
@@ -195,12 +201,13 @@ def scores(
         table: name of the face table.
         item, expression: (P,) what each probe is.
         seed: of the first run of each method.
+        guide: whether the verifier had a hand in making the probes.
     """
-    rows, sets = [], []
+    rows, sets, marks = [], [], {GUIDE: True} if guide else {}
     for name, trial in trials.items():
         method = method_of(name)
         own = seed if method == name else int(name.rpartition(".seed")[2])
-        keys = {"verifier": verifier.title, "method": method, "seed": own, "table": table}
+        keys = {"verifier": verifier.title, "method": method, "seed": own, "table": table, **marks}
         each = {"recognised": trial.named == trial.probe, "own_distance": trial.genuine}
         rows += [rows_of(metric, values, trial.probe, item, expression, **keys) for metric, values in each.items()]
         sets += [

@@ -221,8 +221,10 @@ def sweep_table(summary: pd.DataFrame, sweeps: Mapping[str, pd.DataFrame]) -> Ta
     return ScoreTable(summary, heads, caption=caption, bold="", spread="")
 
 
-def sweep_chart(sweeps: Mapping[str, pd.DataFrame], seed: int = 0) -> Picture | Note:
-    """Measured over asked intensity, a line a method with its interval, and the ideal."""
+def sweep_chart(
+    sweeps: Mapping[str, pd.DataFrame], seed: int = 0, texts: str = "image_quality.sweep_chart"
+) -> Picture | Note:
+    """Measured over asked intensity, a line a method with its interval, and the ideal; `texts`: what is said of it."""
     if not sweeps:
         return note("image_quality.no_sweeps")
     shades = [charts.BLUE, charts.ORANGE, charts.GREEN, charts.RED, *charts.SHADES]
@@ -242,10 +244,10 @@ def sweep_chart(sweeps: Mapping[str, pd.DataFrame], seed: int = 0) -> Picture | 
             axes.plot(x, y, "o-", color=shade, lw=2, ms=5, label=name)
             axes.fill_between(x, low, high, color=shade, alpha=0.13)
             said.append(f"{name} reaches {y[-1]:.0f} %")
-        axes.set(xlabel="intensity asked for, %", ylabel="intensity measured, %", xlim=(0, 102))
+        axes.set(xlabel="intensity asked for, %", ylabel="intensity measured, %", xlim=(0, None))
         axes.grid()
         axes.legend(loc="upper left")
-        return Picture.of_figure(figure, **described("image_quality.sweep_chart", said=", ".join(said)))
+        return Picture.of_figure(figure, **described(texts, said=", ".join(said)))
 
 
 def summary_note(true: Truth) -> Note:

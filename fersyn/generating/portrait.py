@@ -8,7 +8,8 @@ SIZE = 256  # px
 
 
 @lru_cache(maxsize=1)
-def _makers():
+def makers():
+    """Generator and mapper that come with the kit; raises FersynError where the generator's weights are missing."""
     from fersyn.nets import expression_mapper, generators
 
     generator = generators.get()
@@ -21,7 +22,7 @@ def drawn_by() -> str:
     from fersyn.weights.places import sha256_of
 
     learnt = [sha256_of(file)[:4] for file in sorted(shipped.FOLDER.glob("*.safetensors"))]
-    return "".join([_makers()[0].fingerprint[:8], *learnt])
+    return "".join([makers()[0].fingerprint[:8], *learnt])
 
 
 @lru_cache(maxsize=64)
@@ -39,11 +40,26 @@ def portrait(seed: int, index: int, truncation: float, expression: str, strength
     """
     import torch
 
-    from fersyn.pixels import to_bytes, to_images
+    generator, mapper = makers()
+    with torch.inference_mode():
+        return picture(mapper.edit(person(seed, index, truncation), expression, strength, styles=generator.styles))
 
-    generator, mapper = _makers()
+
+def person(seed: int, index: int, truncation: float):
+    """Somebody's w, (1, width)."""
+    import torch
+
+    generator = makers()[0]
     known = np.random.default_rng([seed, index]).standard_normal((1, generator.width), dtype=np.float32)
     with torch.inference_mode():
-        w = generator.sample(torch.from_numpy(known), truncation)
-        layers = mapper.edit(w, expression, strength, styles=generator.styles)
-        return to_images(to_bytes(generator.synthesise(layers, SIZE, draft=True)))[0]
+        return generator.sample(torch.from_numpy(known), truncation)
+
+
+def picture(layers) -> np.ndarray:
+    """A W+ (1, styles, width) drawn the short way: uint8 RGB (256, 256, 3) in FFHQ's frame."""
+    import torch
+
+    from fersyn.pixels import to_bytes, to_images
+
+    with torch.inference_mode():
+        return to_images(to_bytes(makers()[0].synthesise(layers, SIZE, draft=True)))[0]

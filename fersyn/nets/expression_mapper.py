@@ -17,6 +17,7 @@ Example:
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from fersyn.nets.stylegan import Generator
 FILE = "mapper.safetensors"
 STYLES = range(3, 13)  # of MobileStyleGAN: those of the levels of 8 to 64 px
 MOST = 1.5  # strength; it has learnt up to 1.3
+GUIDES = ("fer", "facex", "actions", "sface", "dlib")  # instruments that a mapper may have learnt to please
 # Its own order of expressions: the rows of its tables.
 MOVED = tuple(name for name in EXPRESSIONS if name != "neutral")
 NEUTRAL, NONE = len(MOVED), len(MOVED) + 1
@@ -53,13 +55,14 @@ class ExpressionMapper(nn.Module):
         manner_mean: (rows, 52) mean displacements of the actions by expression, of the people it learnt manners from.
         moved: which styles of W+ get offsets.
         gain: displacements of actions at strength 1, in those of these people.
+        guides: which of GUIDES it has learnt to please: they are no judges of its faces.
     """
 
     def __init__(
         self, styles: int = len(STYLES), width: int = 512, rank: int = 48, hidden: int = 256, action_rank: int = 96
     ):
         super().__init__()
-        self.moved, self.gain = range(STYLES.start, STYLES.start + styles), 1.3
+        self.moved, self.gain, self.guides = range(STYLES.start, STYLES.start + styles), 1.3, GUIDES
         wide, kinds = styles * width, len(MOVED) + 1
         self.base = nn.Parameter(torch.zeros(kinds, styles, width))  # the same for all people
         self.curve = nn.Parameter(torch.zeros(kinds, styles, width))  # what bends it between strength 0 and 1
@@ -106,6 +109,15 @@ class ExpressionMapper(nn.Module):
         gate = 1 + torch.tanh(self.action_gate(hidden))
         beside = actions @ self.action + (self.action_in(actions) * gate) @ self.action_basis
         return ((row != NONE) * strength)[:, None, None] * offset + beside.unflatten(1, (styles, width))
+
+    def alike(self, w: Tensor) -> ExpressionMapper:
+        """Another mapper, which moves everybody in the way that this one moves people of w (N, width) in the mean."""
+        other = copy.deepcopy(self)
+        with torch.no_grad():
+            hidden = functional.leaky_relu(self.person(0.1 * self.white(w)), 0.2).chunk(2, 1)[0]
+            other.heads.bias.copy_(self.heads(hidden).mean(0))
+            other.heads.weight.zero_()
+        return other
 
     def add(self, layers: Tensor, offsets: Tensor) -> Tensor:
         """W+ (N, all styles, width) and offsets as `forward` gives them -> W+."""
@@ -180,6 +192,7 @@ def get(generator: Generator, file: str | Path = FILE) -> ExpressionMapper:
         with torch.random.fork_rng(devices=[]):
             mapper = ExpressionMapper(styles, width, **about["config"])
         mapper.moved, mapper.gain = range(int(about["first"]), int(about["last"])), float(about["gain"])
+        mapper.guides = tuple(name for name in GUIDES if about["weights"][name])
         mapper.load_state_dict(state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise FersynError(

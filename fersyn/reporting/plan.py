@@ -20,7 +20,7 @@ from fersyn.reporting.parameters import Profile, check_profile, declared, load_p
 from fersyn.training.requests import Request, editor_of, of_methods
 
 # Parameters of a notebook that name a face table.
-TABLE_PARAMETERS = ("faces", "photos", "pairs_of")
+TABLE_PARAMETERS = ("faces", "photos", "pairs_of", "rendered")
 
 
 @dataclass(frozen=True)
@@ -159,10 +159,9 @@ def _jobs(chosen: Profile, books: Sequence[Path], folder: Path) -> Plan:
                 tables = list(dict.fromkeys([name, *read]))
                 given = {**own, "table": table}
                 runs[f"{book.stem}-{name}"] = NotebookJob(relative, given, tables, code, weights=reads_weights)
-        elif "runs" in declared(book):
-            runs[book.stem] = NotebookJob(relative, own, read, code, list(jobs), reads_weights)
         else:
-            runs[book.stem] = NotebookJob(relative, own, list(chosen.tables), code)
+            tables = read if "runs" in declared(book) else read or list(chosen.tables)
+            runs[book.stem] = NotebookJob(relative, own, tables, code, list(jobs), reads_weights)
     if not runs:
         raise FersynError(
             f"profiles/{chosen.name}.yaml names no tables, and every notebook needs one; add lines such as "

@@ -98,8 +98,11 @@ class Entry:
 
 
 ENTRIES = {item.name: item for item in TypeAdapter(tuple[Entry, ...]).validate_python(data_of(__file__))}
-# What the notebooks print numbers of.
-DEFAULT = ("fid-inception", "lpips-alex", "sface", "fer", "facex", "actions")
+# What the notebooks print numbers of, and the generator of faces.
+DEFAULT = (
+    "fid-inception", "lpips-alex", "sface", "fer", "facex", "actions", "stylegan-mapping", "stylegan-mapping-graph",
+    "stylegan-synthesis", "stylegan-synthesis-graph",
+)  # fmt: skip
 
 
 def entry(name: str) -> Entry:

@@ -144,3 +144,20 @@ def test_a_damaged_file(tmp_path):
     file.write_bytes((shipped.FOLDER / expression_mapper.FILE).read_bytes()[:1000])
     with pytest.raises(FersynError, match=r"mapper\.safetensors cannot be read"):
         expression_mapper.get(SimpleNamespace(fingerprint=_generator()), file)
+
+
+def test_one_way_for_all_people_is_the_mean_of_their_ways(kits, w):
+    alike = kits.alike(w)
+
+    def ways(mapper):
+        return (mapper.edit(w, "fear") - mapper.edit(w, "neutral"))[:, mapper.moved.start : mapper.moved.stop]
+
+    theirs, ours = ways(kits), ways(alike)
+    torch.testing.assert_close(ours[0], ours[1])
+    torch.testing.assert_close(ours[0], theirs.mean(0), atol=1e-4, rtol=1e-3)
+    assert not torch.allclose(theirs[0], theirs[1], atol=1e-3)
+    assert torch.equal(alike.edit(w, "neutral"), kits.edit(w, "neutral")), "neutral stays each person's own"
+
+
+def test_a_mapper_says_whom_it_has_learnt_to_please(kits):
+    assert kits.guides == expression_mapper.GUIDES

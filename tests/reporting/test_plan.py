@@ -226,6 +226,12 @@ def test_the_project_plans_what_the_issue_asks_for():
     assert whole.trainings == ["landmark-label", "c-gan", "landmark-flow"], "06's choice does not narrow the others"
 
 
+def test_the_generators_notebook_waits_for_the_tables_that_it_names():
+    run = plan("smoke").runs["08_generator"]
+    assert run.tables == ["rendered", "openpeople"] and run.weights and not run.trainings
+    assert run.parameters["rendered"] == "data/smoke/rendered" and run.parameters["people"] == 2
+
+
 def test_which_method_is_looked_at_closely():
     assert chosen(["c-gan", "warp", "c-gan"]) == ["c-gan", "warp"] and chosen(["c-gan"], "warp") == ["warp"]
     assert editor_of("c-gan", ["warp", "c-gan", "copy"]) == "c-gan"
