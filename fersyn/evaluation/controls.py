@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from fersyn.evaluation.intensity import along
+from fersyn.evaluation.judging import marked
 from fersyn.evaluation.population import SHIPPED, TABLE, Population, aligned, metered, moved
 from fersyn.evaluation.scores import Metric, Scores, register, rows_of
 from fersyn.faces.descriptors import describe
@@ -77,7 +78,8 @@ def in_manners(
                 way = found.gain * (manner - mapper.manner_mean[kind])[None].numpy()
                 arrived = along(metered(face.crop[None])[1] - found.actions[[mean]], way)
                 about = [key[1]], [f"{who}, {key[1]}"], [expression]
-                parts.append(rows_of("of_manner", arrived, *about, method=SHIPPED, seed=seed, table=TABLE))
+                marks = marked("of_manner", mapper.guides)
+                parts.append(rows_of("of_manner", arrived, *about, method=SHIPPED, seed=seed, table=TABLE, **marks))
     return Tried(who, pictures, models, Scores(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()))
 
 
@@ -109,6 +111,8 @@ def sliders(found: Population, names: Sequence[str] = (), people: int = 1, seed:
                 lines.append((who, name, float(gone[own]), float(other)))
     frame = pd.DataFrame(lines, columns=["person", "action", "slider", "slider_other"])
     about = {"method": SHIPPED, "seed": seed, "table": TABLE, "action": frame["action"]}
+    if found.first:
+        about |= marked("slider", found.mappers[SHIPPED].guides)
     both = [
         rows_of(metric, frame[metric], frame["person"], frame["action"], "neutral", **about)
         for metric in ("slider", "slider_other")

@@ -19,8 +19,8 @@ from torch import Tensor
 from fersyn.errors import FersynError, NoFace
 from fersyn.evaluation import judging, verification, verifiers
 from fersyn.evaluation.fidelity import OwnJudge
-from fersyn.evaluation.intensity import along
-from fersyn.evaluation.scores import Metric, Scores, register, rows_of, summarise
+from fersyn.evaluation.intensity import along, sweep_scores
+from fersyn.evaluation.scores import GUIDE, Metric, Scores, register, rows_of, summarise
 from fersyn.evaluation.verification import Faces, Trial
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.crop import Face, crop_face
@@ -41,7 +41,9 @@ EYES = ((33, 133), (362, 263))  # of the mesh: corners of each
 MEANT = 500  # people whose mean way is that for all
 
 for _metric in (
-    Metric("one_sided", "one corner of the mouth above the other", "higher", "% of the eyes' distance", 1, 100.0),
+    Metric(
+        "one_sided", "one corner of the mouth above the other", "higher", "% of the eyes' distance", 1, 100.0, "actions"
+    ),
     Metric("refused", "not taken into a face table", "lower", "%", 1, 100.0),
 ):
     register(_metric)
@@ -275,11 +277,12 @@ def refused(named: Scores, identity: Scores, contempt: Scores, seed: int = 0) ->
         return Scores(pd.DataFrame())
     own = identity.of(method=SHIPPED, metric="own_distance").rows.set_index("item")
     out = own["value"] > casting.DRIFTED
-    asked = named.of(method=SHIPPED, metric=list(judging.JUDGED.values())).rows
-    happy = contempt.of(method=SHIPPED, metric=[HAPPY[name] for name in JUDGES]).rows
-    for doubted in (asked.assign(value=1 - asked["value"]), happy):
-        by_all = doubted.groupby("item")["value"].min() == 1
-        out |= by_all.reindex(out.index, fill_value=False)
+    both = (named, list(judging.JUDGED.values()), 0), (contempt, [HAPPY[name] for name in JUDGES], 1)
+    for scores, asked, against in both:
+        if len(scores.rows):
+            heard = scores.of(method=SHIPPED, metric=asked).rows
+            none = (heard["value"] == against).groupby(heard["item"]).all()
+            out |= none.reindex(out.index, fill_value=False)
     keys = {"method": SHIPPED, "seed": seed, "table": TABLE}
     return Scores(rows_of("refused", out, own["person"], out.index, own["expression"], **keys))
 
@@ -303,6 +306,12 @@ def growing(found: Population) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["person", "expression", "pair", "asked", "measured"])
 
 
+def growth(found: Population, steps: pd.DataFrame, seed: int = 0) -> Scores:
+    """`intensity.sweep_scores` of what `growing` gave: the meter was a guide."""
+    rows = sweep_scores({SHIPPED: steps} if len(steps) else {}, TABLE, seed).rows
+    return Scores(rows.assign(**{GUIDE: True}) if len(rows) and "actions" in found.mappers[SHIPPED].guides else rows)
+
+
 def contempt(found: Population, judge: OwnJudge | None, seed: int = 0) -> Scores:
     """Contempt at full strength, which `fer` and `facex` do not know: how far one corner of the mouth rises above the other
     in the mesh, against the own neutral face, and who calls it happy.
@@ -315,7 +324,9 @@ def contempt(found: Population, judge: OwnJudge | None, seed: int = 0) -> Scores
         loud, calm = loud[scorn], calm[scorn]
         about = found.people[loud], loud, found.expressions[loud]
         keys = {"method": name, "seed": seed, "table": TABLE}
-        parts.append(rows_of("one_sided", _lift(found.mesh[loud]) - _lift(found.mesh[calm]), *about, **keys))
+        marks = judging.marked("one_sided", mapper.guides)
+        lifted = _lift(found.mesh[loud]) - _lift(found.mesh[calm])
+        parts.append(rows_of("one_sided", lifted, *about, **marks, **keys))
         for each, own in judges.items():
             if own is not None and len(loud):
                 called = own.named(to_floats(to_tensor(found.faces[loud]))) == happy

@@ -116,6 +116,7 @@ def test_strength_is_read_off_the_actions(population):
     steps = module.growing(population)
     assert set(steps["asked"]) == {0.0, *STRENGTHS} and steps["pair"].nunique() == 14
     np.testing.assert_allclose(steps["measured"], 0.5 * steps["asked"], rtol=1e-5)
+    assert module.growth(population, steps).rows["guide"].all() and not len(module.growth(population, steps[:0]).rows)
     numbers = intensity.sweep_numbers(steps)
     assert numbers["rank"].eq(1).all() and numbers["full"].to_numpy() == pytest.approx(0.5)
 
@@ -131,7 +132,10 @@ def test_contempt_is_one_corner_above_the_other(population, happy):
     assert values[SHIPPED, "happy_fer"] == 1 and values[SHIPPED, "happy_kit"] == 0
     marks = {(row["metric"], row["method"]): guided(row) for row in scores.rows.to_dict("records")}
     assert (
-        marks["happy_facex", SHIPPED] and not marks["happy_facex", "without facex"] and not marks["happy_kit", SHIPPED]
+        marks["happy_facex", SHIPPED]
+        and not marks["happy_facex", "without facex"]
+        and not marks["happy_kit", SHIPPED]
+        and marks["one_sided", SHIPPED]
     )
 
 
@@ -147,6 +151,8 @@ def test_what_a_table_leaves_out():
     scorn = Scores(scorn[scorn["expression"] == "contempt"])
     found = module.refused(named, kept, scorn).rows
     assert found["value"].tolist() == [1, 0, 1, 1], "too far; one believes; neither does; both call contempt happy"
+    nobody = Scores(pd.DataFrame())
+    assert module.refused(nobody, kept, nobody).rows["value"].tolist() == [1, 0, 0, 0], "judges' weights are missing"
 
 
 def test_without_the_generator_nothing_is_drawn_and_nothing_fails(monkeypatch, empty, happy):
