@@ -117,11 +117,21 @@ def generated(
     seed: Annotated[int, typer.Option(help="Who the people are.")] = 0,
     strengths: Annotated[str, typer.Option(help="Of each expression, above 0 up to 1, by commas.")] = "0.4,0.7,1",
     truncation: Annotated[float, typer.Option(help="0 the mean face .. 1 odd faces, too.")] = 0.75,
+    or_rendered: Annotated[
+        bool, typer.Option("--or-rendered", help="Where the generator cannot be had: rendered people stand in.")
+    ] = False,
 ):
     """Photo-real people who do not exist, with every expression: adults in front of the camera. Not for commercial use."""
-    from fersyn.datasets.generated import read_generated
+    from fersyn.datasets.generated import fetch_makers, read_generated, stand_in
 
-    return read_generated(people, seed, _numbers("--strengths", strengths), truncation)
+    given = _numbers("--strengths", strengths)
+    try:
+        fetch_makers()
+    except FersynError as error:
+        if not or_rendered:
+            raise
+        return stand_in(people, seed, error)
+    return read_generated(people, seed, given, truncation)
 
 
 @_reader()

@@ -194,7 +194,7 @@ def _finish(frame_set: FrameSet, journal: Journal, out: Path, size: int, holdout
     info = {
         **{
             name: getattr(frame_set, name)
-            for name in ("dataset", "request", "licence", "attribution", "notes", "guides")
+            for name in ("dataset", "request", "licence", "attribution", "notes", "instead", "guides")
         },
         "size": size,
         "split_notes": notes,

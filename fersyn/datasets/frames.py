@@ -111,4 +111,5 @@ class FrameSet:
     request: dict[str, Any] = field(default_factory=dict)
     root: str = ""  # where it was read; stays in the table's hidden folder, lest a machine's path get into a report
     prepare: Callable[[], None] | None = None  # called once, where the table is built, before workers get frames
+    instead: str = ""  # whom these pictures stand in for, and why: a sentence that every page repeats
     guides: tuple[str, ...] = ()  # instruments that had a hand in making the pictures: no judges of them

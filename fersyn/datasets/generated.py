@@ -7,7 +7,7 @@ published relative is EmoStyle (Azari and Lim, WACV 2024), guided by valence and
 import json
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import ClassVar
@@ -107,6 +107,26 @@ def read_generated(
         {"reader": "generated", "version": VERSION, **kind, "expressions": list(wanted)},
         guides=casting.GUIDES,
     )
+
+
+def fetch_makers() -> None:
+    """Fetch what is missing of the weights that draw and choose people; raises FersynError where they cannot be had."""
+    from fersyn import weights
+    from fersyn.nets import mobile_stylegan
+
+    for name in (*mobile_stylegan.NAMES, *casting.GUIDES):
+        if weights.find(name) is None:
+            weights.fetch(name)
+
+
+def stand_in(people: int, seed: int, reason: object) -> FrameSet:
+    """As many rendered people, where nobody can be generated; every page says so and why."""
+    from fersyn.datasets.rendered import read_rendered
+
+    told = (
+        f"rendered people stand in for generated ones ({reason}); the next report has them, when the weights are there"
+    )
+    return replace(read_rendered(subjects=people, seed=seed), instead=told, notes=[told])
 
 
 def _check(people: int, seed: int, steps: tuple[float, ...], truncation: float, wanted: tuple[str, ...]) -> None:

@@ -26,6 +26,7 @@ from fersyn.building.folder import discard
 from fersyn.errors import FersynError
 from fersyn.files import locked, write_atomic, write_json
 from fersyn.progress import say
+from fersyn.reporting import keys
 
 
 def table(folder: Path, stamp: Path, key: str, workers: int, arguments: Sequence[str]) -> int:
@@ -35,7 +36,8 @@ def table(folder: Path, stamp: Path, key: str, workers: int, arguments: Sequence
         return 2
     words = ["data", *arguments]
     print(f"table {folder.name}: fersyn {' '.join(words)}", flush=True)
-    code = _run([*words, "--out", str(folder), "--workers", str(workers)])
+    anew = ["--overwrite"] if keys.generator_arrived(folder) else []  # others stand in there
+    code = _run([*words, "--out", str(folder), "--workers", str(workers), *anew])
     if code:
         return _failed(f"table {folder.name} FAILED (fersyn {' '.join(words)})", code)
     _forget(folder, _delete_table)

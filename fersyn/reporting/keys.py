@@ -69,6 +69,19 @@ def table_key(arguments: Sequence[str]) -> str:
     return _hash([digest(table_files(arguments[0])), [installed.get(name) for name in TABLE_PACKAGES], list(arguments)])
 
 
+def generator_arrived(table: Path) -> list[str]:
+    """A reason to look at a table of generated people again: others stand in for them, and the generator's weights have
+    come meanwhile.
+    """
+    from fersyn.nets import mobile_stylegan  # torch: for the plans that generate people alone
+
+    try:
+        stands_in = bool(json.loads((table / "table.json").read_text(encoding="utf-8")).get("instead"))
+    except (OSError, ValueError):
+        return []
+    return ["the generator's weights have arrived"] if stands_in and not mobile_stylegan.missing() else []
+
+
 def _takes_vgg19(request: Request, files: Iterable[Path]) -> bool:
     """Whether the perceptual loss takes VGG-19 because it is there: when it arrives, the training is another one, and
     notebook 04, which takes `full` for its variant `vgg19` then, must not be given a run made with VGG-16.

@@ -80,12 +80,15 @@ def notebooks(folder: Path) -> list[Path]:
     return [path for path in project.notebooks(folder) if not project.is_driven(path)]
 
 
-def table_job(arguments: list[str]) -> TableJob:
-    """The job for one line of a profile's ``tables``."""
+def table_job(arguments: list[str], folder: Path | None = None) -> TableJob:
+    """The job for one line of a profile's ``tables``; ``folder``: where its table is to lie."""
     # A path in a profile may begin with ~, which no shell expands inside quotes.
     words = [str(Path(word).expanduser()) if word.startswith("~") else word for word in arguments]
     paths = [Path(word) for word in words[1:] if Path(word).exists()]
-    return TableJob(shlex.join(words), keys.table_key(arguments), " ".join(map(keys.tree_digest, paths)))
+    sources = [keys.tree_digest(path) for path in paths]
+    if folder is not None and arguments[0] == "generated":
+        sources += keys.generator_arrived(folder)
+    return TableJob(shlex.join(words), keys.table_key(arguments), " ".join(sources))
 
 
 def requests_of(values: dict[str, Any]) -> dict[Any, Request]:
@@ -195,7 +198,11 @@ def plan(profile: str, settings: Sequence[str] = (), only: Sequence[str] = (), f
     needed |= {job.photos for name, job in whole.trainings.items() if name in asked}
     return replace(
         whole,
-        tables={name: table_job(line) for name, line in chosen.tables.items() if name in needed},
+        tables={
+            name: table_job(line, folder / "data" / chosen.name / name)
+            for name, line in chosen.tables.items()
+            if name in needed
+        },
         runs=wanted,
         trainings={name: job for name, job in whole.trainings.items() if name in asked},
     )

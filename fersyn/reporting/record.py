@@ -114,7 +114,10 @@ class Record:
             "differences": [],
             "results": {},
             "thumbnails": [],
-            "notes": _left_out(tables.values(), bool(parameters.get("private", False))),
+            "notes": [
+                *(f"{name}: {table.info['instead']}" for name, table in tables.items() if table.info.get("instead")),
+                *_left_out(tables.values(), bool(parameters.get("private", False))),
+            ],
             "credits": [{key: table.info.get(key) or "" for key in CREDIT} for table in tables.values()],
         }
 

