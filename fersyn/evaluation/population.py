@@ -279,8 +279,8 @@ def refused(named: Scores, identity: Scores, contempt: Scores, seed: int = 0) ->
     out = own["value"] > casting.DRIFTED
     both = (named, list(judging.JUDGED.values()), 0), (contempt, [HAPPY[name] for name in JUDGES], 1)
     for scores, asked, against in both:
-        if len(scores.rows):
-            heard = scores.of(method=SHIPPED, metric=asked).rows
+        heard = scores.of(method=SHIPPED, metric=asked).rows if len(scores.rows) else scores.rows
+        if len(heard) and set(heard["metric"]) == set(asked):  # one judge alone refuses nobody
             none = (heard["value"] == against).groupby(heard["item"]).all()
             out |= none.reindex(out.index, fill_value=False)
     keys = {"method": SHIPPED, "seed": seed, "table": TABLE}

@@ -153,6 +153,8 @@ def test_what_a_table_leaves_out():
     assert found["value"].tolist() == [1, 0, 1, 1], "too far; one believes; neither does; both call contempt happy"
     nobody = Scores(pd.DataFrame())
     assert module.refused(nobody, kept, nobody).rows["value"].tolist() == [1, 0, 0, 0], "judges' weights are missing"
+    alone = module.refused(named.of(metric="named_fer"), kept, nobody).rows["value"]
+    assert alone.tolist() == [1, 0, 0, 0], "one judge alone refuses nobody"
 
 
 def test_without_the_generator_nothing_is_drawn_and_nothing_fails(monkeypatch, empty, happy):
