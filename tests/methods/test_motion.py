@@ -7,6 +7,7 @@ import torch
 
 from fersyn.errors import FersynError, SubjectLeak
 from fersyn.methods import motion, strength
+from fersyn.nets import instruments
 from fersyn.table import FaceTable
 
 SIZE = 128
@@ -212,6 +213,7 @@ def test_extremes_are_bounded():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not instruments.available("actions"), reason="the meter's weights are not here")
 def test_photographs_left_out_show_as_much_as_their_true_peaks(tmp_path):
     from fersyn.building.preprocess import build_table
     from fersyn.datasets.openpeople import read_openpeople
