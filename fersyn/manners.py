@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
+from fersyn.faces.align import similarity
 from fersyn.nets.expression_mapper import MOVED, NONE
 from fersyn.nets.instruments import ACTIONS, get
 
@@ -157,12 +158,9 @@ def _open_eyes(shift: np.ndarray, kind: int) -> np.ndarray:
 
 
 def _rigid(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
-    """Points (478, 2) brought onto others by the similarity that fits the stable ones, as `faces.align.fit` does."""
-    z, w = points @ (1, 1j), onto @ (1, 1j)
-    a, b = z[list(STABLE)], w[list(STABLE)]
-    turn = ((a - a.mean()).conj() @ (b - b.mean())) / ((a - a.mean()).conj() @ (a - a.mean()))
-    found = (z - a.mean()) * turn + b.mean()
-    return np.stack([found.real, found.imag], 1)
+    """Points (478, 2) brought onto others by the similarity that fits the stable ones."""
+    matrix = similarity(points[list(STABLE)], onto[list(STABLE)])
+    return points @ matrix[:, :2].T + matrix[:, 2]
 
 
 def _sliders(rng: np.random.Generator) -> np.ndarray:

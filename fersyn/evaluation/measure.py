@@ -21,7 +21,7 @@ from fersyn.errors import FersynError
 from fersyn.evaluation import fid, fidelity, image_metrics
 from fersyn.evaluation.judging import NAMED, marked
 from fersyn.evaluation.protocol import BATCH, edited_pairs, measured_pairs, moved
-from fersyn.evaluation.scores import METRICS, Metric, Scores, SetScore, register, rows_of
+from fersyn.evaluation.scores import COLUMNS, METRICS, Metric, Scores, SetScore, register, rows_of
 from fersyn.evaluation.verifiers.dlib_face import Descriptors
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.landmarks import find_source_landmarks
@@ -133,7 +133,7 @@ class Truth:
         """What the instruments read on the true pictures themselves, as a method called `fidelity.TRUE`."""
         made = {name: METRICS[name].function(self.read, self) for name in metrics}
         parts = [self.rows(name, own, fidelity.TRUE) for name, own in made.items() if own is not None]
-        return Scores(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
+        return Scores(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS)))
 
 
 def truth(

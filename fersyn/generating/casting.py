@@ -19,7 +19,6 @@ GUIDES = (
 FRONTAL = 0.15  # how far the tip of the nose may lie from the middle between the cheeks, parts of the face's width
 SHADED = 0.5  # of the cheek's brightness: eyes that are darker are behind sunglasses, or in a shadow that hides them
 DRIFTED = 0.5  # dlib's distance to the own neutral face above which a face counts as another person's
-CHEEKS, NOSE = (234, 454), 1  # points of MediaPipe's mesh
 
 
 def candidate(seed: int, index: int, truncation: float) -> tuple[str, list[float]]:
@@ -55,9 +54,9 @@ def believed(crop: np.ndarray, expression: str) -> None:
 
 
 def _facing(crop: np.ndarray) -> None:
-    across = _instrument("actions").mesh(_as_faces(crop))[0, :, 0]
-    left, right = (float(across[cheek]) for cheek in CHEEKS)
-    if abs((float(across[NOSE]) - left) / max(right - left, 1e-6) - 0.5) > FRONTAL:
+    from fersyn.losses.guided import turned
+
+    if abs(float(turned(_instrument("actions").mesh(_as_faces(crop))))) > FRONTAL:
         raise NoFace("not frontal")
 
 

@@ -16,6 +16,7 @@ def makers():
     return generator, expression_mapper.get(generator)
 
 
+@lru_cache(maxsize=1)  # asked for every frame, and there are megabytes to hash
 def drawn_by() -> str:
     """Sixteen hex digits that stand for generator, head and mapper; raises FersynError where their weights are missing."""
     from fersyn.nets import shipped

@@ -55,6 +55,12 @@ def opening(mesh: Tensor) -> Tensor:
     return (length(159, 145) / length(33, 133) + length(386, 374) / length(263, 362)) / 2
 
 
+def turned(mesh: Tensor) -> Tensor:
+    """How far the tip of the nose lies from the middle between the cheeks, parts of the face's width; 0: frontal."""
+    left, nose, right = mesh[:, 234, 0], mesh[:, 1, 0], mesh[:, 454, 0]
+    return (nose - (left + right) / 2) / (right - left).clamp_min(1e-6)
+
+
 def shape(moved: Tensor, wanted: Tensor, lips: Tensor) -> Tensor:
     """Squared distance of displacements of the mesh from those wanted, brows, lids, nose and lips each by its mean; `lips`
     (N,): how much the lips count.

@@ -49,9 +49,7 @@ class Studio(nn.Module):
             z = torch.from_numpy(rng.standard_normal((1, self.generator.width), dtype=np.float32)).to(device)
             w = self.generator.sample(z, float(rng.uniform(0.6, 0.85)))
             seen = self.see(self.picture(self.generator.layers(w)))
-            across = seen["mesh"][0, :, 0]
-            turned = (across[1] - (across[234] + across[454]) / 2) / (across[454] - across[234])
-            if abs(float(turned)) < TURNED and float(guided.opening(seen["mesh"])) > SHUT:
+            if abs(float(guided.turned(seen["mesh"]))) < TURNED and float(guided.opening(seen["mesh"])) > SHUT:
                 self._people.append({"w": w, **seen})
         return [self._people[number] for number in numbers]
 
