@@ -168,6 +168,11 @@ def everybody(table) -> Truth | None:
         return None
 
 
+def held_out(table, judge=None) -> Truth | None:
+    """The true pictures of a table's people held out, without FID and KID; None without a table."""
+    return truth(*measured_pairs(table), judge, sets=False) if table is not None else None
+
+
 @dataclass(frozen=True)
 class Measured:
     """What the methods made of the pairs.

@@ -86,6 +86,14 @@ def moved(
     return made
 
 
+def beside(table, path):
+    """The face table at a path, to be measured beside `table`; None without a path, or where it is the same table."""
+    from fersyn.table import FaceTable
+
+    other = FaceTable.open(path) if path else None
+    return None if other is None or other.fingerprint == table.fingerprint else other
+
+
 def floor(size: int, motion=None) -> dict[str, Synthesiser]:
     """What every method has to beat: ``copy`` and ``warp``, for faces of ``size`` px."""
     return {"copy": CopySource(size), "warp": Warp(size, motion)}

@@ -107,3 +107,12 @@ def test_nobody_is_moved_by_a_motion_that_has_learnt_from_him(small_table):
     with pytest.raises(AssertionError, match="one person is left out"):
         protocol.moved(Warp(128, Leaky(["somebody/else"])), small_table, rows[:1], "happiness")
     assert protocol.moved(Warp(128, Leaky(people)), small_table, [], "happiness").shape == (0, 3, 128, 128)
+
+
+def test_a_table_beside_another_is_another(small_table):
+    assert protocol.beside(small_table, "") is None
+    assert protocol.beside(small_table, small_table.path) is None
+    other = type(small_table)(
+        small_table.path, small_table.rows, {**small_table.info, "fingerprint": "0"}, small_table.skipped
+    )
+    assert protocol.beside(other, small_table.path).fingerprint == small_table.fingerprint
