@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from fersyn import methods
 from fersyn.errors import FersynError
+from fersyn.generating import actions
 from fersyn.reporting.compare import command as compare
 from fersyn.reporting.provenance import command as provenance
 from fersyn.reporting.results import command as results
@@ -333,6 +334,34 @@ def edit(
 
     for line in edit_file(photo, load(run), out, expression, intensity, face, sheet):
         typer.echo(line)
+
+
+@app.command()
+def draw(
+    out: Annotated[Path, typer.Option(help="File to write: .png, .jpg, .webp or .tif.")],
+    expression: Annotated[str, typer.Option(help="happiness, anger, ... or a synonym.")] = "neutral",
+    strength: Annotated[float, typer.Option(help="0 the own neutral face .. 1 .. 1.5; learnt up to 1.3.")] = 1.0,
+    action: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=AMOUNT of a single action, -1 .. 1 beside the expression's own; without Left or Right: of both sides, "
+            f"which hardly any face keeps apart. May be repeated. These move well: {', '.join(actions.WELL)}. "
+            f"A little: {', '.join(actions.LITTLE)}. All others of the 51 hardly at all."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the people, as of fersyn data generated.")] = 0,
+    person: Annotated[int, typer.Option(help="Which of them: 7 is G1-00007, with --seed 1.")] = 0,
+    truncation: Annotated[float, typer.Option(help="0 the mean face .. 1 odd faces, too.")] = 0.75,
+    size: Annotated[int, typer.Option(help="Side of the picture, px: 1024, 512, 256, 128 ...")] = 256,
+    sheet: Annotated[bool, typer.Option("--sheet", help="Every expression, side by side.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+) -> None:
+    """Draw one person who does not exist. As the generator has them: children, too, whom no table takes. Not for commercial use."""
+    from fersyn.drawing import draw_file
+
+    about = {"expression": expression, "strength": strength, "actions": actions.read(action or ())}
+    about |= {"seed": seed, "person": person, "truncation": truncation, "size": size}
+    typer.echo(draw_file(out, sheet, overwrite, **about))
 
 
 @app.command()

@@ -104,10 +104,16 @@ def sheet(faces: Sequence[FoundFace], synthesiser: Synthesiser, intensity: float
     for face in faces:
         tiles = [face.crop, *(edit_face(face, synthesiser, name, intensity) for name in names)]
         rows.append(np.hstack([Image.fromarray(tile).resize((TILE, TILE), Image.LANCZOS) for tile in tiles]))
-    head = Image.new("RGB", (rows[0].shape[1], 26), "white")
+    return titled(rows, ("photograph", *names))
+
+
+def titled(rows: Sequence[np.ndarray], titles: Sequence[str]) -> np.ndarray:
+    """Rows of tiles, uint8 (H, columns, 3) each, below a line with a title for each column."""
+    width = rows[0].shape[1]
+    head = Image.new("RGB", (width, 26), "white")
     draw, font = ImageDraw.Draw(head), ImageFont.load_default(15)
-    for k, title in enumerate(("photograph", *names)):
-        draw.text(((k + 0.5) * TILE, 13), title, fill="black", font=font, anchor="mm")
+    for k, title in enumerate(titles):
+        draw.text(((k + 0.5) * width / len(titles), 13), title, fill="black", font=font, anchor="mm")
     return np.concatenate([np.asarray(head), *rows])
 
 
@@ -146,8 +152,7 @@ def edit_file(
             f"--sheet: {synthesiser.name} makes no expression without being given landmarks: its run has no landmark "
             "motion, for want of sequences to learn it from; train it on more people"
         )
-    if out.suffix.lower() not in SUFFIXES:
-        raise FersynError(f"--out {out.name}: use a name that ends in .png, .jpg, .webp or .tif")
+    check_out(out)
     if out.exists() and path.exists() and out.samefile(path):
         raise FersynError(f"--out {out.name} is the photograph itself; give another name, so that it is not lost")
     expression = None if expression is None else parse(expression)
@@ -171,6 +176,14 @@ def edit_file(
         save(photo, path, out)
         what = f"now {expression} at {intensity:.0%}, by {synthesiser.name}"
     return [*notes, f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} {what}"]
+
+
+def check_out(out: Path) -> None:
+    """Raise FersynError, if no picture can be written to the file: of a kind that the kit does not write, or nowhere."""
+    if out.suffix.lower() not in SUFFIXES:
+        raise FersynError(f"--out {out.name}: use a name that ends in .png, .jpg, .webp or .tif")
+    if not out.absolute().parent.is_dir():
+        raise FersynError(f"--out {out}: there is no folder {out.parent}; make it first")
 
 
 def save(image: np.ndarray, original: Path | BinaryIO, out: Path) -> None:

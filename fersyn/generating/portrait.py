@@ -27,23 +27,35 @@ def drawn_by() -> str:
 
 
 @lru_cache(maxsize=64)
-def portrait(seed: int, index: int, truncation: float, expression: str, strength: float) -> np.ndarray:
-    """Draw it: uint8 RGB (256, 256, 3) in FFHQ's frame.
+def portrait(
+    seed: int,
+    index: int,
+    truncation: float,
+    expression: str,
+    strength: float,
+    actions: tuple[tuple[str, float], ...] = (),
+    size: int = SIZE,
+    draft: bool = True,
+) -> np.ndarray:
+    """Draw it: uint8 RGB (size, size, 3) in FFHQ's frame.
 
     Args:
         seed, index: who it is.
         truncation: 0 the mean face .. 1 all that the generator knows.
         expression: one of EXPRESSIONS.
         strength: 0 neutral .. 1 (1.3: exaggerated).
+        actions: wanted displacements of single actions beside it, by name.
+        size, draft: of the picture, as `Generator.synthesise` takes them.
 
     Raises:
-        FersynError: the generator's weights are missing; the strength is out of range.
+        FersynError: the generator's weights are missing; strength, action or size is not one that there is.
     """
     import torch
 
-    generator, mapper = makers()
+    (generator, mapper), w = makers(), person(seed, index, truncation)
     with torch.inference_mode():
-        return picture(mapper.edit(person(seed, index, truncation), expression, strength, styles=generator.styles))
+        layers = mapper.edit(w, expression, strength, dict(actions), generator.styles)
+        return picture(layers, size, draft)
 
 
 def person(seed: int, index: int, truncation: float):
@@ -56,11 +68,11 @@ def person(seed: int, index: int, truncation: float):
         return generator.sample(torch.from_numpy(known), truncation)
 
 
-def picture(layers) -> np.ndarray:
-    """A W+ (1, styles, width) drawn the short way: uint8 RGB (256, 256, 3) in FFHQ's frame."""
+def picture(layers, size: int = SIZE, draft: bool = True) -> np.ndarray:
+    """A W+ (1, styles, width) drawn, the short way if `draft`: uint8 RGB (size, size, 3) in FFHQ's frame."""
     import torch
 
     from fersyn.pixels import to_bytes, to_images
 
     with torch.inference_mode():
-        return to_images(to_bytes(makers()[0].synthesise(layers, SIZE, draft=True)))[0]
+        return to_images(to_bytes(makers()[0].synthesise(layers, size, draft)))[0]

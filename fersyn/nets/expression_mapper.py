@@ -170,13 +170,16 @@ class ExpressionMapper(nn.Module):
 
 
 def sliders(actions: Mapping[str, float]) -> Tensor:
-    """Wanted displacements by name, as (52,) in the order of ACTIONS.
+    """Wanted displacements by name, -1 .. 1, as (52,) in the order of ACTIONS; it has learnt up to 0.9.
 
     Raises:
-        FersynError: there is no such action.
+        FersynError: there is no such action; a displacement out of range.
     """
     if unknown := sorted(set(actions) - set(ACTIONS[1:])):
         raise FersynError(f"there is no action {unknown[0]!r}; use some of: {', '.join(ACTIONS[1:])}")
+    for name, amount in actions.items():
+        if not -1 <= amount <= 1:
+            raise FersynError(f"{name} = {amount:g}: it must lie between -1 and 1")
     return torch.tensor([float(actions.get(name, 0)) for name in ACTIONS])
 
 

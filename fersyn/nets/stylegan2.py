@@ -152,12 +152,14 @@ def load(file: str | Path) -> StyleGAN2:
             network = StyleGAN2(tuple(len(bias) for bias in channels), state["style.1.weight"].shape[0], depth)
         own = network.noises.state_dict(prefix="noises.")  # old files have none
         network.load_state_dict({**own, **_equalised(state)})
-    except (KeyError, RuntimeError, IndexError) as error:
+    except (KeyError, RuntimeError, IndexError, TypeError) as error:
         reason = str(error).strip().split("\n")[-1].strip()
         raise FersynError(
             f"{path} does not hold StyleGAN2 in the layout of stylegan2-pytorch (its `g_ema`): {reason}; convert it by "
             f"that project's convert_weight.py, or take another file"
         ) from error
+    if lost := [name for name, value in network.state_dict().items() if not value.isfinite().all()]:
+        raise FersynError(f"{path} is damaged: {lost[0]} holds numbers that are none; get it again")
     return network
 
 

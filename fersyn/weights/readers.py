@@ -89,8 +89,8 @@ def read_torch(path: Path, inside: str = "state_dict") -> dict[str, Tensor]:
         reason = str(error).split("\n")[0]
         raise FersynError(f"{path} holds no weights that can be read safely ({reason}); get it again") from error
     state = state.get(inside, state) if isinstance(state, Mapping) else state
-    tensors = isinstance(state, Mapping) and all(isinstance(value, torch.Tensor) for value in state.values())
-    if not tensors or not state:
+    named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
+    if not state or not named or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise FersynError(f"{path} holds no weights by name (a state_dict); get the authors' checkpoint")
     return dict(state)
 

@@ -125,6 +125,9 @@ def test_wrong_requests(kits, w):
         kits.edit(w, ["fear", "anger"])
     with pytest.raises(FersynError, match="no action 'jawopen'; use some of: browDownLeft"):
         kits.edit(w, "fear", 1.0, {"jawopen": 1})
+    for amount in (1.5, -1.5, float("nan")):
+        with pytest.raises(FersynError, match="jawOpen = .*between -1 and 1"):
+            kits.edit(w, "fear", 1.0, {"jawOpen": amount})
     with pytest.raises(FersynError, match="52"):
         kits.edit(w, "fear", 1.0, torch.zeros(3, 51))
 

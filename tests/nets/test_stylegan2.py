@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from fersyn.errors import FersynError
-from fersyn.nets import generators, stylegan2
+from fersyn.nets import expression_mapper, generators, shipped, stylegan2
 
 CHANNELS, WIDTH, DEPTH = (12, 8, 6), 10, 3  # 16 px
 
@@ -136,6 +136,23 @@ def test_files_without_noise_get_their_own_always_the_same(tmp_path, state):
     assert torch.equal(one.synthesise(w, 16), other.synthesise(w, 16))
 
 
+def test_the_kits_mapper_and_head_are_another_generators(tmp_path, state):
+    network = stylegan2.load(written(tmp_path, state))
+    for file in ("mapper.safetensors", "head.safetensors"):
+        with pytest.raises(FersynError, match=f"{file} has learnt on another generator"):
+            shipped.read(file, network.fingerprint)
+    with pytest.raises(FersynError, match="another generator"):
+        expression_mapper.get(network)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.99])
+def test_a_damaged_file(tmp_path, state, part):
+    file = written(tmp_path, state)
+    file.write_bytes(file.read_bytes()[: int(part * file.stat().st_size)])
+    with pytest.raises(FersynError, match=r"a\.pt holds no weights that can be read safely .*get it again"):
+        generators.get(file)
+
+
 def test_wrong_files(tmp_path, state):
     with pytest.raises(FersynError, match="nowhere.pt is not a file"):
         generators.get(tmp_path / "nowhere.pt")
@@ -150,8 +167,14 @@ def test_wrong_files(tmp_path, state):
         {key: value for key, value in state.items() if key != "convs.1.conv.weight"},
         {**state, "to_rgbs.1.conv.weight": torch.ones(1, 4, 6, 1, 1)},
         {**state, "noises.noise_4": torch.ones(1, 1, 32, 32)},
+        {**state, "conv1.activate.bias": torch.ones(())},
     ):
         with pytest.raises(FersynError, match=r"a.pt does not hold StyleGAN2 .*convert_weight.py"):
+            stylegan2.load(written(tmp_path, wrong))
+    with pytest.raises(FersynError, match=r"a.pt is damaged: convs\.0\.activate\.bias holds numbers that are none"):
+        stylegan2.load(written(tmp_path, {**state, "convs.0.activate.bias": torch.full((8,), torch.nan)}))
+    for wrong in ([1, 2], {}, {1: torch.ones(2)}, {"g_ema": None}):
+        with pytest.raises(FersynError, match=r"a.pt holds no weights by name"):
             stylegan2.load(written(tmp_path, wrong))
     with pytest.raises(FersynError, match="no short way"):
         network = stylegan2.load(written(tmp_path, state))
