@@ -68,6 +68,24 @@ def ffhq_to_arcface(picture: int = 256) -> Alignment:
     return Alignment(similarity(FFHQ_FIVE * picture - 0.5, FIVE_112), 112)
 
 
+def ffhq_fit(landmarks: np.ndarray, size: int = 256) -> Alignment:
+    """From a picture with 68 landmarks (68, 2) px to FFHQ's frame of `size` px, as its authors cut their photographs (Karras et
+    al., CVPR 2019): upright by eyes and mouth, wide by the larger of twice the distance of the eyes and 1.8 times that
+    from eyes to mouth, which an open mouth changes.
+
+    Raises:
+        NoFace: the landmarks do not form a face.
+    """
+    left, right, _, *corners = (five_points(landmarks) @ (1, 1j)).tolist()
+    eyes, across = (left + right) / 2, right - left
+    down = sum(corners) / 2 - eyes
+    middle, half = eyes + 0.1 * down, max(2 * abs(across), 1.8 * abs(down))
+    level = across + down / 1j
+    aside = half * level / max(abs(level), 1e-9)
+    ends = [(point.real, point.imag) for point in (middle - aside, middle + aside)]
+    return Alignment(similarity(np.array(ends), np.array([(0, 0.5), (1, 0.5)]) * size - 0.5), size)
+
+
 def five_points(landmarks: np.ndarray) -> np.ndarray:
     """Eyes' centres (first the one left in the picture), nose tip, corners of the mouth: (..., 68, 2) -> (..., 5, 2)."""
     points = np.asarray(landmarks, np.float64)

@@ -19,10 +19,10 @@ def makers():
 @lru_cache(maxsize=1)  # asked for every frame, and there are megabytes to hash
 def drawn_by() -> str:
     """Sixteen hex digits that stand for generator, head and mapper; raises FersynError where their weights are missing."""
-    from fersyn.nets import shipped
+    from fersyn.nets import expression_mapper, mobile_stylegan, shipped
     from fersyn.weights.places import sha256_of
 
-    learnt = [sha256_of(file)[:4] for file in sorted(shipped.FOLDER.glob("*.safetensors"))]
+    learnt = [sha256_of(shipped.FOLDER / file)[:4] for file in (mobile_stylegan.HEAD, expression_mapper.FILE)]
     return "".join([makers()[0].fingerprint[:8], *learnt])
 
 

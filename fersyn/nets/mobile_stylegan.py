@@ -20,6 +20,7 @@ from fersyn.nets import shipped, stylegan
 
 NAMES = ("stylegan-mapping", "stylegan-mapping-graph", "stylegan-synthesis", "stylegan-synthesis-graph")
 CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)  # of the levels of 4 to 512 px
+HEAD = "head.safetensors"  # of those that come with the kit
 SIDE, DRAFT = 128, 256  # of the features and of the picture of the short way, px
 
 
@@ -216,7 +217,7 @@ class MobileStyleGAN(stylegan.Generator):
         # Whoever comes first decides neither about gradients nor about what is drawn at random next.
         with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
             planes = torch.cat([functional.pixel_unshuffle(each, each.shape[-1] // SIDE) for each in noise], 1)
-            state, about = shipped.read("head.safetensors", self.fingerprint)
+            state, about = shipped.read(HEAD, self.fingerprint)
             head = Head(len(state["centre"]), planes, **about["config"])
             head.load_state_dict(state)
             return head.eval().requires_grad_(False)

@@ -1,0 +1,170 @@
+"""Photographs into a generator and back: a code in W+ whose picture is the face. [ours, of known parts]
+
+The encoder gives a code at once (`fersyn.nets.encoder`). So many steps of Adam then bring its picture nearer to the face: in
+colour, in features of a network that knows what things look like, and in what SFace takes for the person; a pull holds the code
+near the encoder's, where edits work. Without encoder and identity net, from the mean w, that is the plain optimisation of
+Abdal et al. ("Image2StyleGAN", ICCV 2019) and of StyleGAN2's projector (Karras et al., CVPR 2020): `PROJECTOR`, to compare with.
+
+A face comes in the kit's crop. FFHQ's frame, which is wider, is laid around it by its landmarks; there the crop's edge is
+repeated, which costs the encoder nothing that could be measured, and losses look at the crop alone.
+
+Example:
+    >>> inverter = Inverter(settings=Settings(steps=15))                   # doctest: +SKIP
+    >>> codes = inverter(table.tensor(), table.landmarks())                # doctest: +SKIP
+    >>> again = inverter.faces(codes, table.landmarks(), table.size)       # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fersyn.errors import FersynError
+from fersyn.faces.align import Alignment, similarity
+from fersyn.faces.crop import FIVE_112, ffhq_fit, five_points
+from fersyn.losses.perceptual import Perceptual
+from fersyn.nets import encoder, generators, sface
+from fersyn.nets.guides import resample
+from fersyn.nets.stylegan import Generator
+from fersyn.pixels import rescale, resize
+
+LOOKED = 128  # px: side of the crop at which losses look
+LAYERS = ("conv1_2", "conv2_2", "conv3_3")  # of the perceptual loss
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How codes are refined, and what each loss weighs.
+
+    Attributes:
+        steps: a face; 0: the encoder's code as it is. About half a second each on one core.
+        start: where it begins: the encoder's code, or the mean w.
+        lr: largest step, in deviations of w along its principal axes.
+        pixel: weight of the mean absolute difference of colours in [-1, 1].
+        perceptual: of that of the features of `LAYERS`, each in parts of the face's own.
+        identity: of 1 - cosine of SFace's numbers.
+        pull: of the squared distance from the start, in deviations of w.
+    """
+
+    steps: int = 0
+    start: Literal["encoder", "mean"] = "encoder"
+    lr: float = 0.1
+    pixel: float = 1.0
+    perceptual: float = 1.0
+    identity: float = 1.0
+    pull: float = 0.0
+
+    def __post_init__(self):
+        if self.steps < 0 or self.start not in ("encoder", "mean"):
+            raise FersynError(
+                f"inversion takes 0 or more steps, from encoder or mean; got {self.steps}, {self.start!r}"
+            )
+
+
+PROJECTOR = Settings(start="mean", identity=0.0)
+
+
+class Inverter:
+    """Faces of the kit's crop into a generator, and back.
+
+    Args:
+        generator: None: the one that the kit stands on.
+        settings: see there.
+
+    Raises:
+        FersynError: weights are missing, or the encoder has learnt on another generator.
+    """
+
+    def __init__(self, generator: Generator | None = None, settings: Settings | None = None):
+        self.generator, self.settings = generator or generators.get(), settings or Settings()
+        self.encoder = encoder.get(self.generator)
+
+    @cached_property
+    def _guides(self) -> tuple[Perceptual, sface.SFace | None]:
+        return Perceptual(layers=LAYERS), sface.load() if self.settings.identity else None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Stands for generator, encoder and settings: equal ones give equal codes, on one kind of machine."""
+        digest = hashlib.sha256(json.dumps([self.generator.fingerprint, asdict(self.settings)]).encode())
+        for value in self.encoder.state_dict().values():
+            digest.update(value.numpy().tobytes())
+        return digest.hexdigest()
+
+    def __call__(self, faces: Tensor, landmarks: Tensor | np.ndarray) -> Tensor:
+        """Faces (N, 3, S, S) in [-1, 1] and their landmarks (N, 68, 2) px -> codes W+ (N, styles, width).
+
+        Raises:
+            NoFace: landmarks that form no face.
+        """
+        codes = [self._code(face[None], points) for face, points in zip(faces, np.asarray(landmarks), strict=True)]
+        return torch.cat(codes) if codes else faces.new_zeros(0, self.generator.styles, self.generator.width)
+
+    @torch.no_grad()
+    def pictures(self, codes: Tensor, draft: bool = True) -> Tensor:
+        """Codes (N, styles, width) -> pictures (N, 3, 256, 256) in FFHQ's frame; `draft`: as `Generator.synthesise`."""
+        made = [self.generator.synthesise(code[None], encoder.SIDE, draft).clamp(-1, 1) for code in codes]
+        return torch.cat(made) if made else codes.new_zeros(0, 3, encoder.SIDE, encoder.SIDE)
+
+    def faces(self, codes: Tensor, landmarks: Tensor | np.ndarray, size: int = 128, draft: bool = True) -> Tensor:
+        """Codes' faces in the kit's crop, (N, 3, size, size) in [-1, 1]: where the faces stood whose landmarks (N, 68, 2) px
+        of a crop of that size are given, whatever the codes have become meanwhile.
+        """
+        pictures, points = self.pictures(codes, draft), np.asarray(landmarks)
+        made = [resample(each[None], frame(own).inverse, size) for each, own in zip(pictures, points, strict=True)]
+        return torch.cat(made).clamp(-1, 1) if made else codes.new_zeros(0, 3, size, size)
+
+    def _code(self, face: Tensor, points: np.ndarray) -> Tensor:
+        with torch.no_grad():
+            if self.settings.start == "encoder":
+                white = self.encoder.white(resample(face, frame(points).matrix, encoder.SIDE))
+            else:
+                white = self.encoder.whitened(self.generator.layers(self.generator.mean[None]))
+        if self.settings.steps:
+            points = rescale(points, face.shape[-1], LOOKED)
+            white = self._refined(white, resize(face, LOOKED), points)
+        return self.encoder.layers(white)
+
+    @torch.enable_grad()
+    def _refined(self, start: Tensor, face: Tensor, points: np.ndarray) -> Tensor:
+        own, (perceptual, identity) = self.settings, self._guides
+        back, cut = frame(points).inverse, similarity(five_points(points), FIVE_112)
+
+        def who(faces: Tensor) -> Tensor:
+            return functional.normalize(identity(resample(faces, cut, sface.SIZE)))
+
+        with torch.no_grad():
+            looks, person = perceptual.features(face), who(face) if identity else None
+        moved = torch.zeros_like(start, requires_grad=True)
+        optimiser = torch.optim.Adam([moved], own.lr, (0.9, 0.99))
+        for step in range(own.steps):
+            optimiser.param_groups[0]["lr"] = own.lr * _rate(step, own.steps)
+            picture = self.generator.synthesise(self.encoder.layers(start + moved), encoder.SIDE, draft=True)
+            made = resample(picture, back, LOOKED)
+            features = zip(perceptual.features(made), looks, strict=True)
+            loss = own.pixel * (made - face).abs().mean() + own.pull * moved.square().mean()
+            loss = loss + own.perceptual * sum((a - b).abs().mean() / b.abs().mean() for a, b in features)
+            if identity:
+                loss = loss + own.identity * (1 - (who(made) * person).sum())
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        return (start + moved).detach()
+
+
+def _rate(step: int, steps: int) -> float:
+    """Part of the learning rate: rises over three steps, falls to a tenth along a cosine."""
+    return min(1.0, (step + 1) / 3) * (0.1 + 0.45 * (1 + np.cos(np.pi * step / steps)))
+
+
+def frame(points: np.ndarray) -> Alignment:
+    """From a crop with these landmarks (68, 2) px to FFHQ's frame at the generator's grain."""
+    return ffhq_fit(points, encoder.SIDE)
