@@ -13,11 +13,9 @@ from fersyn.editing import check_out, titled
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS, parse
 from fersyn.generating.actions import both_sides
-from fersyn.generating.portrait import SIZE, portrait
+from fersyn.generating.portrait import SIZE, TRUNCATION, portrait
 from fersyn.nets import mobile_stylegan
 from fersyn.nets.expression_mapper import MOST, sliders
-
-TRUNCATION = 0.75
 
 
 def draw(

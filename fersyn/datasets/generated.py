@@ -21,7 +21,7 @@ from fersyn.expressions import EXPRESSIONS, parse
 from fersyn.faces.crop import Face
 from fersyn.files import locked, write_json
 from fersyn.generating import casting
-from fersyn.generating.portrait import drawn_by, portrait
+from fersyn.generating.portrait import TRUNCATION, drawn_by, portrait
 from fersyn.system import cache_dir
 
 VERSION = 1  # raise it when the same parameters give another picture, or take other people
@@ -39,7 +39,7 @@ class GeneratedFrame(Frame):
 
     seed: int = 0
     index: int = 0
-    truncation: float = 0.75
+    truncation: float = TRUNCATION
 
     made_here: ClassVar[bool] = True
 
@@ -63,7 +63,7 @@ def read_generated(
     people: int = 60,
     seed: int = 0,
     strengths: tuple[float, ...] = STRENGTHS,
-    truncation: float = 0.75,
+    truncation: float = TRUNCATION,
     expressions: tuple[str, ...] = EXPRESSIONS[1:],
     processes: int | None = None,
 ) -> FrameSet:
@@ -109,14 +109,20 @@ def read_generated(
     )
 
 
-def fetch_makers() -> None:
-    """Fetch what is missing of the weights that draw and choose people; raises FersynError where they cannot be had."""
+def missing() -> list[str]:
+    """Names of the weights that draw and choose people, of those that are not on this machine."""
     from fersyn import weights
     from fersyn.nets import mobile_stylegan
 
-    for name in (*mobile_stylegan.NAMES, *casting.GUIDES):
-        if weights.find(name) is None:
-            weights.fetch(name)
+    return [name for name in (*mobile_stylegan.NAMES, *casting.GUIDES) if weights.find(name) is None]
+
+
+def fetch_makers() -> None:
+    """Fetch what is missing of the weights that draw and choose people; raises FersynError where they cannot be had."""
+    from fersyn import weights
+
+    for name in missing():
+        weights.fetch(name)
 
 
 def stand_in(people: int, seed: int, reason: object) -> FrameSet:

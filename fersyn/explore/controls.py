@@ -18,8 +18,10 @@ import traitlets
 
 from fersyn.errors import FersynError
 from fersyn.explore import view
+from fersyn.explore.newcomer import SEED
 from fersyn.explore.shaped import HANDLES, Wish
 from fersyn.expressions import EXPRESSIONS
+from fersyn.generating.actions import LITTLE, WELL
 
 LARGEST = 200_000_000  # bytes of a file
 HERE = Path(__file__).parent
@@ -52,7 +54,7 @@ def box(name: str, children: list, layout: widgets.Layout | None = None, kind=wi
 
 
 class WishControls:
-    """Expression, intensity, blend and handles."""
+    """Expression, intensity, blend, handles and single actions."""
 
     def __init__(self):
         self.expression = dropdown("Expression", "What the face is to show")
@@ -67,6 +69,19 @@ class WishControls:
             for name, each in HANDLES.items()
         }
         self.reset = button("Handles to 0", "Let go of all four handles")
+        help = "How far {} is to go beside the expression; without Left or Right, on both sides"
+        self.actions = {name: slider(name, help.format(name), 0, 0, 0.9, "+.2f") for name in (*WELL, *LITTLE)}
+        for each in self.actions.values():
+            each.style.description_width = "124px"  # longer names than the others have
+        self.calm = button("Actions to 0", "Let go of all single actions")
+        self.single = box(
+            "fersyn-controls",
+            [
+                group("Single actions"), *(self.actions[name] for name in WELL),
+                widgets.HTML(view.PIECES.small("These move it less:")),
+                *(self.actions[name] for name in LITTLE), self.calm,
+            ],
+        )  # fmt: skip
         self.offer(EXPRESSIONS[1:])
 
     def offer(self, expressions) -> None:
@@ -86,14 +101,18 @@ class WishControls:
     @property
     def all(self) -> list:
         """Every control whose change is a new wish."""
-        return [self.expression, self.intensity, self.second, self.share, *self.handles.values()]
+        sliders = *self.handles.values(), *self.actions.values()
+        return [self.expression, self.intensity, self.second, self.share, *sliders]
 
     @property
     def wish(self) -> Wish:
         """What they say."""
         second, intensity = self.second.value or "", round(self.intensity.value, 4)
-        amounts = {name: round(each.value, 4) for name, each in self.handles.items() if each.value}
-        return Wish(self.expression.value, intensity, second, self.share.value if second else 0.0, amounts)
+        amounts, actions = (
+            {name: round(each.value, 4) for name, each in sliders.items() if each.value}
+            for sliders in (self.handles, self.actions)
+        )
+        return Wish(self.expression.value, intensity, second, self.share.value if second else 0.0, amounts, actions)
 
     def show_what_matters(self) -> None:
         """Grey out what has no effect now."""
@@ -225,10 +244,15 @@ class Panel(widgets.VBox):
 
     def __init__(self, picker: PhotoPicker, notice: str):
         self.picker = picker
-        self.set_ = dropdown("From", "A face table, or a photograph of yours")
+        self.set_ = dropdown("From", "A face table, a photograph of yours, or somebody whom a generator draws")
         self.person = dropdown("Person", "People of the hold-out come first: no method has seen them")
         self.picture = dropdown("Picture", "Which of the person's pictures")
         self.number = dropdown("Face", "Which face of the photograph, from the left")
+        self.seed = widgets.BoundedIntText(
+            SEED, min=0, max=2**31 - 1, description="Seed", tooltip="Which people: another seed, other people",
+            layout=widgets.Layout(width="auto"), style=_STYLE,
+        )  # fmt: skip
+        self.next = button("Next person", "Somebody else of the same seed: adults in front of the camera")
         self.run = dropdown("Method", "A trained run")
         self.beside = dropdown("Beside it", "A second run, shown next to the first")
         self.again = button("Look for new runs", "Look again which runs are trained")
@@ -258,9 +282,9 @@ class Panel(widgets.VBox):
         """What is chosen."""
         wish = self.wish
         chosen = [
-            group("Face"), self.set_, self.person, self.picture, self.number, self.picker,
+            group("Face"), self.set_, self.person, self.picture, self.number, self.seed, self.next, self.picker,
             group("Method"), self.run, self.beside, self.again,
-            group("Expression"), wish.expression, wish.intensity, wish.second, wish.share,
+            group("Expression"), wish.expression, wish.intensity, wish.second, wish.share, wish.single,
             group("Handles"), *wish.handles.values(), wish.reset,
         ]  # fmt: skip
         return box("fersyn-controls", chosen, widgets.Layout(flex="1 1 280px", min_width="250px", max_width="340px"))

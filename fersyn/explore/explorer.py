@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ipywidgets import FloatSlider
 
 from fersyn.editing import BLURRED
 from fersyn.errors import FersynError
-from fersyn.explore import choices, keep, view
+from fersyn.explore import choices, keep, newcomer, view
 from fersyn.explore.choices import Face
 from fersyn.explore.controls import Panel, PhotoPicker
 from fersyn.explore.measures import Measures, judge_of
+from fersyn.explore.newcomer import NEW, Newcomer
 from fersyn.explore.painter import Method, Painter, Request
 from fersyn.methods.base import Synthesiser
 from fersyn.reporting.project import locate
@@ -63,6 +65,8 @@ class Explorer(Panel):
         self._faces: list[Face] = []
         self._cut_size = 0
         self._face: Face | None = None
+        self._newcomer: Newcomer | None = None
+        self._nth = 0  # of the newcomer, among those of the seed
         self._snapshot: Path | None = None
         self._quiet = False
         below = keep.shown(locate(self._runs_folder))
@@ -70,6 +74,8 @@ class Explorer(Panel):
         picker = PhotoPicker(self.upload, lambda text: self.status.fail("act", text))
         super().__init__(picker, view.PIECES.failed(missing))
         measures, more = self._instruments(first, judge_epochs, seed)
+        self._nobody_new = newcomer.lacking()
+        more += [self._nobody_new] if self._nobody_new else []
         self.painter = Painter(self, measures)
         self._find_runs()
         self._offer_tables()
@@ -93,12 +99,17 @@ class Explorer(Panel):
         for widgets, react in (
             ([self.set_], self._choose_table), ([self.person], self._choose_person),
             ([self.picture], self._choose_picture), ([self.number], self._choose_number),
+            ([self.seed], partial(self._meet, 0)),
             ([self.run, self.beside], self._choose_run), (self.wish.all, self._ask),
         ):  # fmt: skip
             for each in widgets:
                 each.observe(lambda _, react=react: None if self._quiet else self._guarded(react), "value")
         keeping = [(button, partial(self._keep, kind)) for kind, button in self.keep.items()]
-        for button, react in ((self.wish.reset, self._reset), (self.again, self._look_again), *keeping):
+        clicked = (
+            (self.wish.reset, partial(self._reset, self.wish.handles)), (self.again, self._look_again),
+            (self.wish.calm, partial(self._reset, self.wish.actions)), (self.next, lambda: self._meet(self._nth + 1)),
+        )  # fmt: skip
+        for button, react in (*clicked, *keeping):
             button.on_click(lambda _, react=react: self._guarded(react))
 
     # Choosing
@@ -163,29 +174,50 @@ class Explorer(Panel):
         self._show_method()
         self._ask()
 
+    @property
+    def _methods(self) -> tuple[Method, ...]:
+        """Those in use: a new person's mapper takes the place of the chosen run."""
+        if self.set_.value != NEW or self._newcomer is None:
+            return self._using
+        return (Method(self._newcomer.name, None, self._newcomer), *self._using[1:])
+
     def _show_method(self) -> None:
+        using = self._methods
         for number, card in enumerate(self.cards):
-            card.show(number < len(self._using), narrow=len(self._using) > 1)
-        if self._using:
-            first, *others = (each.synthesiser.expressions for each in self._using)
+            card.show(number < len(using), narrow=len(using) > 1)
+        if using:
+            first, *others = (each.synthesiser.expressions for each in using)
             with self._still():
                 self.wish.offer(name for name in first if all(name in other for other in others))
-        able = any(each.synthesiser.needs_landmarks for each in self._using)
+        able = any(each.synthesiser.needs_landmarks for each in using)
         for each in (*self.wish.handles.values(), self.wish.reset):
             each.disabled = not able
         for each in self.keep.values():
-            each.disabled = not self._using
+            each.disabled = not using
 
     def _offer_tables(self) -> None:
         with self._still():
             before = self.set_.value
-            self.set_.options = [*self._tables, *([PHOTO] if self._photo is not None else [])]
+            self.set_.options = [
+                *self._tables, *([PHOTO] if self._photo is not None else []), *([] if self._nobody_new else [NEW])
+            ]  # fmt: skip
             self.set_.value = before if before else next(iter(self._tables), None)
 
     def _choose_table(self) -> None:
-        photo = self.set_.value == PHOTO
+        photo, new = self.set_.value == PHOTO, self.set_.value == NEW
         for each in (self.person, self.picture):
-            each.layout.display = "none" if photo or not self._tables else None
+            each.layout.display = "none" if photo or new or not self._tables else None
+        for each in (self.seed, self.next, self.wish.single):
+            each.layout.display = None if new else "none"
+        self.run.disabled = self.wish.second.disabled = new
+        with self._still():
+            self.wish.second.value = "" if new else self.wish.second.value
+            for each in () if new else self.wish.actions.values():
+                each.value = 0
+        if new:
+            self._meet(self._nth)
+            return
+        self._show_method()
         self.set_.layout.display = None if self.set_.options else "none"
         self.number.layout.display = None if photo and len(self._faces) > 1 else "none"
         if photo:
@@ -222,6 +254,16 @@ class Explorer(Panel):
             self._face = self._faces[min(self.number.value or 0, len(self._faces) - 1)]
             self._show_face()
             self._ask()
+
+    def _meet(self, number: int) -> None:
+        """Show the new person of that number, 0 .. of the seed."""
+        self._say("Looking for somebody ...")
+        self._newcomer, self._face = newcomer.meet(self.seed.value, number)
+        self._nth = number
+        self._show_method()
+        self._show_face()
+        self._say("")
+        self._ask()
 
     def upload(self, name: str, data: bytes, camera: bool = False) -> None:
         """Take a photograph as the browser sends it; what is no picture, or shows no face, is a line in the panel.
@@ -265,9 +307,9 @@ class Explorer(Panel):
             chosen = self._face.number - 1 if self._face is not None and self._face.photo is photo else 0
             self._face = self._faces[min(chosen, len(self._faces) - 1)]
 
-    def _reset(self) -> None:
+    def _reset(self, sliders: Mapping[str, FloatSlider]) -> None:
         with self._still():
-            for each in self.wish.handles.values():
+            for each in sliders.values():
                 each.value = 0
         self._ask()
 
@@ -287,7 +329,9 @@ class Explorer(Panel):
         self.source.tooltip = f"The face as it is: {self._face.title}"
 
     def _known(self) -> str:
-        """Whether the chosen run was trained on this person, as far as that is recorded."""
+        """Whether the chosen run was trained on this person, as far as that is recorded; of a new one, what it is."""
+        if self.set_.value == NEW:
+            return newcomer.about()
         with suppress(FersynError):
             if self._face.row is not None and self._using:
                 seen = self.person.value in trained_people(self._using[0].run)
@@ -295,7 +339,7 @@ class Explorer(Panel):
         return ""
 
     def _request(self) -> Request | None:
-        return Request(self._face, self.wish.wish, self._using) if self._face and self._using else None
+        return Request(self._face, self.wish.wish, using) if self._face and (using := self._methods) else None
 
     def _ask(self) -> None:
         self.wish.show_what_matters()

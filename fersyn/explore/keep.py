@@ -21,6 +21,7 @@ from fersyn import editing
 from fersyn.datasets.photo import read_photo
 from fersyn.errors import FersynError
 from fersyn.explore.choices import FIRST, Face, of_photo, of_table
+from fersyn.explore.newcomer import Newcomer
 from fersyn.explore.shaped import Shaped, Wish
 from fersyn.explore.view import enlarged
 from fersyn.expressions import parse
@@ -46,6 +47,10 @@ def save(kind: str, folder: Path, face: Face, wish: Wish, synthesiser: Synthesis
     who = re.sub(r"[^\w-]", "-", person.stem).strip("-") or "face"
     stem = f"{who}-{wish.expression}-{wish.intensity:.0%}".rstrip("%")
     synthesiser = synthesiser.without([face.person])
+    if kind == "picture" and isinstance(synthesiser, Newcomer):
+        path = free(folder, stem, ".png")
+        wish.shape(synthesiser).inner.picture(wish.expression, wish.intensity).save(path)
+        return path
     if kind == "picture":
         crop = editing.edit_face(face, wish.shape(synthesiser), wish.expression, wish.intensity)
         own = person.suffix.lower()  # a photograph's format, where it is written here
@@ -83,7 +88,7 @@ def sweep(face: Face, synthesiser: Synthesiser, wish: Wish) -> list[np.ndarray]:
     Raises:
         FersynError: nothing would move.
     """
-    pulled = synthesiser.needs_landmarks and any(wish.amounts.values())
+    pulled = (synthesiser.needs_landmarks and any(wish.amounts.values())) or any(wish.actions.values())
     if not wish.graded and not pulled:
         cure = "choose another expression, blend one in, or pull a handle"
         raise FersynError(f"neutral alone has nothing that comes and goes: {cure}")
@@ -193,6 +198,16 @@ def shell_line(run: str, face: Face, wish: Wish, file: str) -> str:
     words = [*command(), "edit", face.origin, "--run", run, "--expression", wish.expression]
     words += ["--intensity", f"{wish.intensity:.4g}", "--face", str(face.number), "--out", file]
     return shlex.join(words)
+
+
+def drawn_lines(person: Newcomer, wish: Wish, file: str) -> tuple[str, str]:
+    """Python and a shell command that draw a new person as wished and save the picture as `file`."""
+    asked = f'"{wish.expression}", {wish.intensity:.4g}' + (f", {json.dumps(wish.actions)}" if wish.actions else "")
+    drawn = f"draw({asked}, seed={person.seed}, person={person.index}).save({json.dumps(file)})"
+    words = [*command(), "draw", "--seed", f"{person.seed}", "--person", f"{person.index}"]
+    words += ["--expression", wish.expression, "--strength", f"{wish.intensity:.4g}"]
+    words += [word for name, amount in wish.actions.items() for word in ("--action", f"{name}={amount:.4g}")]
+    return f"from fersyn.drawing import draw; {drawn}", shlex.join([*words, "--out", file])
 
 
 def command() -> list[str]:

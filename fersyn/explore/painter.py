@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from fersyn.explore import keep, view
 from fersyn.explore.choices import Face
 from fersyn.explore.controls import Card, Panel
 from fersyn.explore.measures import Measures
+from fersyn.explore.newcomer import Newcomer
 from fersyn.explore.shaped import Wish
 from fersyn.methods.base import Synthesiser
 
@@ -23,10 +24,10 @@ MEASURED = 0.25  # s: while a slider moves, identity and recogniser follow at le
 
 @dataclass(frozen=True)
 class Method:
-    """A trained run in use: its name in the panel, its folder, and what edits."""
+    """A trained run in use: its name in the panel, its folder (None: a new person's, who has none), and what edits."""
 
     name: str
-    run: Path
+    run: Path | None
     synthesiser: Synthesiser
 
 
@@ -71,6 +72,8 @@ class Painter:
     def _show(self, card: Card, request: Request, method: Method) -> tuple[np.ndarray, np.ndarray | None]:
         """The edited crop, uint8 RGB (S, S, 3), and the landmarks (68, 2) px that were asked for."""
         wish, source, name = request.wish, request.face, method.name
+        if not isinstance(method.synthesiser, Newcomer):
+            wish = replace(wish, actions={})
         crop, target = changed(source, wish, method.synthesiser)
         card.result.value, card.difference.value, card.landmarks.value = drawn(source, crop, target)
         deaf = target is None and wish.amounts
@@ -80,7 +83,12 @@ class Painter:
         return crop, target
 
     def _write_code(self, request: Request) -> None:
-        run, file = keep.shown(request.methods[0].run), f"{request.wish.expression}.png"  # no pixel is lost in a PNG
+        first, file = request.methods[0], f"{request.wish.expression}.png"  # no pixel is lost in a PNG
+        if isinstance(first.synthesiser, Newcomer):
+            python, shell = keep.drawn_lines(first.synthesiser, request.wish, file)
+            self._panel.code.text, self._panel.shell.text = python, shell
+            return
+        run = keep.shown(first.run)
         self._panel.code.text = keep.python_line(run, request.face, request.wish, file)
         self._panel.shell.text = keep.shell_line(run, request.face, request.wish, file)
 

@@ -11,7 +11,7 @@ no others; what it does is linear in the amount, up to a limit at which lids, li
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ import yaml
 from torch import Tensor
 
 from fersyn.errors import FersynError
+from fersyn.explore.newcomer import Newcomer
 from fersyn.expressions import parse
 from fersyn.faces.landmarks import EYES, find_source_landmarks
 from fersyn.methods.base import Synthesiser, intensities_of, labels_of
@@ -188,6 +189,7 @@ class Wish:
         expression, intensity: as `Synthesiser.edit` takes them.
         second, share: expression that is mixed in, and its share 0..1; empty: none.
         amounts: handle -> amount, in eye distances.
+        actions: single action -> wanted displacement; of a new person alone.
     """
 
     expression: str
@@ -195,15 +197,20 @@ class Wish:
     second: str = ""
     share: float = 0.0
     amounts: dict[str, float] = field(default_factory=dict)
+    actions: dict[str, float] = field(default_factory=dict)
 
     def shape(self, synthesiser: Synthesiser) -> Shaped:
         """The synthesiser that does it."""
+        if isinstance(synthesiser, Newcomer):
+            synthesiser = replace(synthesiser, actions=self.actions)
         return Shaped(synthesiser, self.second, self.share, **self.amounts)
 
     def part(self, done: float) -> Wish:
-        """The wish fulfilled to a part 0..1: intensity and handles from 0 to what they are."""
-        amounts = {name: amount * done for name, amount in self.amounts.items()}
-        return Wish(self.expression, self.intensity * done, self.second, self.share, amounts)
+        """The wish fulfilled to a part 0..1: intensity, handles and actions from 0 to what they are."""
+        amounts, actions = (
+            {name: amount * done for name, amount in each.items()} for each in (self.amounts, self.actions)
+        )
+        return Wish(self.expression, self.intensity * done, self.second, self.share, amounts, actions)
 
     @property
     def graded(self) -> bool:
@@ -222,7 +229,8 @@ class Wish:
         if self.second and self.share:
             text += f" and {self.second} ({self.share:.0%})"
         text += f" at {self.intensity:.0%}" if self.graded else ""
-        pulled = [f"{name.replace('_', ' ')} {amount:+.2f}" for name, amount in self.amounts.items() if amount]
+        beside = self.amounts | self.actions
+        pulled = [f"{name.replace('_', ' ')} {amount:+.2f}" for name, amount in beside.items() if amount]
         return ", ".join([text, *pulled])
 
     def arguments(self) -> str:

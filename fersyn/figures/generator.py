@@ -44,6 +44,8 @@ def nobody() -> Note:
 
 def samples(found: Population, number: int = 8) -> Picture | Note:
     """The generator's own samples, and the mapper's neutral face of each; above, whether a face table takes the person."""
+    if not found.samples:
+        return nobody()
     who = list(found.samples)[:number]
     calm = [found.only(each, "neutral", 0.0) for each in who]
     rows = [[found.samples[each] for each in who], [None if at is None else found.pictures[at] for at in calm]]
@@ -66,6 +68,8 @@ def refusals(found: Population, refused: pd.DataFrame) -> Table | Note:
 
 def sheet(found: Population, number: int = 6) -> Picture | Note:
     """People with every expression, at full strength by the kit's mapper."""
+    if not found.samples:
+        return nobody()
     who = [each for each in found.samples if found.reasons.get(each, "") == ""][:number] or list(found.samples)[:number]
     rows = [[_picture(found, each, expression) for expression in EXPRESSIONS] for each in who]
     return faces.grid(rows, [], EXPRESSIONS, **described("generator.sheet", people=counted(len(who))))

@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 SIZE = 256  # px
+TRUNCATION = 0.75  # of people, where nobody says another: 0 the mean face .. 1 all that the generator knows
 
 
 @lru_cache(maxsize=1)
