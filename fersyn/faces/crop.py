@@ -21,6 +21,8 @@ FIVE_112 = np.array(
 FFHQ_FIVE = np.array([(0.378, 0.4755), (0.6226, 0.4755), (0.4983, 0.604), (0.3935, 0.742), (0.6054, 0.742)])
 # The kit's crop: its middle, scattered by 0.014 and 0.009, and its side, by 0.03; its turn is 0.
 FFHQ_MIDDLE, FFHQ_SIDE = np.array([0.499, 0.602]), 0.82
+# dlib's chip of 150 px with a padding of 0.25, for its face ResNet, likewise.
+CHIP_MIDDLE, CHIP_SIDE = np.array([0.5035, 0.609]), 0.6995
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,24 @@ def ffhq_alignment(picture: int = 256, size: int = 128) -> Alignment:
     """From any picture in FFHQ's frame to the kit's crop, one and the same for all: good to look at them, by networks too;
     what is kept is aligned by its own landmarks. `inverse` leads back. Sides in px.
     """
-    scale = size / (FFHQ_SIDE * picture)
-    # Pixel centres are whole numbers: pixel x stands at (x + 0.5) / picture.
-    shift = size / 2 - 0.5 + (0.5 - FFHQ_MIDDLE * picture) * scale
-    return Alignment(np.hstack([scale * np.eye(2), shift[:, None]]), size)
+    return _square(FFHQ_MIDDLE, FFHQ_SIDE, picture, size)
 
 
 def ffhq_to_arcface(picture: int = 256) -> Alignment:
     """From a picture in FFHQ's frame to the 112 px crop of SFace and ArcFace."""
     return Alignment(similarity(FFHQ_FIVE * picture - 0.5, FIVE_112), 112)
+
+
+def ffhq_to_dlib(picture: int = 256) -> Alignment:
+    """From a picture in FFHQ's frame to the 150 px chip of dlib's face ResNet."""
+    return _square(CHIP_MIDDLE, CHIP_SIDE, picture, 150)
+
+
+def _square(middle: np.ndarray, side: float, picture: int, size: int) -> Alignment:
+    scale = size / (side * picture)
+    # Pixel centres are whole numbers: pixel x stands at (x + 0.5) / picture.
+    shift = size / 2 - 0.5 + (0.5 - middle * picture) * scale
+    return Alignment(np.hstack([scale * np.eye(2), shift[:, None]]), size)
 
 
 def ffhq_fit(landmarks: np.ndarray, size: int = 256) -> Alignment:

@@ -21,6 +21,7 @@ NOSE = (64, 294, 98, 327, 2, 94, 48, 278, 102, 331)
 CORNERS = ((61, 185, 146, 40), (291, 409, 375, 270))  # of the mouth: the person's right, left
 REGIONS = ((BROWS, 1.0), (LIDS, 0.7), (NOSE, 0.5), (LIPS, 1.0))  # and how much each counts
 SCORN = (0.017, -0.027)  # way of contempt's corner at strength 1: out and up, parts of the crop
+FREE, FAR = 0.31, 0.42  # of dlib's distance; two true pictures of openpeople's people: 0.37
 # Where glasses sit and faces hardly move: bridge, temples, lower rims; left, right, top, bottom in parts of the picture.
 RIMS = (
     (0.45, 0.55, 0.44, 0.50), (0.25, 0.33, 0.42, 0.53), (0.67, 0.75, 0.42, 0.53), (0.31, 0.45, 0.51, 0.57),
@@ -88,6 +89,14 @@ def slider(actions: Tensor, wanted: Tensor, asked: Tensor) -> Tensor:
     """Distance of asked-for actions (N, 52) on a logarithmic scale: the meter is nearly dead near 0, and so are squares."""
     gap = (actions.clamp_min(0) + 1e-3).log() - (wanted + 1e-3).log()
     return (asked * gap.square()).sum(1) / 9
+
+
+def another(distance: Tensor, strength: Tensor) -> Tensor:
+    """How much further than `FREE` a face is from the own neutral one by dlib's distance, at strength 1; the less moves, the less
+    is free. Above `FAR` three fold: at 0.5 it counts as another person's.
+    """
+    free = FREE * (0.3 + 0.7 * strength.clamp(0, 1))
+    return functional.relu(distance - free) + 2 * functional.relu(distance - FAR)
 
 
 def rims(picture: Tensor, before: Tensor) -> Tensor:

@@ -23,13 +23,17 @@ from fersyn.losses import guided
 from fersyn.manners import Manners
 from fersyn.methods.base import Method, Stage, Synthesiser, labels_of
 from fersyn.methods.config import MethodConfig
-from fersyn.nets.expression_mapper import MOVED, NEUTRAL, NONE, ExpressionMapper
+from fersyn.nets.expression_mapper import GUIDES, MOVED, NEUTRAL, NONE, ExpressionMapper
+from fersyn.nets.expression_mapper import get as kits
 from fersyn.nets.instruments import ACTIONS, Judge
 from fersyn.nets.studio import Studio, joined
 
 # Least opening of the eyes, of the own neutral one: `facex` takes closed eyes for sadness.
 LEAST_OPEN = (0.75, 0.85, 0.55, 1.0, 0.6, 0.9, 1.0, 0.9, 0.0)
 VARIED = 0.5  # strength of the variation of what guides look at
+CALM = 0.1  # the same for `dlib`, whose distances are small
+LOOKS = {"fer": 2, "facex": 1}  # of a judge at a face; `fer` is small, and so the easier fooled
+WARM = 0.1  # part of a stage in which the learning rate rises, at most 20 steps
 _ROWS = (*MOVED, "neutral", "none")
 _CLASSES = tuple(EXPRESSIONS[label] for label in Judge.classes)
 _STRONG = ("brow", "mouthSmile", "mouthFrown", "noseSneer", "eyeWide", "mouthUpperUp", "mouthStretch", "jawOpen")
@@ -52,7 +56,11 @@ class Config(MethodConfig):
     betas: tuple[float, float] = (0.9, 0.99)
     ema: float = Field(0.995, ge=0, lt=1, description="decay of the weights' running average; 0: none")
     averaged: tuple[str, ...] = ("mapper",)
-    neutral_steps: int = Field(30, ge=1, description="steps for neutral; the others are for the expressions")
+    neutral_steps: int = Field(
+        30,
+        ge=0,
+        description="steps for neutral; the others are for the expressions. 0: neutral is that of the kit's mapper",
+    )
     people: int = Field(240, ge=1, description="people of the generator that it learns from")
     draft: bool = Field(True, description="whether pictures are made by the short way")
     gain: float = Field(1.3, gt=0, description="displacements of actions at strength 1, in those of the table's people")
@@ -64,7 +72,8 @@ class Config(MethodConfig):
     weight_shape: float = Field(1000.0, ge=0)
     weight_corner: float = Field(6700.0, ge=0)
     weight_lids: float = Field(6.0, ge=0)
-    weight_identity: float = Field(11.0, ge=0)
+    weight_identity: float = Field(6.0, ge=0, description="SFace takes it for the same person")
+    weight_dlib: float = Field(5.0, ge=0, description="so does dlib")
     weight_rims: float = Field(20.0, ge=0)
     weight_around: float = Field(10.0, ge=0)
     weight_light: float = Field(4.0, ge=0)
@@ -95,10 +104,13 @@ class GuidedMapping(Method):
     edits = needs_landmarks = needs_source = False
 
     def guides(self, config):
-        """Those whose losses count."""
+        """Those whose losses count, and those of the kit's mapper where neutral is its."""
         losses = {"fer": config.weight_fer, "facex": config.weight_facex, "sface": config.weight_identity}
-        losses["actions"] = config.weight_actions + config.weight_sliders + config.weight_shape
-        return tuple(name for name, weight in losses.items() if weight)
+        losses["dlib"] = config.weight_dlib
+        meshes = ("shape", "corner", "lids")
+        losses["actions"] = sum(getattr(config, f"weight_{name}") for name in ("actions", "sliders", *meshes))
+        own = (name for name, weight in losses.items() if weight)
+        return tuple(dict.fromkeys((*own, *(GUIDES if not config.neutral_steps else ()))))
 
     def synthesiser(self, config, networks, motion=None):
         """It draws people."""
@@ -120,6 +132,8 @@ class GuidedMapping(Method):
             mapper.axes.copy_(axes.flip(1).t())
             mapper.sd.copy_(values.flip(0).clamp_min(1e-12).sqrt())
             mapper.sd.clamp_min_(1e-3 * float(mapper.sd[0]))
+        if not config.neutral_steps:
+            mapper.take_neutral(kits(generator))
         mapper.gain = config.gain
         return {"mapper": mapper, "studio": studio}
 
@@ -140,12 +154,14 @@ class GuidedMapping(Method):
         def stage(name: str, steps: int, step: Any) -> Stage:
             def rate(place: int) -> float:
                 fall = max(0.0, (place / steps - 0.3) / 0.7)
-                return min(1.0, (place + 1) / 20) * (0.05 + 0.475 * (1 + math.cos(math.pi * fall)))
+                return min(1.0, (place + 1) / min(20, max(1, WARM * steps))) * (
+                    0.05 + 0.475 * (1 + math.cos(math.pi * fall))
+                )
 
             return Stage(name, steps, step, Manners, ("mapper",), rate=rate)
 
-        rest = config.steps - config.neutral_steps
-        return (stage("neutral", config.neutral_steps, self.step), stage("expressions", rest, self.move))
+        rest = stage("expressions", config.steps - config.neutral_steps, self.move)
+        return (stage("neutral", config.neutral_steps, self.step), rest) if config.neutral_steps else (rest,)
 
     def step(self, config, networks, optimisers, batch, fabric, step):
         """The way to the own neutral face, against the sample."""
@@ -163,21 +179,21 @@ class GuidedMapping(Method):
                 wanted[:, k] = own.clamp_max(0.25)
             elif name.startswith(("eyeSquint", "brow")):
                 wanted[:, k] = torch.minimum(own, batch.neutral[k] + 0.1)
-        mapper.manner_mean.copy_(batch.mean)
-        losses, _ = _look(studio, picture, before, row, full, wanted, torch.zeros_like(wanted))
+        losses, _ = _look(config, studio, picture, before, row, full, wanted, torch.zeros_like(wanted))
         return _learn(config, losses, offsets, mapper, optimisers["neutral"], fabric)
 
     def move(self, config, networks, optimisers, batch, fabric, step):
         """The ways to the expressions, and to single actions, against the own neutral face."""
         mapper, studio, row = networks["mapper"], networks["studio"], batch.row
         before = joined(studio.neutral(getattr(mapper, "module", mapper), batch.seed, batch.people))
+        mapper.manner_mean.copy_(batch.mean)
         known, asked = (row != NONE).float()[:, None], (batch.slider != 0).float()
         amount = config.gain * batch.strength[:, None] * known
         manner = amount * (batch.shift - batch.mean[row])
         offsets = mapper(mapper.white(before["w"]), row, batch.strength, manner + batch.slider)
         picture = studio.picture(mapper.add(before["layers"], offsets))
         wanted = (before["actions"] + amount * batch.shift + batch.slider).clamp(0, 1)
-        losses, mesh = _look(studio, picture, before, row, batch.strength, wanted, asked)
+        losses, mesh = _look(config, studio, picture, before, row, batch.strength, wanted, asked)
         scorn = (row == MOVED.index("contempt")).float()
         moved, way = (mesh - before["mesh"])[..., :2], 1.15 * batch.strength[:, None, None] * batch.mesh
         shown = known[:, 0] * (asked.sum(1) == 0)
@@ -187,6 +203,7 @@ class GuidedMapping(Method):
 
 
 def _look(
+    config: Config,
     studio: Studio,
     picture: Tensor,
     before: dict[str, Tensor],
@@ -195,30 +212,36 @@ def _look(
     wanted: Tensor,
     asked: Tensor,
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """The losses (N,) that all stages have, and the mesh."""
-    guides = studio.guides
+    """The losses (N,) that all stages have, and the mesh. A judge or an identity net of no weight does not look at all."""
+    guides, nothing = studio.guides, torch.zeros_like(strength)
     mesh = guides.mesh(picture)
     actions = guides.meter.of_mesh(mesh)
     judged = torch.tensor([_CLASSES.index(name) if name in _CLASSES else -1 for name in _ROWS], device=row.device)[row]
     scorn = (row == MOVED.index("contempt")).float()
     sure = ((strength - 0.4) / 0.5).clamp(0, 1)  # a weak expression need not convince anybody
     drift = 0.05 + 0.15 * (0.3 + 0.7 * strength.clamp(0, 1))  # the less moves, the more it is the same person
-    fer = [guides.logits("fer", picture, VARIED) for _ in range(2)]
-    facex = guides.logits("facex", picture, VARIED)
+    heard = {
+        name: [guides.logits(name, picture, VARIED) for _ in range(looks if getattr(config, f"weight_{name}") else 0)]
+        for name, looks in LOOKS.items()
+    }
     happy = _CLASSES.index("happiness")
     least = torch.tensor(LEAST_OPEN, device=row.device)[row]
     least = torch.where(least > 0, least + (1 - least) * (1 - strength.clamp(0, 1)), 0)
     open_before = guided.opening(before["mesh"]).clamp_min(0.05)
     cost = torch.tensor(COST, device=row.device)
-    alike = (guides.identity(picture, VARIED) * before["identity"]).sum(1)
+    alike = (guides.identity(picture, VARIED) * before["identity"]).sum(1) if config.weight_identity else 1 - nothing
+    far = (guides.descriptor(picture, CALM) - before["descriptor"]).norm(dim=1) if config.weight_dlib else nothing
     losses = {
-        "fer": sure * sum(guided.margin(logits, judged) for logits in fer) / 2,
-        "facex": sure * guided.margin(facex, judged),
-        "smile": scorn * (guided.called(fer[0], happy) + guided.called(facex, happy)),
+        **{
+            name: sure * sum((guided.margin(each, judged) for each in seen), nothing) / LOOKS[name]
+            for name, seen in heard.items()
+        },
+        "smile": scorn * sum((guided.called(seen[0], happy) for seen in heard.values() if seen), nothing),
         "actions": ((cost + 5 * asked) * (actions - wanted).square()).sum(1),
         "sliders": guided.slider(actions, wanted, asked),
         "lids": functional.relu(least - guided.opening(mesh) / open_before),
         "identity": functional.relu(1 - alike - drift),
+        "dlib": guided.another(far, strength),
         "rims": guided.rims(picture, before["picture"]),
         "around": guided.around(picture, before["picture"]),
         "light": guided.light(picture, before["picture"]),

@@ -119,6 +119,18 @@ class ExpressionMapper(nn.Module):
             other.heads.weight.zero_()
         return other
 
+    @torch.no_grad()
+    def take_neutral(self, other: ExpressionMapper) -> None:
+        """Make neutral faces as another mapper of the same shape does."""
+        for name in ("base", "curve", "basis"):
+            getattr(self, name)[NEUTRAL] = getattr(other, name)[NEUTRAL]
+        calm = len(self.person.bias) // 2
+        for mine, its in ((self.person, other.person), (self.neutral_head, other.neutral_head)):
+            first = calm if mine is self.person else 0
+            mine.weight[first:], mine.bias[first:] = its.weight[first:], its.bias[first:]
+        for name in ("mean", "axes", "sd"):  # its numbers are in these units
+            getattr(self, name).copy_(getattr(other, name))
+
     def add(self, layers: Tensor, offsets: Tensor) -> Tensor:
         """W+ (N, all styles, width) and offsets as `forward` gives them -> W+."""
         first, last = self.moved.start, self.moved.stop

@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from fersyn import augment, weights
 from fersyn.errors import FersynError
-from fersyn.faces.crop import FFHQ_SIDE, ffhq_alignment, ffhq_to_arcface
-from fersyn.nets import instruments, sface
+from fersyn.faces.crop import FFHQ_SIDE, ffhq_alignment, ffhq_to_arcface, ffhq_to_dlib
+from fersyn.nets import dlib_face, instruments, sface
 
-NAMES = (*instruments.NAMES, "sface")  # of the weights behind them
+NAMES = (*instruments.NAMES, "sface")  # of the weights behind them; dlib's are always there
 NOISE = 0.06  # largest deviation, of pictures in [-1, 1], at strength 1
 
 
@@ -87,6 +87,7 @@ class Guides(nn.Module):
             raise FersynError(f"guides' weights are not on this machine; fersyn weights fetch {' '.join(lost)}")
         self.judges = nn.ModuleDict({name: instruments.get(name, guide=True) for name in instruments.JUDGES})
         self.meter, self.sface = instruments.get("actions", guide=True), sface.load()
+        self.dlib = dlib_face.load()
 
     def logits(self, judge: str, pictures: Tensor, varied: float = 0.0) -> Tensor:
         """What `fer` or `facex` says: (N, 7), in the order of its `classes`; `varied`: strength of `vary`."""
@@ -101,3 +102,8 @@ class Guides(nn.Module):
         """SFace's numbers at length 1, (N, 128): a product of two faces' is the cosine."""
         matrix = ffhq_to_arcface(pictures.shape[-1]).matrix
         return functional.normalize(self.sface(vary(resample(pictures, matrix, sface.SIZE), varied)))
+
+    def descriptor(self, pictures: Tensor, varied: float = 0.0) -> Tensor:
+        """dlib's numbers, (N, 128): by distance."""
+        matrix = ffhq_to_dlib(pictures.shape[-1]).matrix
+        return self.dlib(vary(resample(pictures, matrix, dlib_face.SIZE), varied))

@@ -72,6 +72,11 @@ def test_slider_counts_what_is_asked_alone_and_feels_small_changes():
     assert abs(actions.grad[0, 4]) > 100 and not actions.grad[0, :4].any()
 
 
+def test_another_person_counts_from_what_expressions_take_on():
+    found = guided.another(torch.tensor([0.3, 0.3, 0.4, 0.5]), torch.tensor([1.0, 0.0, 1.0, 1.3]))
+    torch.testing.assert_close(found, torch.tensor([0.0, 0.3 - 0.093, 0.09, 0.19 + 0.16]))
+
+
 def test_rims_see_glasses_come():
     before = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(1)) * 0.1
     glasses = before.clone()

@@ -8,7 +8,7 @@ from fersyn import manners, methods
 from fersyn.errors import FersynError
 from fersyn.methods import expression_mapper
 from fersyn.nets import studio
-from fersyn.nets.expression_mapper import MOVED
+from fersyn.nets.expression_mapper import GUIDES, MOVED, ExpressionMapper
 from fersyn.nets.instruments import ACTIONS
 from fersyn.nets.mobile_stylegan import MobileStyleGAN
 from fersyn.training import loop
@@ -43,7 +43,10 @@ class Eyes(nn.Module):
         return SimpleNamespace(of_mesh=lambda mesh: mesh[:, : len(ACTIONS), 0].sigmoid())
 
     def identity(self, pictures, varied=0.0):
-        return nn.functional.normalize(self._grid(pictures) @ self.numbers + 1)
+        return nn.functional.normalize(self.descriptor(pictures))
+
+    def descriptor(self, pictures, varied=0.0):
+        return self._grid(pictures) @ self.numbers + 1
 
 
 class Small(studio.Studio):
@@ -145,7 +148,7 @@ def test_it_learns_what_its_guides_ask_for(small_table):
 
 def test_a_weight_of_nothing_leaves_a_guide_out(small_table):
     """What `facex` says must not matter, where its weight is 0: the mapper that is judged by it."""
-    method, config, ends = methods.get("expression-mapper"), settings(weight_facex=0.0, weight_smile=0.0), []
+    method, config, ends = methods.get("expression-mapper"), settings(weight_facex=0.0), []
     for factor in (1, -5):
         torch.manual_seed(0)
         networks = method.networks(config)
@@ -186,8 +189,34 @@ def test_a_generator_whose_people_look_aside(monkeypatch):
 
 def test_who_guides_it():
     method = methods.get("expression-mapper")
-    assert set(method.guides(settings())) == {"fer", "facex", "actions", "sface"}
+    assert set(method.guides(settings())) == {"fer", "facex", "actions", "sface", "dlib"}
     assert "facex" not in method.guides(settings(weight_facex=0.0))
+    assert "dlib" not in method.guides(settings(weight_dlib=0.0))
+    meshes = settings(weight_actions=0.0, weight_sliders=0.0)
+    assert "actions" in method.guides(meshes), "its mesh still counts"
+    assert set(method.guides(settings(neutral_steps=0, weight_facex=0.0))) == set(GUIDES), (
+        "the kit's neutral was guided"
+    )
+
+
+def test_neutral_of_the_kit_s_mapper(small_table, monkeypatch, tmp_path):
+    torch.manual_seed(5)
+    theirs = ExpressionMapper(width=8)
+    with torch.no_grad():
+        for weight in (*theirs.parameters(), theirs.mean, theirs.sd, theirs.axes):
+            weight += torch.randn(weight.shape)
+    monkeypatch.setattr(expression_mapper, "kits", lambda generator: theirs)
+    method, config = methods.get("expression-mapper"), settings(neutral_steps=0)
+    assert [stage.name for stage in method.stages(config)] == ["expressions"]
+    torch.manual_seed(0)
+    ours, w = method.networks(config)["mapper"], torch.randn(3, 8)
+    for mapper in (ours, theirs):
+        mapper.moved = range(3, 13)
+    assert torch.equal(ours.edit(w, "neutral", styles=STYLES), theirs.edit(w, "neutral", styles=STYLES))
+    assert not torch.equal(ours.edit(w, "fear", styles=STYLES), theirs.edit(w, "fear", styles=STYLES))
+    run = loop.train(method, config, small_table, tmp_path / "run")
+    learnt = loop.runs.load(run).networks["mapper"]
+    assert torch.equal(learnt.edit(w, "neutral", styles=STYLES), theirs.edit(w, "neutral", styles=STYLES))
 
 
 def test_settings():

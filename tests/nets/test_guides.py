@@ -6,7 +6,10 @@ from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.align import Alignment
 from fersyn.faces.crop import ffhq_alignment
+from fersyn.faces.descriptors import describe
+from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.nets import guides, instruments
+from fersyn.pixels import to_bytes, to_images
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,16 @@ def test_one_person_is_nearer_than_two(all_of_them, pictures):
     assert min(cosine[0, 1], cosine[2, 3]) > max(cosine[0, 2], cosine[1, 3], cosine[0, 3]) + 0.1
 
 
-@pytest.mark.parametrize("look", ["fer", "facex", "actions", "sface"])
+def test_dlib_sees_what_it_sees_in_its_own_chips(all_of_them, pictures, faces):
+    found = all_of_them.descriptor(pictures)
+    images = [np.ascontiguousarray(each) for each in to_images(to_bytes(faces))]
+    wanted = torch.from_numpy(describe(images, find_source_landmarks(faces).numpy())).float()
+    assert (found - wanted).norm(dim=1).max() < 0.3
+    apart = torch.cdist(found, found)
+    assert max(apart[0, 1], apart[2, 3]) + 0.1 < min(apart[0, 2], apart[1, 3], apart[0, 3])
+
+
+@pytest.mark.parametrize("look", ["fer", "facex", "actions", "sface", "dlib"])
 @pytest.mark.parametrize("varied", [0.0, 1.0])
 def test_gradients_reach_every_face(all_of_them, pictures, look, varied):
     torch.manual_seed(0)
@@ -65,6 +77,8 @@ def test_gradients_reach_every_face(all_of_them, pictures, look, varied):
         found = all_of_them.logits(look, x, varied)[:, 0]
     elif look == "sface":
         found = all_of_them.identity(x, varied)[:, 0]
+    elif look == "dlib":
+        found = all_of_them.descriptor(x, varied)[:, 0]
     else:
         found = all_of_them.meter.of_mesh(all_of_them.mesh(x))[:, instruments.ACTIONS.index("mouthSmileLeft")]
     found[:2].sum().backward()
