@@ -180,6 +180,7 @@ def test_sheet_has_a_row_a_face_and_a_column_an_expression(tmp_path, portrait):
         ({}, "name an --expression"),
         ({"expression": "happy", "out": "out.gif"}, "ends in .png"),
         ({"expression": "happy", "out": "a.png"}, "is the photograph itself"),
+        ({"expression": "happy", "out": "none/out.png"}, "there is no folder .*none; make it first"),
     ],
 )
 def test_wrong_wishes_are_named_before_anything_is_done(tmp_path, portrait, arguments, message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from PIL import Image
 from torch import Tensor
 
 from fersyn.datasets.generated import choose, missing
@@ -52,7 +53,7 @@ class Newcomer(Synthesiser):
         drawn = portrait(self.seed, self.index, TRUNCATION, expression, float(intensity), wanted)
         return to_floats(to_tensor(self.alignment.warp(drawn)[None]))
 
-    def picture(self, expression: str, intensity: float):
+    def picture(self, expression: str, intensity: float) -> Image.Image:
         """The whole picture, sharp, as `fersyn.drawing.draw` makes it."""
         return draw(expression, intensity, self.actions, seed=self.seed, person=self.index)
 
