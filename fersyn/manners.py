@@ -118,7 +118,7 @@ class Manners:
                 moved = moved[MIRRORED]
             shift.append(moved)
             mesh.append(points)
-            sliders.append(_sliders(rng) * (kind == NONE or rng.random() < 0.1))
+            sliders.append(drawn_sliders(rng) * (kind == NONE or rng.random() < 0.1))
         own = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
         first = step * batch_size
 
@@ -163,8 +163,8 @@ def _rigid(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def _sliders(rng: np.random.Generator) -> np.ndarray:
-    """One to three displacements of single actions, every other time of both sides alike."""
+def drawn_sliders(rng: np.random.Generator) -> np.ndarray:
+    """One to three displacements of single actions, every other time of both sides alike: (52,), in the order of ACTIONS."""
     wanted = np.zeros(len(ACTIONS), np.float32)
     for chance in (1.0, 0.4, 0.2):
         action, amount = int(rng.integers(1, len(ACTIONS))), rng.uniform(0.15, 0.9) * (-1 if rng.random() < 0.12 else 1)

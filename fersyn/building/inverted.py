@@ -66,7 +66,8 @@ def of(
     """Invert the faces of a table, all or those of `index` (positions, slice or boolean mask).
 
     Args:
-        table: its landmarks lay FFHQ's frame around the crops. Faces whose landmarks form no face are skipped and counted.
+        table: its landmarks lay FFHQ's frame around the crops. Faces in profile, or whose landmarks form none, are skipped and
+            counted.
         settings: of the refinement; None: those of the inverter.
         index: as of `FaceTable.images`.
         inverter: None: the kit's generator and encoder.

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fersyn.errors import FersynError
+from fersyn.errors import FersynError, NoFace
 from fersyn.faces.align import Alignment, similarity
 from fersyn.faces.crop import FIVE_112, ffhq_fit, five_points
 from fersyn.losses.perceptual import Perceptual
@@ -37,6 +37,7 @@ from fersyn.nets.stylegan import Generator
 from fersyn.pixels import rescale, resize
 
 LOOKED = 128  # px: side of the crop at which losses look
+TURNED = 0.1  # where the tip of the nose stands between the eyes' centres, 0 .. 1: nearer to one than this is a profile
 LAYERS = ("conv1_2", "conv2_2", "conv3_3")  # of the perceptual loss
 
 
@@ -86,10 +87,14 @@ class Inverter:
     def __init__(self, generator: Generator | None = None, settings: Settings | None = None):
         self.generator, self.settings = generator or generators.get(), settings or Settings()
         self.encoder = encoder.get(self.generator)
+        if self.settings.steps:
+            self._looks = Perceptual(layers=LAYERS)
+            self._who = sface.load() if self.settings.identity else None
 
-    @cached_property
-    def _guides(self) -> tuple[Perceptual, sface.SFace | None]:
-        return Perceptual(layers=LAYERS), sface.load() if self.settings.identity else None
+    @property
+    def guides(self) -> tuple[str, ...]:
+        """Instruments that it pleases, which are no judges of whose face it gives back."""
+        return ("sface",) if self.settings.steps and self.settings.identity else ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -103,7 +108,7 @@ class Inverter:
         """Faces (N, 3, S, S) in [-1, 1] and their landmarks (N, 68, 2) px -> codes W+ (N, styles, width).
 
         Raises:
-            NoFace: landmarks that form no face.
+            NoFace: landmarks that form no face, or one in profile.
         """
         codes = [self._code(face[None], points) for face, points in zip(faces, np.asarray(landmarks), strict=True)]
         return torch.cat(codes) if codes else faces.new_zeros(0, self.generator.styles, self.generator.width)
@@ -125,7 +130,7 @@ class Inverter:
     def _code(self, face: Tensor, points: np.ndarray) -> Tensor:
         with torch.no_grad():
             if self.settings.start == "encoder":
-                white = self.encoder.white(resample(face, frame(points).matrix, encoder.SIDE))
+                white = self.encoder(resample(face, frame(points).matrix, encoder.SIDE), white=True)
             else:
                 white = self.encoder.whitened(self.generator.layers(self.generator.mean[None]))
         if self.settings.steps:
@@ -135,7 +140,7 @@ class Inverter:
 
     @torch.enable_grad()
     def _refined(self, start: Tensor, face: Tensor, points: np.ndarray) -> Tensor:
-        own, (perceptual, identity) = self.settings, self._guides
+        own, perceptual, identity = self.settings, self._looks, self._who
         back, cut = frame(points).inverse, similarity(five_points(points), FIVE_112)
 
         def who(faces: Tensor) -> Tensor:
@@ -166,5 +171,14 @@ def _rate(step: int, steps: int) -> float:
 
 
 def frame(points: np.ndarray) -> Alignment:
-    """From a crop with these landmarks (68, 2) px to FFHQ's frame at the generator's grain."""
-    return ffhq_fit(points, encoder.SIDE)
+    """From a crop with these landmarks (68, 2) px to FFHQ's frame at the generator's grain.
+
+    Raises:
+        NoFace: they form no face, or one in profile.
+    """
+    found = ffhq_fit(points, encoder.SIDE)
+    left, right, nose = five_points(points)[:3]
+    place = (nose - left) @ (right - left) / ((right - left) @ (right - left))
+    if not TURNED < place < 1 - TURNED:
+        raise NoFace("the face is turned too far to the side (in profile): take a picture that shows it from the front")
+    return found

@@ -70,23 +70,20 @@ class Encoder(nn.Module):
         for name, shape in {"mean": (width,), "sd": (width,), "axes": (width, width)}.items():
             self.register_buffer(name, torch.zeros(shape))
 
-    def white(self, pictures: Tensor) -> Tensor:
-        """The code in units of w's deviations along the axes, (N, styles, width)."""
-        found = functional.leaky_relu(self.norm(self.first(self.body(pictures))), 0.2)
-        own = self.own(found).unflatten(1, self.basis.shape[:2])
-        return self.base(found)[:, None] + torch.einsum("nsr,srd->nsd", own, self.basis)
-
     def whitened(self, layers: Tensor) -> Tensor:
-        """W+ (N, styles, width) in the same units."""
+        """W+ (N, styles, width) in units of w's deviations along the axes, of the same shape."""
         return ((layers - self.mean) @ self.axes.t()) / self.sd
 
     def layers(self, white: Tensor) -> Tensor:
-        """What `white` or `whitened` gave -> W+."""
+        """What `whitened` gave -> W+."""
         return self.mean + (white * self.sd) @ self.axes
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """See the class."""
-        return self.layers(self.white(pictures))
+    def forward(self, pictures: Tensor, white: bool = False) -> Tensor:
+        """See the class; `white`: as `whitened` would give it."""
+        found = functional.leaky_relu(self.norm(self.first(self.body(pictures))), 0.2)
+        own = self.own(found).unflatten(1, self.basis.shape[:2])
+        code = self.base(found)[:, None] + torch.einsum("nsr,srd->nsd", own, self.basis)
+        return code if white else self.layers(code)
 
 
 def get(generator: Generator, file: str | Path = FILE) -> Encoder:

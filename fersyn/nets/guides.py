@@ -53,8 +53,9 @@ def crop(pictures: Tensor) -> Tensor:
     return resample(pictures, ffhq_alignment(pictures.shape[-1], size).matrix, size)
 
 
-def vary(faces: Tensor, strength: float) -> Tensor:
+def vary(faces: Tensor, strength: float, still: bool = False) -> Tensor:
     """Faces (N, 3, S, S), each varied in its own way as `augment.draw` does at that strength, and with noise; 0: as they are.
+    `still`: none is mirrored or moved.
 
     Drawn from torch's global generator on the CPU, so that a run that goes on draws what it would have drawn.
     """
@@ -62,6 +63,8 @@ def vary(faces: Tensor, strength: float) -> Tensor:
         return faces
     seed = int(torch.randint(2**62, ()))
     variation = augment.draw(len(faces), strength, np.random.default_rng(seed))
+    if still:
+        variation |= dict.fromkeys(("mirror", "moved"), np.zeros(len(faces)))
     varied, _ = augment.apply(variation, faces, faces.new_zeros(len(faces), 68, 2))
     random = torch.Generator(faces.device).manual_seed(seed)
     noise = torch.randn(faces.shape, generator=random, device=faces.device, dtype=faces.dtype)

@@ -140,6 +140,10 @@ def test_settings_and_what_they_stand_for(small):
         Settings(start="noise")
 
 
-def test_landmarks_that_are_no_face(small, faces):
-    with pytest.raises(NoFace):
+def test_landmarks_that_are_no_face_or_one_in_profile(small, faces):
+    with pytest.raises(NoFace, match="do not form a face"):
         small()(faces[0][:1], np.zeros((1, 68, 2)))
+    turned = faces[1][:1].copy()
+    turned[:, 27:36, 0] = turned[:, 36:42, 0].mean()
+    with pytest.raises(NoFace, match="in profile"):
+        small()(faces[0][:1], turned)
