@@ -16,7 +16,7 @@ import torch
 from fersyn import methods
 from fersyn.datasets.openpeople import read_openpeople
 from fersyn.evaluation.fidelity import OwnJudge
-from fersyn.evaluation.recogniser import Recogniser
+from fersyn.nets.recogniser import Recogniser
 from fersyn.explore import view
 from fersyn.explore.choices import Face, of_photo
 from fersyn.explore.measures import Measures

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from fersyn import splits
-from fersyn.evaluation.recogniser import Recogniser, predict, train_recogniser
 from fersyn.evaluation.recognition import usable
 from fersyn.faces.landmarks import GROUPS
+from fersyn.nets.recogniser import Recogniser, predict, train_recogniser
 
 LEAST_CLASSES = 2
 # Points that lie on an edge of a rendered face, the rims of lids and lips, and so owe their place to no detector: eyes,

@@ -19,9 +19,9 @@ import torch
 
 from fersyn import splits
 from fersyn.errors import FersynError
-from fersyn.evaluation.recogniser import named, train_recogniser
 from fersyn.evaluation.scores import Metric, Scores, register, rows_of
 from fersyn.expressions import EXPRESSIONS
+from fersyn.nets.recogniser import named, train_recogniser
 
 CLASSIFIERS = {"cnn": "CNN on pixels", "landmarks": "linear, on landmarks"}
 

@@ -16,11 +16,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from fersyn import weights
-from fersyn.evaluation import fidelity, judging, recogniser, verifiers
+from fersyn.evaluation import fidelity, judging, verifiers
 from fersyn.evaluation.fidelity import OwnJudge
 from fersyn.expressions import EXPRESSIONS
 from fersyn.files import write_atomic
-from fersyn.nets import instruments
+from fersyn.nets import instruments, recogniser
 from fersyn.pixels import to_floats, to_tensor
 from fersyn.table import FaceTable
 

@@ -12,13 +12,13 @@ import torch
 from fersyn.errors import FersynError, SubjectLeak
 from fersyn.evaluation.augmentation import allowed, experiment, gain, requests, synthetic
 from fersyn.evaluation.augmentation.gain import Arm
-from fersyn.evaluation.recogniser import classical
 from fersyn.evaluation.recognition import confusion
 from fersyn.evaluation.scores import summarise
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import Note, Picture, Table
 from fersyn.figures import augmentation as figures
 from fersyn.methods.warp import Warp
+from fersyn.nets.recogniser import classical
 from fersyn.pixels import to_floats
 from fersyn.training.requests import trained
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from fersyn.evaluation import fidelity, judging, lineup, measure, protocol, recogniser, recognition
+from fersyn.evaluation import fidelity, judging, lineup, measure, protocol, recognition
 from fersyn.evaluation.augmentation import experiment
 from fersyn.evaluation.fidelity import TRUE
 from fersyn.evaluation.scores import differences, guided, summarise
@@ -17,7 +17,7 @@ from fersyn.figures import identity, image_quality, judgements
 from fersyn.methods.base import Method
 from fersyn.methods.config import MethodConfig
 from fersyn.methods.copy import CopySource
-from fersyn.nets import instruments
+from fersyn.nets import instruments, recogniser
 from fersyn.table import FaceTable
 
 

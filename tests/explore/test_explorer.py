@@ -157,8 +157,9 @@ def test_a_recogniser_that_cannot_be_kept_is_used_all_the_same(small_table, runs
 
 @pytest.mark.parametrize("module", ["recogniser", "fidelity"])
 def test_a_kept_recogniser_is_of_the_code_that_would_train_it(small_table, tmp_path, monkeypatch, module):
-    from fersyn.evaluation import fidelity, recogniser
+    from fersyn.evaluation import fidelity
     from fersyn.explore import measures
+    from fersyn.nets import recogniser
 
     before = measures._stamp(small_table, 1, 0)
     (tmp_path / "changed.py").write_text("LEARNING_RATE = 2")

@@ -24,8 +24,8 @@ from fersyn.errors import FersynError
 from fersyn.evaluation import recognition
 from fersyn.evaluation.augmentation import allowed
 from fersyn.evaluation.augmentation.synthetic import STRENGTHS, draw, make, shrunk
-from fersyn.evaluation.recogniser import classical, middle, named, train_recogniser
 from fersyn.expressions import EXPRESSIONS
+from fersyn.nets.recogniser import classical, middle, named, train_recogniser
 from fersyn.progress import Progress
 from fersyn.table import FaceTable
 from fersyn.training.requests import Request

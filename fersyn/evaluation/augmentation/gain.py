@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,10 +71,18 @@ def factors(frame: pd.DataFrame) -> list[int]:
     return sorted(set(frame.loc[frame["base"], "factor"].tolist()))
 
 
-def right(frame: pd.DataFrame, arm: Arm) -> pd.Series:
+def right(answers: pd.DataFrame) -> pd.Series:
     """Share of right answers by (person, expression), 0..1, over pictures and seeds."""
-    own = arm.of(frame)
-    return (own["expression"] == own["named"]).astype(float).groupby([own["person"], own["expression"]]).mean()
+    named = (answers["expression"] == answers["named"]).astype(float)
+    return named.groupby([answers["person"], answers["expression"]]).mean()
+
+
+def balanced(answers: pd.DataFrame, **keys: Any) -> pd.DataFrame:
+    """Rows of balanced accuracy, one a person and expression."""
+    share = right(answers)
+    people, expressions = (share.index.get_level_values(level) for level in ("person", "expression"))
+    items = [f"{person}, {expression}" for person, expression in share.index]
+    return rows_of(BALANCED, share, people, items, expressions, **keys)
 
 
 @dataclass(frozen=True)
@@ -102,10 +111,7 @@ class Outcome:
             keys = {"variation": arm.variation, "factor": arm.factor, "method": arm.name, "table": self.table}
             own = arm.of(self.frame)
             for seed, answers in own.groupby("seed", sort=True):
-                share = right(answers, arm)
-                people, expressions = (share.index.get_level_values(level) for level in ("person", "expression"))
-                items = [f"{person}, {expression}" for person, expression in share.index]
-                parts.append(rows_of(BALANCED, share, people, items, expressions, seed=seed, **keys))
+                parts.append(balanced(answers, seed=seed, **keys))
             parts += [by_run(own, **keys), by_expression(own, seed="all", **keys)]
         return Scores(pd.concat(parts, ignore_index=True))
 
@@ -195,7 +201,7 @@ def worth(frame: pd.DataFrame, arm: Arm, table: str = "") -> SetScore:
     more".
     """
     numbers, own = people_curve(frame, arm.variation)
-    columns = [right(frame, each).groupby("person").mean() for each in (*own, arm)]
+    columns = [right(each.of(frame)).groupby("person").mean() for each in (*own, arm)]
     scores = pd.concat(columns, axis=1).dropna().to_numpy()
 
     def read(chosen: np.ndarray) -> float:

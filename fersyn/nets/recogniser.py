@@ -5,6 +5,7 @@ head that keeps the places on the face (faces are aligned, so a place means some
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
+from fersyn.losses.intra_class import intra_class
 from fersyn.pixels import to_bytes, to_floats
 
 INPUT = 48  # px that the network sees
@@ -26,6 +28,8 @@ COLOUR = 0.3  # brightness, contrast and saturation change by factors 0.7 to 1.3
 GROUP = (
     4  # faces that share a draw: torchvision draws once a call, and a call a face would take longer than the network
 )
+
+SMOOTHING = 0.1  # of the labels
 
 Vary = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -48,6 +52,42 @@ class Recogniser(nn.Sequential):
             nn.BatchNorm1d(128), nn.ReLU(inplace=True), nn.Dropout(0.5),
             nn.Linear(128, classes),
         )  # fmt: skip
+
+    def features(self, faces: Tensor) -> Tensor:
+        """Prepared faces (N, 1, 48, 48) -> what the last layer names them by, (N, 128)."""
+        for layer in list(self)[:-2]:
+            faces = layer(faces)
+        return faces
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """Which of the faces that a recogniser learns from are synthesised, and what it makes of that.
+
+    Attributes:
+        made: bool (N,), True for synthesised faces.
+        smoothing: of the labels of real and of synthesised faces, 0..1: the part that goes to all classes alike.
+        intra_class: weight of `fersyn.losses.intra_class` between the features of both.
+        guided: whether there the real faces' features guide alone.
+    """
+
+    made: Tensor
+    smoothing: tuple[float, float] = (SMOOTHING, SMOOTHING)
+    intra_class: float = 0.0
+    guided: bool = False
+
+    def loss(self, network: Recogniser, seen: Tensor, labels: Tensor, weight: Tensor, chosen: Tensor) -> Tensor:
+        """Of faces as the network sees them, (n, 1, 48, 48), at the positions `chosen` (n,); `weight`: of the classes."""
+        features, made = network.features(seen), self.made.to(chosen.device)[chosen]
+        logits = network[-1](network[-2](features))
+        both = [
+            functional.cross_entropy(logits, labels, weight, reduction="none", label_smoothing=part)
+            for part in self.smoothing
+        ]
+        loss = torch.where(made, both[1], both[0]).sum() / weight[labels].sum()
+        if self.intra_class:
+            loss = loss + self.intra_class * intra_class(features, labels, made, self.guided)
+        return loss
 
 
 def prepare(faces: Tensor) -> Tensor:
@@ -126,10 +166,11 @@ def train_recogniser(
     vary: Vary = augment,
     before: Vary | None = None,
     pool: Tensor | None = None,
+    synthesis: Synthesis | None = None,
 ) -> Recogniser:
     """Train a `Recogniser`; it comes back in evaluation mode as it is after the last epoch.
 
-    AdamW, one-cycle learning rate, label smoothing 0.1; every class weighs the same, however many pictures it has.
+    AdamW, one-cycle learning rate, labels smoothed by `SMOOTHING`; every class weighs the same, however many pictures it has.
 
     Args:
         faces, labels: (N, 3, H, W), float in [-1, 1] or bytes; int (N,) in 0..classes-1.
@@ -143,11 +184,12 @@ def train_recogniser(
         before: faces (n, 3, H, W) as they are given and a generator -> varied faces, before they are prepared, anew
             in each step; None: nothing.
         pool: int64, positions dealt in a pass, with repetitions; None: each face once.
+        synthesis: which faces are synthesised, where that makes a difference.
 
     Raises:
-        FersynError: fewer than two faces, labels out of range, or no step.
+        FersynError: fewer than two faces, labels out of range, no step, or a `synthesis` of other faces.
     """
-    _check(faces, labels, classes, epochs, steps)
+    _check(faces, labels, classes, epochs, steps, synthesis)
     pool = torch.arange(len(faces)) if pool is None else pool
     batch = min(batch, len(pool))
     total = epochs * (len(pool) // batch) if steps is None else steps
@@ -161,15 +203,19 @@ def train_recogniser(
 
         def loss_of(chosen: Tensor) -> Tensor:
             seen = prepare(before(faces[chosen], generator)) if before else prepared[chosen]
-            logits = network(vary(seen, generator).contiguous(memory_format=torch.channels_last))
-            return functional.cross_entropy(logits, labels[chosen], weight, label_smoothing=0.1)
+            seen = vary(seen, generator).contiguous(memory_format=torch.channels_last)
+            if synthesis is not None:
+                return synthesis.loss(network, seen, labels[chosen], weight, chosen)
+            return functional.cross_entropy(network(seen), labels[chosen], weight, label_smoothing=SMOOTHING)
 
         weight = _class_weights(labels[pool.to(device)], classes)
         _descend(network, loss_of, _dealt(pool, batch, total, generator), total, len(pool) // batch, rate, report)
     return network.eval()
 
 
-def _check(faces: Tensor, labels: Tensor, classes: int, epochs: int, steps: int | None) -> None:
+def _check(
+    faces: Tensor, labels: Tensor, classes: int, epochs: int, steps: int | None, synthesis: Synthesis | None
+) -> None:
     if len(faces) < 2 or len(faces) != len(labels):
         raise FersynError(
             f"{len(faces)} faces and {len(labels)} labels to train on; give a label for each face, and two at least"
@@ -178,6 +224,12 @@ def _check(faces: Tensor, labels: Tensor, classes: int, epochs: int, steps: int 
         raise FersynError(f"labels must lie in 0..{classes - 1}; leave out faces without a label")
     if (epochs if steps is None else steps) < 1:
         raise FersynError(f"epochs = {epochs}, steps = {steps}: at least one is needed")
+    if synthesis is not None and len(synthesis.made) != len(faces):
+        raise FersynError(
+            f"synthesis says of {len(synthesis.made)} faces whether they are synthesised; {len(faces)} are given"
+        )
+    if synthesis is not None and not all(0 <= part <= 1 for part in synthesis.smoothing):
+        raise FersynError(f"smoothing is {synthesis.smoothing}: each part must lie in 0..1")
 
 
 def _class_weights(labels: Tensor, classes: int) -> Tensor:

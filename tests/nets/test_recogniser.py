@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from fersyn.errors import FersynError
-from fersyn.evaluation import recogniser
+from fersyn.nets import recogniser
 from fersyn.pixels import to_floats
 
 
@@ -82,3 +82,54 @@ def test_bytes_and_floats_are_the_same_faces():
     assert torch.allclose(recogniser.predict(network, faces), recogniser.predict(network, floats))
     one, two = (recogniser.train_recogniser(each, labels, epochs=2, classes=2) for each in (faces, floats))
     assert all(torch.allclose(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+def some_faces(count=24):
+    faces = torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return faces, torch.arange(count) % 2, torch.arange(count) % 3 == 0
+
+
+def test_what_is_synthesised_makes_no_difference_unless_asked():
+    faces, labels, made = some_faces()
+    told = recogniser.Synthesis(made)
+    one, two = (
+        recogniser.train_recogniser(faces, labels, epochs=3, classes=2, batch=8, synthesis=each)
+        for each in (None, told)
+    )
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "change", [{"smoothing": (0.0, 0.3)}, {"intra_class": 0.1}, {"intra_class": 0.1, "guided": True}]
+)
+def test_what_is_synthesised_makes_a_difference_where_asked(change):
+    faces, labels, made = some_faces()
+    one, two = (
+        recogniser.train_recogniser(
+            faces, labels, epochs=3, classes=2, batch=8, synthesis=recogniser.Synthesis(made, **each)
+        )
+        for each in ({}, change)
+    )
+    assert not torch.allclose(one[-1].weight, two[-1].weight, atol=1e-5)
+
+
+def test_labels_of_synthesised_faces_alone_are_smoothed():
+    torch.manual_seed(0)
+    network, seen = recogniser.Recogniser(4).eval(), torch.randn(6, 1, 48, 48)
+    labels, made = torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([False, False, True, True, False, True])
+    weight, chosen = torch.tensor([1.0, 2.0, 0.5, 1.0]), torch.arange(6)
+    own = network(seen).log_softmax(1)
+    hard = -(weight[labels] * own[range(6), labels])
+    soft = 0.7 * hard - 0.3 / 4 * (own * weight).sum(1)
+    wanted = torch.where(made, soft, hard).sum() / weight[labels].sum()
+    told = recogniser.Synthesis(made, smoothing=(0.0, 0.3))
+    torch.testing.assert_close(told.loss(network, seen, labels, weight, chosen), wanted)
+
+
+def test_synthesis_of_other_faces_is_refused():
+    faces, labels, made = some_faces()
+    with pytest.raises(FersynError, match="23 faces"):
+        recogniser.train_recogniser(faces, labels, classes=2, synthesis=recogniser.Synthesis(made[1:]))
+    with pytest.raises(FersynError, match="smoothing"):
+        recogniser.train_recogniser(faces, labels, classes=2, synthesis=recogniser.Synthesis(made, (0.0, 2.0)))
