@@ -142,7 +142,7 @@ def test_08_ends_without_the_generator_and_says_what_is_missing(tmp_path, monkey
     """No weights at all, no tables: every section has a sentence, and the record is written."""
     monkeypatch.setenv("FERSYN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    nowhere = {"rendered": str(tmp_path / "none"), "photos": str(tmp_path / "none")}
+    nowhere = dict.fromkeys(("faces", "rendered", "photos"), str(tmp_path / "none"))
     execute.run(project.root() / "notebooks" / "08_generator.ipynb", tmp_path / "08", nowhere)
     page, found = (tmp_path / "08.html").read_text(encoding="utf-8"), record.read(tmp_path / "08.json")
     assert page.count("Nothing is shown here: weights are missing") >= 9
