@@ -18,9 +18,9 @@ from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.evaluation import judging, recognition
 from fersyn.evaluation.fidelity import OwnJudge
-from fersyn.evaluation.recogniser import train_recogniser
 from fersyn.evaluation.scores import Scores, rows_of
 from fersyn.nets.instruments import Judge
+from fersyn.nets.recogniser import train_recogniser
 from fersyn.table import FaceTable
 
 STEPS = 600  # of each training, however many faces there are
