@@ -57,7 +57,7 @@ class Settings:
 
     steps: int = 0
     start: Literal["encoder", "mean"] = "encoder"
-    lr: float = 0.1
+    lr: float = 0.15
     pixel: float = 1.0
     perceptual: float = 1.0
     identity: float = 1.0
