@@ -18,16 +18,18 @@ from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
 from fersyn.figures.score_table import ScoreTable, plain
 from fersyn.figures.table import Note, Table, described, note, sentence
+from fersyn.files import data_of
 from fersyn.nets import instruments, mobile_stylegan
 from fersyn.nets.expression_mapper import MOVED
 
 BREAK = " \\\n        "  # of a command
 WEIGHTS = (*mobile_stylegan.NAMES, *instruments.NAMES)  # behind the numbers
-# Ablations of the mapper, and the settings that train them: `fersyn train expression-mapper --set ...`.
+SHORT = data_of(__file__)  # ablations of the mapper, as scripts/mapper_ablations.py found them
+# What they are, and the settings that train them: `fersyn train expression-mapper --set ...`.
 UNTRAINED = {
     "without facex": ("weight_facex=0",),
     "without actions": ("weight_actions=0", "weight_sliders=0"),
-    "without identity": ("weight_identity=0",),
+    "without identity": ("weight_identity=0", "weight_dlib=0"),
     "landmarks alone": ("weight_fer=0", "weight_facex=0", "weight_smile=0", "weight_actions=0", "weight_sliders=0"),
 }
 
@@ -186,13 +188,14 @@ def contempt(summary: pd.DataFrame) -> Table | Note:
     return ScoreTable(summary, columns, corner="mapper", caption=sentence("generator.contempt"), bold="")
 
 
-def ablation(named: pd.DataFrame, *others: pd.DataFrame, mappers: Sequence[str]) -> Table | Note:
+def ablation(named: pd.DataFrame, *others: pd.DataFrame, mappers: Sequence[str], caption: str = "") -> Table | Note:
     """A column a mapper, at full strength, all expressions together: who names them, and whether it is still the person.
 
     Args:
         named: of `judging.by_expression`.
         others: of `scores.summarise`, with further metrics.
         mappers: names, in order.
+        caption: another one than that.
     """
     whole = named[named["expression"] == ALL] if len(named) else named
     both = pd.concat([whole, *others], ignore_index=True)
@@ -202,8 +205,15 @@ def ablation(named: pd.DataFrame, *others: pd.DataFrame, mappers: Sequence[str])
     both = both.assign(what=both["metric"].map(lambda name: METRICS[name].head))
     return ScoreTable(
         both, {name: name for name in mappers}, across="method", down="what",
-        rows=[METRICS[name].head for name in order], corner="at full strength", caption=sentence("generator.ablation"), bold="",
+        rows=[METRICS[name].head for name in order], corner="at full strength", caption=caption or sentence("generator.ablation"), bold="",
     )  # fmt: skip
+
+
+def short_ablation() -> Table | Note:
+    """The same of mappers that were trained equally and shortly, as measured once: not on this machine."""
+    rows = pd.DataFrame(SHORT["rows"]).assign(expression=ALL)
+    caption = sentence("generator.short_ablation", **SHORT)
+    return ablation(rows, mappers=list(dict.fromkeys(rows["method"])), caption=caption)
 
 
 def untrained(mappers: Collection[str], profile: str) -> Note:

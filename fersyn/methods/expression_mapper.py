@@ -43,7 +43,7 @@ COST = [next((cost for start, cost in _COSTS.items() if name.startswith(start)),
 
 
 class Config(MethodConfig):
-    """Settings of `expression-mapper`; `size` is that of the pictures."""
+    """Settings of `expression-mapper`; `size` is that of the pictures. `laptop` takes 75 minutes of one core: 0.6 s a face."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"steps": 2, "neutral_steps": 1, "batch": 2, "people": 4},

@@ -64,6 +64,17 @@ def test_manners_of_people_who_may_not_be_shown_are_blank(population, small_tabl
     assert open_.data != closed.data and isinstance(closed, Picture)
 
 
+def test_the_short_ablations_come_with_the_kit_and_say_where_they_are_from():
+    table = figures.short_ablation()
+    assert list(table.frame)[1:] == ["full", "full, one way for all people", *figures.UNTRAINED]
+    text = table.frame.set_index("at full strength")
+    guides = {"named by fer, % ↑": {"landmarks alone"}, "named by facex, % ↑": {"landmarks alone", "without facex"}}
+    for line, strangers in guides.items():
+        assert {name for name, cell in text.loc[line].items() if "(guide)" not in cell} == strangers
+    assert not any("(guide)" in cell for cell in text.loc["named by the kit's recogniser, % ↑"])
+    assert figures.SHORT["commit"] in table.caption and "Not measured on this machine" in table.caption
+
+
 def test_what_is_untrained_is_named_with_its_command():
     text = figures.untrained([SHIPPED, "without facex"], "laptop").text
     assert "without actions, without identity, landmarks alone" in text
