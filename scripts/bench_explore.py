@@ -16,13 +16,13 @@ import torch
 from fersyn import methods
 from fersyn.datasets.openpeople import read_openpeople
 from fersyn.evaluation.fidelity import OwnJudge
-from fersyn.nets.recogniser import Recogniser
 from fersyn.explore import view
 from fersyn.explore.choices import Face, of_photo
 from fersyn.explore.measures import Measures
 from fersyn.explore.painter import changed, drawn
 from fersyn.explore.shaped import Wish
 from fersyn.methods.motion import Motion
+from fersyn.nets.recogniser import Recogniser
 
 BUDGET = 150  # ms
 
