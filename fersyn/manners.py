@@ -86,7 +86,7 @@ class Manners:
                 a, b = at[int(calm[0])], at[int(row)]
                 kind = MOVED.index(EXPRESSIONS[labels[row]])
                 self.shift[kind].append(_open_eyes(actions[b] - actions[a], kind))
-                self.mesh[kind].append(_rigid(mesh[b], mesh[a]) - mesh[a])
+                self.mesh[kind].append(rigid(mesh[b], mesh[a]) - mesh[a])
                 self.rows[kind].append(int(row))  # whose each is
         if not calm_rows or not any(map(len, self.shift)):
             raise FersynError(
@@ -157,7 +157,7 @@ def _open_eyes(shift: np.ndarray, kind: int) -> np.ndarray:
     return shift
 
 
-def _rigid(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
+def rigid(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
     """Points (478, 2) brought onto others by the similarity that fits the stable ones."""
     matrix = similarity(points[list(STABLE)], onto[list(STABLE)])
     return points @ matrix[:, :2].T + matrix[:, 2]

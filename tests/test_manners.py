@@ -106,7 +106,7 @@ def test_mirrored_twice_is_the_same():
 def test_a_turned_head_moves_nothing():
     points = np.random.default_rng(0).random((478, 2))
     turned = 1.3 * points @ np.array([[0.8, 0.6], [-0.6, 0.8]]) + 4
-    np.testing.assert_allclose(manners._rigid(turned, points), points, atol=1e-9)
+    np.testing.assert_allclose(manners.rigid(turned, points), points, atol=1e-9)
 
 
 def test_nobody_to_learn_from(small_table, monkeypatch):

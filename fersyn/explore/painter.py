@@ -19,6 +19,7 @@ from fersyn.explore.newcomer import Newcomer
 from fersyn.explore.shaped import Wish
 from fersyn.methods.base import Synthesiser
 
+SLOW = 0.5  # s: a method that takes longer says how long, so that nobody takes a slider for stuck
 MEASURED = 0.25  # s: while a slider moves, identity and recogniser follow at least so often
 
 
@@ -74,10 +75,13 @@ class Painter:
         wish, source, name = request.wish, request.face, method.name
         if not isinstance(method.synthesiser, Newcomer):
             wish = replace(wish, actions={})
+        begun = time.thread_time()
         crop, target = changed(source, wish, method.synthesiser)
+        seconds = time.thread_time() - begun
         card.result.value, card.difference.value, card.landmarks.value = drawn(source, crop, target)
         deaf = target is None and wish.amounts
         told = f"{wish.words} (it looks at no landmarks: handles do nothing)" if deaf else wish.words
+        told += f"; {seconds:.1f} s a picture" if seconds > SLOW else ""
         card.title.value = view.PIECES.titled(name, told)
         card.result.tooltip = f"{name}: {source.title}, {wish.words}"
         return crop, target
