@@ -71,9 +71,10 @@ def samples(fold: Fold, shown: np.ndarray, number: int = 8) -> Picture | Note:
     if not len(chosen):
         return faces.nothing()
     made = to_images(synthetic.make(synthesiser, table, recipes.part(chosen), table.size))
-    sources = list(table.images(recipes.source[chosen]))
+    edits = not synthesiser.draws_people
+    sources = list(table.images(recipes.source[chosen])) if edits else [None] * len(chosen)
     guides = [
-        faces.overlay(table.images([guide])[0], table.landmarks([guide])[0], scale=1) if guide >= 0 else None
+        faces.overlay(table.images([guide])[0], table.landmarks([guide])[0], scale=1) if guide >= 0 and edits else None
         for guide in recipes.guide[chosen]
     ]
     return faces.grid(
@@ -91,7 +92,8 @@ def thumbnail(fold: Fold, shown: np.ndarray) -> Picture | None:
         return None
     made = to_images(synthetic.make(synthesiser, fold.table, recipes.part(chosen), fold.table.size))
     alt = "Neutral faces and synthetic ones made of them"
-    return faces.strip(alt, fold.table.images(recipes.source[chosen]), made)
+    sources = () if synthesiser.draws_people else (fold.table.images(recipes.source[chosen]),)
+    return faces.strip(alt, *sources, made)
 
 
 def _whiskers(axes, at: Sequence[float], found: Sequence[Interval], variation: str, whose: str) -> None:

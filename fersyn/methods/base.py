@@ -152,6 +152,10 @@ class Method:
             label: int64 (N,), index into EXPRESSIONS.
             intensity: float32 (N,), 0..1.
         """
+        if not self.edits:
+            raise FersynError(
+                f"{self.name} edits no faces that it is given: it draws people with an expression (`sample`)"
+            )
         raise NotImplementedError(f"{self.name} edits no faces")
 
     def features(self, config: MethodConfig) -> str | None:

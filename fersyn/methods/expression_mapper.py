@@ -116,10 +116,6 @@ class GuidedMapping(Method):
         """It draws people."""
         return Population(self, config, networks)
 
-    def forward(self, config, networks, faces, source, target, label, intensity):
-        """Raise FersynError: it knows people by their w alone."""
-        raise FersynError(f"{self.name} edits no faces that it is given: it draws people with an expression (`sample`)")
-
     def networks(self, config):
         """The mapper, its axes those of the generator's w; the studio, which is frozen."""
         studio = Studio(config.draft)

@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fersyn import methods, weights
@@ -29,7 +30,18 @@ from fersyn.training.requests import Request
 # Whose files can change what comes of it: of both, of a table, of a training.
 BOTH = ("expressions.py", "pixels.py", "faces", "table.py", "splits.py")
 TABLE = (*BOTH, "rendering", "generating", "nets", "datasets", "building")
-TRAINING = (*BOTH, "pairs.py", "manners.py", "augment.py", "losses", "nets", "methods", "training")
+TRAINING = (
+    *BOTH,
+    "pairs.py",
+    "manners.py",
+    "augment.py",
+    "losses",
+    "nets",
+    "generating",
+    "building",
+    "methods",
+    "training",
+)
 # Files in these rooms that cannot.
 APART = ("methods/__init__.py", "training/samples.py", "training/runs.py")
 # Packages whose update may change a face table.
@@ -61,6 +73,13 @@ def training_key(request: Request) -> str:
     files = training_files(request.method)
     arrived = ["vgg19"] if _takes_vgg19(request, files) else []
     return _hash([digest(files), request.method, request.arguments, *arrived])
+
+
+def apart(request: Request, table) -> Request:
+    """The same in a folder whose name stands for its key and its table: what a notebook trains for itself, no job of the report,
+    is never taken for another.
+    """
+    return replace(request, name=f"{request.name}.{_hash([training_key(request), table.fingerprint])[:8]}")
 
 
 def table_key(arguments: Sequence[str]) -> str:

@@ -17,6 +17,8 @@ from fersyn.pairs import Batch, Pairs
 from fersyn.pixels import to_bytes, to_images
 from fersyn.table import FaceTable
 
+DRAWN = 4  # new people in a row
+
 
 def held_out(table: FaceTable, size: int, count: int = 8) -> tuple[Batch, str]:
     """Return the pairs of the grid and whose they are, 'test' or 'train' (if nobody is held out).
@@ -48,7 +50,7 @@ def draw(synthesiser: Synthesiser, batch: Batch | None) -> np.ndarray | None:
     if batch is None:
         if not synthesiser.draws_people:
             return None
-        return _picture([synthesiser.sample(8, name)[0] for name in EXPRESSIONS])
+        return _picture([synthesiser.sample(DRAWN, name)[0] for name in ("neutral", *synthesiser.expressions)])
     result = synthesiser.edit(
         batch.source,
         [EXPRESSIONS[label] for label in batch.label.tolist()],

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -147,6 +148,17 @@ def test_faces_are_made_as_the_method_makes_them(folds, small_table):
     real = synthetic.shrunk(small_table, recipes.source, 64)
     assert 1 < (made[0].float() - real[0].float()).abs().mean() < 60
     assert synthetic.make(Warp(64), small_table, recipes.part(np.array([], int)), 64).shape == (0, 3, 64, 64)
+
+
+def test_a_method_that_draws_people_is_asked_for_expressions_alone(folds, small_table):
+    recipes, asked = synthetic.draw(folds[0].table, folds[0].train, 5, 1), []
+
+    def sample(count, names):
+        asked.extend(names)
+        return torch.zeros(count, 3, 128, 128), None
+
+    made = synthetic.make(SimpleNamespace(draws_people=True, sample=sample), small_table, recipes, 64)
+    assert made.shape == (5, 3, 64, 64) and asked == [EXPRESSIONS[label] for label in recipes.label]
 
 
 def test_classical_variation_is_torchvisions_and_follows_the_generator(small_table):

@@ -2,17 +2,33 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from fersyn.reporting import keys, project
 from fersyn.reporting.plan import table_job
+from fersyn.training.requests import of_methods
 
 
 def test_the_loop_and_the_methods_own_networks_count():
     files = {file.name for file in keys.training_files("landmark-flow")}
     assert {"landmark_flow.py", "flow_unet.py", "loop.py", "pairs.py", "perceptual.py"} <= files
     assert not {"c_gan.py", "rendered.py", "cli.py"} & files
+
+
+def test_inversion_counts_where_a_method_learns_from_codes():
+    files = {file.name for file in keys.training_files("stylegan-fer")}
+    assert {"stylegan_fer.py", "inversion.py", "inverted.py", "encoder.py", "recogniser.py", "intra_class.py"} <= files
+    assert "inversion.py" not in {file.name for file in keys.training_files("landmark-flow")}
+
+
+def test_what_a_notebook_trains_has_a_folder_of_its_own_for_each_key_and_table():
+    request = of_methods(["stylegan-fer"], [], "smoke")["stylegan-fer"]
+    one, again, other = (keys.apart(request, SimpleNamespace(fingerprint=print)) for print in ("a", "a", "b"))
+    assert one == again != other and one.name.startswith("stylegan-fer.")
+    longer = of_methods(["stylegan-fer"], ["steps=4"], "smoke")["stylegan-fer"]
+    assert keys.apart(longer, SimpleNamespace(fingerprint="a")).name != one.name
 
 
 @pytest.fixture(scope="module")

@@ -154,8 +154,11 @@ def make(
 
     The method edits the table's faces at the table's size (what works at a smaller one has its result enlarged); they
     are made smaller afterwards, as real ones are (`shrunk`), so that sharpness does not tell one from the other more
-    than it must.
+    than it must. A method that edits nobody but draws people (`Synthesiser.sample`) is asked for the expressions alone.
     """
+    if synthesiser.draws_people:
+        names = [EXPRESSIONS[label] for label in recipes.label]
+        return to_bytes(resize(synthesiser.sample(len(recipes), names)[0], size)).cpu()
     sources, place = np.unique(recipes.source, return_inverse=True)
     faces, points = table.tensor(sources).to(device), torch.from_numpy(table.landmarks(sources)).to(device)
     made = []
