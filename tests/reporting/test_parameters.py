@@ -217,3 +217,10 @@ def test_the_projects_profiles_are_flat_and_fit_the_notebooks():
         content = yaml.safe_load((folder / "profiles" / f"{name}.yaml").read_text())
         content.pop("tables")
         assert all(isinstance(value, (int, float, str, bool, list)) for value in content.values())
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "profiles").glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_profile_says_each_parameter_once(file):
+    lines = file.read_text(encoding="utf-8").splitlines()
+    names = [line.partition(":")[0] for line in lines if line[:1].isalpha()]  # YAML would take the last one, silently
+    assert sorted(names) == sorted(set(names))
