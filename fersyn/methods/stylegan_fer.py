@@ -159,7 +159,8 @@ class Codes:
     Attributes:
         found: `inverted.Inverted` of them.
         labels, people: (N,).
-        first: bool (N,), whether they are of the half whose true faces the recogniser learns from.
+        first, second: bool (N,), whether they are of the half whose true faces the recogniser learns from, or of the one whose
+            faces are mixed.
         seed: of the training.
     """
 
@@ -172,7 +173,10 @@ class Codes:
                 f"{table.path}: {len(both)} of its training people are there with a neutral and an expressive face; "
                 f"{METHOD.name} takes its expressions from them, and needs two"
             )
-        self.first, self.seed = np.isin(self.people.astype(str), np.array(both[::2], str)), 0
+        self.first, self.second = (
+            np.isin(self.people.astype(str), np.array(half, str)) for half in (both[::2], both[1::2])
+        )
+        self.seed = 0
 
     def batch(self, step: int, batch_size: int, seed: int = 0, rank: int = 0, world: int = 1) -> Codes:
         """All of them, whichever step or process."""
@@ -180,11 +184,9 @@ class Codes:
         return self
 
     def tried(self, each: int) -> np.ndarray:
-        """Positions of faces of the other half, `each` of every expression, as far as there are any."""
-        random, there = (
-            np.random.default_rng([self.seed, 5]),
-            [np.flatnonzero(~self.first & (self.labels == k)) for k in range(8)],
-        )
+        """Positions of faces of the second half, `each` of every expression, as far as there are any."""
+        random = np.random.default_rng([self.seed, 5])
+        there = [np.flatnonzero(self.second & (self.labels == label)) for label in range(len(EXPRESSIONS))]
         return np.concatenate([random.permutation(own)[:each] for own in there])
 
 
@@ -212,8 +214,8 @@ class StyleGANFER(Method):
         )
 
     def step(self, config, networks, optimisers, batch, fabric, step):
-        """Keep the codes, and train the recogniser. Of the other half's true faces, the part that it names rightly."""
-        mixer, found, table = networks["mixer"], batch.found, batch.found.table
+        """Keep the codes, and train the recogniser. Of the second half's true faces, the part that it names rightly."""
+        mixer, found, table = networks["mixer"].cpu(), batch.found, batch.found.table
         mixer.keep(found.inverter.encoder.whitened(found.codes), batch.labels, batch.people)
         fingerprint = bytes.fromhex(found.inverter.generator.fingerprint)
         mixer.generator.copy_(torch.tensor(list(fingerprint), dtype=torch.uint8))
@@ -221,16 +223,16 @@ class StyleGANFER(Method):
         whose = mixer.people[: len(batch.labels)][torch.from_numpy(batch.labels == 0)]
         known = describe(list(table.images(calm)), list(table.landmarks(calm)))
         mixer.known[whose] = torch.from_numpy(known).float()
-        own, others = found.rows[batch.first], found.rows[~batch.first]
+        own, others = found.rows[batch.first], found.rows[batch.second]
         taught = torch.from_numpy(batch.labels[batch.first])
         learnt = train_recogniser(table.tensor(own), taught, EPOCHS, batch.seed, len(EXPRESSIONS))
         networks["recogniser"].load_state_dict(learnt.state_dict())
-        right = named(learnt, table.tensor(others)) == batch.labels[~batch.first]
+        right = named(learnt, table.tensor(others)) == batch.labels[batch.second]
         return {"true faces named": float(right.mean())}
 
     def try_split(self, config, networks, optimisers, batch, fabric, step):
         """Measure a split; after the last choose."""
-        mixer, number = networks["mixer"], step - 1
+        mixer, number = networks["mixer"].cpu(), step - 1
         faces = torch.from_numpy(batch.tried(config.tried))
         maker, random = batch.found.inverter, torch.Generator().manual_seed(batch.seed)
         z = torch.randn(len(faces), maker.generator.width, generator=random)
@@ -293,7 +295,7 @@ class NewPeople(Synthesiser):
 
     def __init__(self, config: Config, networks):
         super().__init__(METHOD, config, networks)
-        self.maker, self.mixer = inverter(config.refinement), networks["mixer"]
+        self.maker, self.mixer = inverter(config.refinement), networks["mixer"].cpu()
         found = bytes(self.mixer.generator.tolist()).hex()
         if self.mixer.generator.any() and found != self.maker.generator.fingerprint:
             raise FersynError("these codes are of the W+ of another generator than this one: train again")
