@@ -42,7 +42,7 @@ def splits(curve: Sequence[Mapping[str, Any]]) -> Picture:
             shade = charts.GREEN if taken else charts.BLUE if able else charts.SOFT
             axes.plot(own["distance"], 100 * own["named"], "D" if taken else "o", color=shade, ms=9 if taken else 6)
             place = (own["distance"], 100 * own["named"])
-            right, up = (7, -7)[own["distance"] > middle], (4, -11)[k % 2]  # two points in one place have two names
+            right, up = -7 if own["distance"] > middle else 7, (4, -11)[k % 2]  # two points in one place have two names
             aside = {"xytext": (right, up), "ha": "left" if right > 0 else "right"}
             axes.annotate(own["name"], place, textcoords="offset points", fontsize=8, color=charts.INK, **aside)
         axes.set(xlabel="dlib's distance to the person whose expression it is", ylabel="named rightly, %")
