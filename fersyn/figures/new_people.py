@@ -58,6 +58,7 @@ def people(new: Drawn, rows: int = 3) -> Picture:
     kinds = sorted(set(new.labels.tolist()))
     images = to_images(new.faces)
     places = [np.flatnonzero(new.labels == kind) for kind in kinds]
+    rows = min(rows, max(map(len, places)))
     cells = [[images[own[row]] if row < len(own) else None for own in places] for row in range(rows)]
     names = [EXPRESSIONS[kind] for kind in kinds]
     about = {"people": counted(len(new.labels)), "method": new.method.name}
