@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -153,3 +154,11 @@ def read(path: str | Path, table: FaceTable, inverter: Inverter) -> dict[int, Te
         if about.get(key) != value:
             raise TableError(f"{path} holds codes {whose[key]}; delete it, and they are made again")
     return dict(zip(rows.tolist(), codes, strict=True))
+
+
+def strongest(table: FaceTable, people: int = 0) -> np.ndarray:
+    """Positions of the training people's (the first so many; 0: all) first neutral face and strongest of each expression."""
+    rows = pd.DataFrame({"label": table.labels(), "strength": -table.intensities(), "who": table.people})
+    rows = rows[(table.rows["split"] == "train").to_numpy() & (rows["label"] >= 0)]
+    rows = rows[rows["who"].isin(rows["who"].unique()[: people or None])].sort_values("strength", kind="stable")
+    return np.sort(rows.drop_duplicates(["who", "label"]).index.to_numpy())

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ from torch.nn import functional
 from fersyn.errors import FersynError, NoFace
 from fersyn.faces.align import Alignment, similarity
 from fersyn.faces.crop import FIVE_112, ffhq_fit, five_points
+from fersyn.generating.portrait import makers
 from fersyn.losses.perceptual import Perceptual
 from fersyn.nets import encoder, generators, sface
 from fersyn.nets.guides import resample
@@ -182,3 +183,9 @@ def frame(points: np.ndarray) -> Alignment:
     if not TURNED < place < 1 - TURNED:
         raise NoFace("the face is turned too far to the side (in profile): take a picture that shows it from the front")
     return found
+
+
+@lru_cache(maxsize=2)
+def get(steps: int = 0) -> Inverter:
+    """The kit's generator and encoder, read once, with so many steps of refinement."""
+    return Inverter(makers()[0], Settings(steps=steps))

@@ -19,11 +19,9 @@ generator's face changes (`fersyn.methods.photo_transfer`); without it the gener
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -33,7 +31,7 @@ from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.files import pixel_hash
-from fersyn.generating.inversion import Inverter, Settings
+from fersyn.generating import inversion
 from fersyn.generating.portrait import makers
 from fersyn.methods.base import Method, MethodConfig, Stage, Synthesiser
 from fersyn.methods.photo_transfer import GRAIN, transfer
@@ -111,7 +109,9 @@ class Codes:
     """
 
     def __init__(self, config: Config, table, device: Any):
-        found = inverted.of(table, index=chosen(table, config.people), inverter=inverter(config.refinement))
+        found = inverted.of(
+            table, index=inverted.strongest(table, config.people), inverter=inversion.get(config.refinement)
+        )
         codes = found.inverter.encoder.whitened(found.codes)[:, MOVED].flatten(1).double().numpy()
         labels, people = table.labels(found.rows), table.people[found.rows]
         landmarks = table.landmarks(found.rows).reshape(len(codes), -1).astype(float) / table.size
@@ -126,21 +126,7 @@ class Codes:
         return self
 
 
-def chosen(table, people: int) -> np.ndarray:
-    """Rows of the training people's (the first so many; 0: all) first neutral face and strongest of each expression."""
-    rows = pd.DataFrame({"label": table.labels(), "strength": -table.intensities(), "who": table.people})
-    rows = rows[(table.rows["split"] == "train").to_numpy() & (rows["label"] >= 0)]
-    rows = rows[rows["who"].isin(rows["who"].unique()[: people or None])].sort_values("strength", kind="stable")
-    return np.sort(rows.drop_duplicates(["who", "label"]).index.to_numpy())
-
-
-@lru_cache(maxsize=2)
-def inverter(steps: int) -> Inverter:
-    """Generator and encoder, read once."""
-    return Inverter(makers()[0], Settings(steps=steps))
-
-
-def _bytes(made: Inverter) -> np.ndarray:
+def _bytes(made: inversion.Inverter) -> np.ndarray:
     return np.array(list(bytes.fromhex(made.generator.fingerprint)), np.uint8)
 
 
@@ -152,7 +138,7 @@ class EmotionGAN(Method):
 
     def networks(self, config):
         """axes, which are learnt; none, where the mapper gives them."""
-        width = inverter(config.refinement).generator.width
+        width = inversion.get(config.refinement).generator.width
         return {} if config.axes == "mapper" else {"axes": Axes(width)}
 
     def optimisers(self, config, networks):
@@ -192,7 +178,7 @@ class EmotionGAN(Method):
                 put(axes.normal[label], ways.get(label, normal))
                 put(axes.shift[label], (batch.after - batch.before)[own].mean(0))
             put(axes.calm, batch.before[np.unique(batch.people, return_index=True)[1]].mean(0))
-            put(axes.generator, _bytes(inverter(config.refinement)))
+            put(axes.generator, _bytes(inversion.get(config.refinement)))
         return losses
 
     def synthesiser(self, config, networks, motion=None):
@@ -258,7 +244,7 @@ class Editor(Synthesiser):
 
     def __init__(self, config: Config, networks):
         super().__init__(METHOD, config, networks)
-        self.inverter, self.axes, self._kept = inverter(config.refinement), networks.get("axes"), {}
+        self.inverter, self.axes, self._kept = inversion.get(config.refinement), networks.get("axes"), {}
         self.meter = instruments.get("actions") if config.transfer else None
         whose = _bytes(self.inverter)
         if self.axes is not None and self.axes.known() and (self.axes.generator.numpy() != whose).any():

@@ -30,9 +30,8 @@ from fersyn.errors import FersynError, NoFace
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.crop import Face, crop_face
 from fersyn.faces.descriptors import describe
-from fersyn.generating.inversion import Inverter
+from fersyn.generating import inversion
 from fersyn.methods.base import Method, MethodConfig, Stage, Synthesiser, labels_of
-from fersyn.methods.emotion_gan import chosen, inverter
 from fersyn.nets.recogniser import Recogniser, named, train_recogniser
 from fersyn.pixels import to_bytes, to_floats, to_images, to_tensor
 from fersyn.progress import say
@@ -165,7 +164,9 @@ class Codes:
     """
 
     def __init__(self, config: Config, table, device: Any):
-        self.found = inverted.of(table, index=chosen(table, config.people), inverter=inverter(config.refinement))
+        self.found = inverted.of(
+            table, index=inverted.strongest(table, config.people), inverter=inversion.get(config.refinement)
+        )
         self.labels, self.people = table.labels(self.found.rows), table.people[self.found.rows]
         both = [who for who in dict.fromkeys(self.people) if {0} < set(self.labels[self.people == who].tolist())]
         if len(both) < 2:
@@ -198,7 +199,7 @@ class StyleGANFER(Method):
 
     def networks(self, config):
         """mixer, which is filled; recogniser, which helps to choose."""
-        generator = inverter(config.refinement).generator
+        generator = inversion.get(config.refinement).generator
         return {"mixer": Mixer(config.people, generator.styles, generator.width), "recogniser": Recogniser()}
 
     def optimisers(self, config, networks):
@@ -272,7 +273,7 @@ def best(curve: Tensor) -> int:
     return int(torch.where(able, right, -1).argmax() if able.any() else strange.argmax())
 
 
-def seen(maker: Inverter, white: Tensor, size: int) -> dict[int, Face]:
+def seen(maker: inversion.Inverter, white: Tensor, size: int) -> dict[int, Face]:
     """The faces of codes in units of w's deviations, (N, styles, width), as the kit aligns them to `size` px, by position;
     dlib finds none in the others.
     """
@@ -295,7 +296,7 @@ class NewPeople(Synthesiser):
 
     def __init__(self, config: Config, networks):
         super().__init__(METHOD, config, networks)
-        self.maker, self.mixer = inverter(config.refinement), networks["mixer"].cpu()
+        self.maker, self.mixer = inversion.get(config.refinement), networks["mixer"].cpu()
         found = bytes(self.mixer.generator.tolist()).hex()
         if self.mixer.generator.any() and found != self.maker.generator.fingerprint:
             raise FersynError("these codes are of the W+ of another generator than this one: train again")

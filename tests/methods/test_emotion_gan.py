@@ -8,6 +8,7 @@ from fersyn import methods
 from fersyn.building import inverted
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
+from fersyn.generating import inversion
 from fersyn.methods import emotion_gan
 from fersyn.nets import instruments, mobile_stylegan
 from fersyn.pixels import to_bytes
@@ -22,11 +23,11 @@ needs_weights = pytest.mark.skipif(not HERE, reason="the weights of the generato
 @pytest.fixture
 def made(small, monkeypatch):  # noqa: F811
     """An inverter of a small generator in the place of the kit's."""
-    emotion_gan.inverter.cache_clear()
-    monkeypatch.setattr(emotion_gan, "makers", lambda: (None, None))
-    monkeypatch.setattr(emotion_gan, "Inverter", lambda generator, settings: small(settings))
-    yield emotion_gan.inverter(0)
-    emotion_gan.inverter.cache_clear()
+    inversion.get.cache_clear()
+    monkeypatch.setattr(inversion, "makers", lambda: (None, None))
+    monkeypatch.setattr(inversion, "Inverter", lambda generator, settings: small(settings))
+    yield inversion.get(0)
+    inversion.get.cache_clear()
 
 
 def planted(directions, people=12, noise=0.1, seed=0):
@@ -154,20 +155,20 @@ def test_back_to_neutral_along_the_axis_that_was_gone(made):
 
 
 def test_who_is_chosen(small_table):
-    rows = emotion_gan.chosen(small_table, 0)
+    rows = inverted.strongest(small_table, 0)
     people = small_table.people_of("train")
     assert set(small_table.people[rows]) == people and len(rows) == 7 * len(people)
-    assert len(set(small_table.people[emotion_gan.chosen(small_table, 2)])) == 2
+    assert len(set(small_table.people[inverted.strongest(small_table, 2)])) == 2
     twice = SimpleNamespace(
         labels=lambda: np.array([0, 0, 5, 5]), intensities=lambda: np.array([0, 0, 0.4, 1.0]),
         people=np.array(["a"] * 4), rows=small_table.rows.iloc[:4].assign(split="train"),
     )  # fmt: skip
-    assert emotion_gan.chosen(twice, 0).tolist() == [0, 3]
+    assert inverted.strongest(twice, 0).tolist() == [0, 3]
 
 
 def test_what_faces_are_no_faces_is_skipped(made, small_table, monkeypatch, capsys):
     inner, points = inverted.Inverter.__call__, small_table.landmarks()
-    row = emotion_gan.chosen(small_table, 0)[1]
+    row = inverted.strongest(small_table, 0)[1]
 
     def refuse(self, faces, landmarks):
         if np.array_equal(np.asarray(landmarks)[0], points[row]):
@@ -177,7 +178,7 @@ def test_what_faces_are_no_faces_is_skipped(made, small_table, monkeypatch, caps
     monkeypatch.setattr(inverted.Inverter, "__call__", refuse)
     monkeypatch.setattr(inverted, "kept_at", lambda table, inverter: table.path / ".fersyn" / "elsewhere.safetensors")
     codes = emotion_gan.Codes(METHOD.preset("smoke"), small_table, "cpu")
-    assert len(codes.after) == len(set(small_table.people[emotion_gan.chosen(small_table, 0)])) * 6 - 1
+    assert len(codes.after) == len(set(small_table.people[inverted.strongest(small_table, 0)])) * 6 - 1
     assert "cannot be inverted" in capsys.readouterr().err
 
 
