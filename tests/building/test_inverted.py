@@ -14,7 +14,9 @@ from tests.generating.test_inversion import Small, small  # noqa: F401 (a fixtur
 @pytest.fixture
 def table(small_table, tmp_path):
     """The first seven faces of a copy that may be written to."""
-    shutil.copytree(small_table.path, tmp_path / "table")
+    shutil.copytree(
+        small_table.path, tmp_path / "table", ignore=shutil.ignore_patterns(".fersyn")
+    )  # others keep codes there
     table = FaceTable.open(tmp_path / "table")
     table.rows = table.rows.iloc[:7]
     return table
