@@ -5,6 +5,7 @@ method is told when it edits.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -87,10 +88,10 @@ def moved(
 
 
 def beside(table, path):
-    """The face table at a path, to be measured beside `table`; None without a path, or where it is the same table."""
+    """The face table at a path, to be measured beside `table`; None without a path, where nothing is, or for the same table."""
     from fersyn.table import FaceTable
 
-    other = FaceTable.open(path) if path else None
+    other = FaceTable.open(path) if path and Path(path).is_dir() else None
     return None if other is None or other.fingerprint == table.fingerprint else other
 
 

@@ -111,6 +111,7 @@ def test_nobody_is_moved_by_a_motion_that_has_learnt_from_him(small_table):
 
 def test_a_table_beside_another_is_another(small_table):
     assert protocol.beside(small_table, "") is None
+    assert protocol.beside(small_table, small_table.path / "none") is None
     assert protocol.beside(small_table, small_table.path) is None
     other = type(small_table)(
         small_table.path, small_table.rows, {**small_table.info, "fingerprint": "0"}, small_table.skipped
