@@ -6,11 +6,13 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,7 @@ def process(jobs: list[Job], folder: str, size: int, workers: int) -> Iterator[l
         workers: as of `run`.
 
     Raises:
-        FersynError: a worker was ended from outside.
+        FersynError: a worker died.
     """
     return run(work, [(chunk, folder, size) for chunk in _chunks(jobs, max(workers, 1))], workers)
 
@@ -63,7 +65,7 @@ def run(function: Callable[..., Any], jobs: Sequence[tuple], workers: int) -> It
         workers: processes; 0 works in this one (for debugging: no start-up, plain tracebacks).
 
     Raises:
-        FersynError: a worker was ended from outside.
+        FersynError: a worker died; with its exit code and the last line that it printed.
     """
     if workers == 0:
         with _one_thread_here():
@@ -72,9 +74,10 @@ def run(function: Callable[..., Any], jobs: Sequence[tuple], workers: int) -> It
         return
     start_server()
     with ProcessPoolExecutor(min(workers, len(jobs)), _context(), start_worker) as pool:
-        waiting = iter(jobs)
+        waiting, before = iter(jobs), set(multiprocessing.active_children())
         try:
             running = {pool.submit(function, *job) for job in islice(waiting, 2 * workers)}
+            begun = set(multiprocessing.active_children()) - before
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -82,10 +85,8 @@ def run(function: Callable[..., Any], jobs: Sequence[tuple], workers: int) -> It
                     running |= {pool.submit(function, *job) for job in islice(waiting, 1)}
                     yield result
         except BrokenProcessPool:
-            raise FersynError(
-                "a worker process was ended from outside (often for lack of memory); nothing finished is lost: "
-                "run the same command again, if need be with fewer --workers"
-            ) from None
+            cure = "nothing finished is lost: run the same command again, if need be with fewer --workers"
+            raise FersynError(f"a worker process died{_how(begun)}; {cure}") from None
         except BaseException:  # Ctrl-C, or the caller stopped: what runs may finish, what waits is dropped
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -96,9 +97,43 @@ def start_server() -> None:
     if _context().get_start_method() == "forkserver":
         from multiprocessing.forkserver import ensure_running
 
-        multiprocessing.set_forkserver_preload(["fersyn.building.warm"])
-        with environment(**_ONE_THREAD):
+        # The server is a `python -c`, for which the current folder comes first: a folder `fersyn` there (the checkout, seen
+        # from above it) would be taken for this package. Python 3.10 cannot leave it out: there each worker loads by itself.
+        if sys.version_info >= (3, 11):
+            multiprocessing.set_forkserver_preload(["fersyn.building.warm"])
+        path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
+        with environment(**_ONE_THREAD, PYTHONSAFEPATH="1", PYTHONPATH=path), _words_kept():
             ensure_running()
+
+
+@lru_cache(maxsize=1)
+def _words():
+    """What the workers print on stderr, tracebacks say, for the message when one dies."""
+    return tempfile.TemporaryFile()
+
+
+@contextmanager
+def _words_kept():
+    """What is started meanwhile, and its children, print on stderr into `_words`."""
+    before = os.dup(2)
+    try:
+        os.dup2(_words().fileno(), 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+
+
+def _how(workers: set[multiprocessing.Process]) -> str:
+    """Exit code and last line of the worker that died first: the pool ends the others by SIGTERM."""
+    codes = sorted((each.exitcode or 0 for each in workers), key=lambda code: code in (0, -signal.SIGTERM))
+    _words().seek(0)
+    lines = _words().read().decode(errors="replace").split("\n")
+    if codes and codes[0] < 0:
+        memory = ", often for lack of memory" if codes[0] == -signal.SIGKILL else ""
+        return f" (ended by {signal.Signals(-codes[0]).name}{memory})"
+    last = next((line for line in reversed(lines) if line.strip()), "it printed nothing")
+    return f" (exit code {codes[0] if codes else 'unknown'}: {last.strip()})"
 
 
 def _context():

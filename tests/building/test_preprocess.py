@@ -506,11 +506,53 @@ def test_a_killed_worker_is_an_error_that_says_run_it_again(many_photos, tmp_pat
     _, printed = process.communicate(timeout=60)
     assert process.returncode != 0
     assert (
-        "a worker process was ended from outside (often for lack of memory); nothing finished is lost: "
+        "a worker process died (ended by SIGKILL, often for lack of memory); nothing finished is lost: "
         "run the same command again" in printed
     )
     table = build_table(read_folder(many_photos), out, workers=0)
     assert len(table) == 24
+
+
+def test_workers_are_the_same_from_a_folder_that_holds_another_fersyn(photos, tmp_path):
+    """As from the folder above the checkout; with an editable install the current folder's would be taken first."""
+    here = tmp_path / "here"
+    (here / "fersyn").mkdir(parents=True)
+    start = f"import sys; sys.path = [{str(Path(preprocess.__file__).parents[2])!r}, *sys.path[1:]]; "
+    start += "from fersyn.cli import app; app(sys.argv[1:])"
+    command = [
+        sys.executable,
+        "-c",
+        start,
+        "data",
+        "folder",
+        str(photos),
+        "--out",
+        str(tmp_path / "t"),
+        "--workers",
+        "2",
+    ]
+    for init in (None, "raise RuntimeError('another fersyn')"):
+        if init:
+            (here / "fersyn" / "__init__.py").write_text(init)
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        command[-1:] = ["2", "--overwrite"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork server")
+def test_a_worker_that_dies_is_named_with_its_exit_code_and_last_line(tmp_path):
+    script = tmp_path / "dying.py"
+    script.write_text(
+        "import sys\nfrom fersyn.building import workers\n"
+        "def work(code):\n    import os, sys\n    print('the last thing said', file=sys.stderr, flush=True)\n    os._exit(code)\n"
+        "if __name__ == '__main__':\n    list(workers.run(work, [(7,)], 1))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(preprocess.__file__).parents[2])}
+    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True)
+    assert (
+        "FersynError: a worker process died (exit code 7: the last thing said); nothing finished is lost" in done.stderr
+    )
 
 
 def test_the_journal_passes_over_half_lines_and_takes_the_last(tmp_path):
