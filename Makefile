@@ -50,9 +50,9 @@ lock:
 	{ echo "-r requirements.txt"; grep -vxF -f requirements.txt requirements-dev.tmp; } > requirements-dev.txt
 	rm requirements-dev.tmp
 
-# Removes reports/, and data/ and runs/ of the three profiles with whatever you put there, and caches; not .venv, not other folders.
+# Removes the reports, and data/ and runs/ of the three profiles with whatever you put there, and caches; not .venv, not other folders.
 clean:
-	rm -rf reports data/smoke data/laptop data/paper runs/smoke runs/laptop runs/paper .snakemake .pytest_cache .ruff_cache .hypothesis
+	rm -rf reports/*/ data/smoke data/laptop data/paper runs/smoke runs/laptop runs/paper .snakemake .pytest_cache .ruff_cache .hypothesis
 	find fersyn tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:

@@ -86,6 +86,18 @@ def test_no_file_of_the_project_names_a_machine():
     assert not found
 
 
+def test_reports_stay_out_of_git_and_the_text_on_them_in_it():
+    inside = ["reports/README.md", "reports/index.jpg", "reports/page.jpg"]
+    assert set(re.findall(r"\]\((\w+\.jpg)\)", (ROOT / inside[0]).read_text())) == {"index.jpg", "page.jpg"}
+    assert all((ROOT / name).stat().st_size < 200_000 for name in inside)
+    made = ["reports/laptop/index.html", "reports/laptop-private/a.jpg", "reports/laptop/.failed.json"]
+    command = ["git", "check-ignore", "--no-index", *inside, *made]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode == 128:
+        pytest.skip("not a git checkout")
+    assert done.stdout.split() == made
+
+
 def test_setup_hands_pips_settings_to_uv(tmp_path):
     """Find-links are joined by commas, as uv splits them; indexes by blanks."""
     settings = {"install.find-links": r"\nwheels one\nmore", "install.extra-index-url": r"first\nsecond"}
