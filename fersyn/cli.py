@@ -35,6 +35,8 @@ class _Group(TyperGroup):
 
 
 _STYLE = {"no_args_is_help": True, "rich_markup_mode": None, "pretty_exceptions_enable": False, "add_completion": False}
+PRECISION = """32-true, bf16-mixed or another of Lightning Fabric; auto: the faster one of both for this method and device
+(default: auto; with --resume, the run's own)."""
 app = typer.Typer(cls=_Group, help="A kit for facial expression synthesis: face tables, notebooks, reports.", **_STYLE)
 data = typer.Typer(help="Read a data set, detect and align its faces, and write a face table.", **_STYLE)
 app.add_typer(data, name="data")
@@ -261,7 +263,7 @@ def train(
     ] = None,
     devices: Annotated[int, typer.Option(help="Devices; several train by DDP.")] = 1,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
-    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or another of Lightning Fabric.")] = "32-true",
+    precision: Annotated[str | None, typer.Option(help=PRECISION)] = None,
     compile: Annotated[bool, typer.Option("--compile", help="Compile the networks (torch.compile).")] = False,
     checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.")] = None,
 ) -> None:
@@ -281,7 +283,8 @@ def train(
         seed = (runs.read_seed(out) if resume else None) or 0
     table = table.view(fold, people, seed) if table else None
     config = config.with_settings([*(settings or ()), *([f"steps={steps}"] if steps is not None else ())])
-    fabric = loop.make_fabric(devices, precision, accelerator)
+    precision = precision or (runs.read_precision(out) if resume else None) or "auto"
+    fabric = loop.make_fabric(devices, precision, accelerator, chosen.mixes)
     options = {"compile": compile, "checkpoint_every": checkpoint_every}
     options["photographs"] = [FaceTable.open(path) for path in photos or ()]
     loop.train(chosen, config, table, out, seed, resume, fabric, **options)

@@ -83,12 +83,14 @@ class Method:
         needs_landmarks: whether the target's landmarks are looked at.
         needs_source: whether the source's are, for more than to predict the target's.
         needs_table: whether it learns from a face table.
+        mixes: whether mixed precision (bfloat16) makes its training faster where the device has units for it, as measured.
         edits: whether it edits faces: then the loop shows it on people held out and learns a landmark motion for it.
     """
 
     name: str = ""
     Config: type[MethodConfig] = MethodConfig
     needs_landmarks = needs_source = needs_table = edits = True
+    mixes = False
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)

@@ -75,6 +75,7 @@ class LandmarkFlow(Method):
     """See the module."""
 
     Config = Config
+    mixes = True
 
     def networks(self, config: Config) -> dict[str, torch.nn.Module]:
         """generator (FlowUNet), and discriminator (PatchGAN on source and target) unless its weight is 0."""

@@ -76,7 +76,7 @@ def train(
         out: run folder: config.json, checkpoint.pt, log.csv, samples/*.jpg, motion.npz, run.json.
         seed: of initial weights, batches and whatever is drawn, >= 0.
         resume: go on with the run in `out`; begin one if there is none.
-        fabric: device, precision and strategy; one device, float32 by default.
+        fabric: device, precision and strategy; by default one device, in the precision that suits it (`make_fabric`).
         photographs: face tables that the landmark motion learns from, too, but no network.
         wait: if another process trains in `out`, wait until it is done instead of giving up.
         compile: compile the networks (torch.compile).
@@ -96,7 +96,7 @@ def train(
         raise FersynError(f"--seed is {seed}: use 0 or more")
     if table is None and method.needs_table:
         raise FersynError(f"{method.name} learns from a face table: name one (on the command line: --data TABLE)")
-    fabric, stages = fabric or make_fabric(), method.stages(config)
+    fabric, stages = fabric or make_fabric(mixes=method.mixes), method.stages(config)
     fabric.launch()
     for size in (config.batch, *(stage.batch for stage in stages)):
         if size % fabric.world_size:

@@ -35,6 +35,7 @@ finally:
     if _HIDE:
         del sys.modules["torchmetrics"]
 
+AUTO = "auto"
 INITIAL = -1  # the "step" from which networks are initialised
 
 
@@ -85,8 +86,14 @@ class StopFlag:
         self.raised = True
 
 
-def make_fabric(devices: int = 1, precision: str = "32-true", accelerator: str = "auto") -> Fabric:
+def make_fabric(devices: int = 1, precision: str = AUTO, accelerator: str = "auto", mixes: bool = False) -> Fabric:
     """Return a Fabric as the command line asks for; several devices train by DDP (gloo on the CPU, NCCL on GPUs).
+
+    Args:
+        devices: how many.
+        precision: Fabric's names. auto: bf16-mixed if `mixes` and the device multiplies faster in bfloat16, 32-true otherwise.
+        accelerator: cpu, cuda, mps or auto.
+        mixes: whether the method is faster in mixed precision (`Method.mixes`).
 
     Raises:
         FersynError: the machine has no such devices, or there is no such precision.
@@ -95,7 +102,23 @@ def make_fabric(devices: int = 1, precision: str = "32-true", accelerator: str =
     if devices > 1:
         # A GAN's step passes a network twice, or not at all.
         strategy = DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
+
+    def made(kind: str) -> Fabric:
+        return Fabric(accelerator=accelerator, devices=devices, precision=kind, strategy=strategy)  # type: ignore
+
     try:
-        return Fabric(accelerator=accelerator, devices=devices, precision=precision, strategy=strategy)  # type: ignore
+        if precision != AUTO:
+            return made(precision)
+        single = made("32-true")
+        return made("bf16-mixed") if mixes and fast_in_bf16(single.device) else single
     except Exception as error:  # Lightning has several kinds
         raise FersynError(f"--devices {devices} --precision {precision}: {error}") from None
+
+
+def fast_in_bf16(device: torch.device) -> bool:
+    """Whether a device has units for products in bfloat16: GPUs from Ampere on; CPUs with AMX or AVX512-BF16."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    # Older releases of torch do not ask for all of them.
+    units = (getattr(torch.cpu, f"_is_{name}_supported", bool) for name in ("amx_tile", "avx512_bf16"))
+    return device.type == "cpu" and any(each() for each in units)

@@ -47,6 +47,14 @@ def read_seed(run: Path) -> int | None:
         return None
 
 
+def read_precision(run: Path) -> str | None:
+    """Return the precision in which a run has been trained so far; None: it is not recorded."""
+    try:
+        return str(_record(run, "run.json")["precision"])
+    except _DAMAGED:
+        return None
+
+
 def read_config(run: Path) -> tuple[str, dict[str, Any]]:
     """Return the method's name and the settings of a run; raises FersynError if there are none to read."""
     try:

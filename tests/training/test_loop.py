@@ -11,7 +11,7 @@ from fersyn.cli import app
 from fersyn.errors import FersynError
 from fersyn.methods.base import Synthesiser
 from fersyn.table import FaceTable
-from fersyn.training import checkpoint, loop
+from fersyn.training import checkpoint, loop, process, runs
 from fersyn.training.runs import load
 
 
@@ -154,6 +154,25 @@ def test_bf16(toy, table, tmp_path):
     fabric = loop.make_fabric(precision="bf16-mixed", accelerator="cpu")
     out = loop.train(toy, toy.Config(steps=2), table, tmp_path / "run", fabric=fabric)
     assert checkpoint.read(out)["networks"]["generator"]["0.weight"].dtype == torch.float32
+
+
+@pytest.mark.parametrize(("units", "mixes", "taken"), [(1, 1, "bf16-mixed"), (1, 0, "32-true"), (0, 1, "32-true")])
+def test_precision_of_its_own_accord(toy, table, tmp_path, monkeypatch, units, mixes, taken):
+    monkeypatch.setattr(process, "fast_in_bf16", lambda device: bool(units))
+    monkeypatch.setattr(type(toy), "mixes", bool(mixes))
+    out = loop.train(toy, toy.Config(steps=2), table, tmp_path / "run")
+    assert runs.read_precision(out) == taken
+
+
+def test_a_run_goes_on_in_its_own_precision(toy, table, tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "fast_in_bf16", lambda device: True)
+    monkeypatch.setattr(type(toy), "mixes", True)
+    words = [
+        str(word) for word in ("train", "toy", "--data", table.path, "--out", tmp_path / "r", "--accelerator", "cpu")
+    ]
+    for more in (["--steps", "1", "--precision", "32-true"], ["--resume", "--steps", "1"]):
+        assert CliRunner().invoke(app, [*words, *more]).exit_code == 0
+        assert runs.read_precision(tmp_path / "r") == "32-true"
 
 
 def test_command_line(toy, table, tmp_path):
