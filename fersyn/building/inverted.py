@@ -26,7 +26,7 @@ from torch import Tensor
 
 from fersyn.errors import FersynError, NoFace, TableError
 from fersyn.files import locked, write_atomic
-from fersyn.generating.inversion import Inverter, Settings
+from fersyn.generating.inversion import Inverter, Settings, get
 from fersyn.progress import Progress, say
 from fersyn.table import FaceTable
 
@@ -50,6 +50,16 @@ class Inverted:
     codes: Tensor
     inverter: Inverter
     skipped: dict[int, str]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """What the faces show, (N,)."""
+        return self.table.labels(self.rows)
+
+    @property
+    def people(self) -> np.ndarray:
+        """Whose they are, (N,)."""
+        return self.table.people[self.rows]
 
     def pictures(self, codes: Tensor | None = None, draft: bool = True) -> Tensor:
         """Pictures (N, 3, 256, 256) in FFHQ's frame, of the codes or of others in their places (moved ones)."""
@@ -93,6 +103,13 @@ def of(
         say(f"{table.path}: {len(skipped)} of {len(rows)} faces cannot be inverted: {next(iter(skipped.values()))}")
     there = [row for row in rows.tolist() if row in codes]
     return Inverted(table, np.array(there, np.int64), _stacked(inverter, codes, there), inverter, skipped)
+
+
+def of_training(table: FaceTable, people: int = 0, refinement: int = 0) -> Inverted:
+    """What a method learns expressions from: the `strongest` faces of training people, inverted by the kit's generator with so
+    many steps of refinement. Raises what `of` raises.
+    """
+    return of(table, index=strongest(table, people), inverter=get(refinement))
 
 
 def kept_at(table: FaceTable, inverter: Inverter) -> Path:

@@ -37,6 +37,7 @@ from fersyn.methods.base import Method, MethodConfig, Stage, Synthesiser
 from fersyn.methods.photo_transfer import GRAIN, transfer
 from fersyn.nets import expression_mapper, instruments
 from fersyn.nets.expression_mapper import STYLES
+from fersyn.nets.stylegan import UNSTAMPED
 from fersyn.pixels import rescale
 from fersyn.progress import say
 
@@ -74,14 +75,14 @@ class Axes(nn.Module):
         normal: (8, styles, width), by expression, at length 1; 0 where nothing was learnt, and for neutral.
         shift: (8, styles, width), mean difference of the training people's faces from their neutral ones.
         calm: (styles, width), mean of their neutral faces.
-        generator: fingerprint of the generator whose W+ this is, 32 bytes.
+        generator: `Generator.stamp` of the one whose W+ this is.
     """
 
     def __init__(self, width: int):
         super().__init__()
         self.normal, self.shift = (nn.Parameter(torch.zeros(len(EXPRESSIONS), len(STYLES), width)) for _ in range(2))
         self.calm = nn.Parameter(torch.zeros(len(STYLES), width))
-        self.register_buffer("generator", torch.zeros(32, dtype=torch.uint8))
+        self.register_buffer("generator", UNSTAMPED.clone())
 
     def known(self) -> list[int]:
         """Labels that there is an axis for."""
@@ -109,11 +110,9 @@ class Codes:
     """
 
     def __init__(self, config: Config, table, device: Any):
-        found = inverted.of(
-            table, index=inverted.strongest(table, config.people), inverter=inversion.get(config.refinement)
-        )
+        found = inverted.of_training(table, config.people, config.refinement)
         codes = found.inverter.encoder.whitened(found.codes)[:, MOVED].flatten(1).double().numpy()
-        labels, people = table.labels(found.rows), table.people[found.rows]
+        labels, people = found.labels, found.people
         landmarks = table.landmarks(found.rows).reshape(len(codes), -1).astype(float) / table.size
         calm = {person: row for row, person in enumerate(people) if labels[row] == 0}
         loud = np.array([row for row, person in enumerate(people) if labels[row] and person in calm], int)
@@ -126,10 +125,6 @@ class Codes:
         return self
 
 
-def _bytes(made: inversion.Inverter) -> np.ndarray:
-    return np.array(list(bytes.fromhex(made.generator.fingerprint)), np.uint8)
-
-
 class EmotionGAN(Method):
     """See the module."""
 
@@ -138,8 +133,9 @@ class EmotionGAN(Method):
 
     def networks(self, config):
         """axes, which are learnt; none, where the mapper gives them."""
-        width = inversion.get(config.refinement).generator.width
-        return {} if config.axes == "mapper" else {"axes": Axes(width)}
+        if config.axes == "mapper":
+            return {}
+        return {"axes": Axes(inversion.get(config.refinement).generator.width)}
 
     def optimisers(self, config, networks):
         """None: the axes are fitted, all at once."""
@@ -151,7 +147,7 @@ class EmotionGAN(Method):
 
     def guides(self, config):
         """The mapper's, the identity net of a refinement, and the meter whose mesh leads a transfer."""
-        given = makers()[1].guides if config.axes == "mapper" else ()
+        given = expression_mapper.guides() if config.axes == "mapper" else ()
         own = (*given, *(("sface",) if config.refinement else ()), *(("actions",) if config.transfer else ()))
         return tuple(dict.fromkeys(own))
 
@@ -178,7 +174,7 @@ class EmotionGAN(Method):
                 put(axes.normal[label], ways.get(label, normal))
                 put(axes.shift[label], (batch.after - batch.before)[own].mean(0))
             put(axes.calm, batch.before[np.unique(batch.people, return_index=True)[1]].mean(0))
-            put(axes.generator, _bytes(inversion.get(config.refinement)))
+            axes.generator.copy_(inversion.get(config.refinement).generator.stamp)
         return losses
 
     def synthesiser(self, config, networks, motion=None):
@@ -246,9 +242,8 @@ class Editor(Synthesiser):
         super().__init__(METHOD, config, networks)
         self.inverter, self.axes, self._kept = inversion.get(config.refinement), networks.get("axes"), {}
         self.meter = instruments.get("actions") if config.transfer else None
-        whose = _bytes(self.inverter)
-        if self.axes is not None and self.axes.known() and (self.axes.generator.numpy() != whose).any():
-            raise FersynError("these axes were learnt in the W+ of another generator than this one: train again")
+        if self.axes is not None:
+            self.inverter.generator.check(self.axes.generator)
 
     @property
     def expressions(self):

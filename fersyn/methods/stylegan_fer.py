@@ -33,6 +33,7 @@ from fersyn.faces.descriptors import describe
 from fersyn.generating import inversion
 from fersyn.methods.base import Method, MethodConfig, Stage, Synthesiser, labels_of
 from fersyn.nets.recogniser import Recogniser, named, train_recogniser
+from fersyn.nets.stylegan import UNSTAMPED
 from fersyn.pixels import to_bytes, to_floats, to_images, to_tensor
 from fersyn.progress import say
 
@@ -98,7 +99,7 @@ class Mixer(nn.Module):
         curve: float32 (S, 3): of each split the part named rightly, dlib's mean distance to the person whose expression it
             is, and the part that lies further than `KNOWN` from every training person; -1 where it was not measured.
         taken: int64, which split is the best.
-        generator: fingerprint of the generator whose W+ this is, 32 bytes.
+        generator: `Generator.stamp` of the one whose W+ this is.
     """
 
     def __init__(self, people: int, styles: int, width: int):
@@ -110,7 +111,7 @@ class Mixer(nn.Module):
         self.register_buffer("known", torch.zeros(people, 128))
         self.register_buffer("curve", torch.full((len(SPLITS), 3), -1.0))
         self.register_buffer("taken", torch.tensor(-1))
-        self.register_buffer("generator", torch.zeros(32, dtype=torch.uint8))
+        self.register_buffer("generator", UNSTAMPED.clone())
         self._bases: dict[Split, Tensor] = {}
 
     def keep(self, white: Tensor, labels: np.ndarray, people: np.ndarray) -> None:
@@ -164,10 +165,8 @@ class Codes:
     """
 
     def __init__(self, config: Config, table, device: Any):
-        self.found = inverted.of(
-            table, index=inverted.strongest(table, config.people), inverter=inversion.get(config.refinement)
-        )
-        self.labels, self.people = table.labels(self.found.rows), table.people[self.found.rows]
+        self.found = inverted.of_training(table, config.people, config.refinement)
+        self.labels, self.people = self.found.labels, self.found.people
         both = [who for who in dict.fromkeys(self.people) if {0} < set(self.labels[self.people == who].tolist())]
         if len(both) < 2:
             raise FersynError(
@@ -218,8 +217,7 @@ class StyleGANFER(Method):
         """Keep the codes, and train the recogniser. Of the second half's true faces, the part that it names rightly."""
         mixer, found, table = networks["mixer"].cpu(), batch.found, batch.found.table
         mixer.keep(found.inverter.encoder.whitened(found.codes), batch.labels, batch.people)
-        fingerprint = bytes.fromhex(found.inverter.generator.fingerprint)
-        mixer.generator.copy_(torch.tensor(list(fingerprint), dtype=torch.uint8))
+        mixer.generator.copy_(found.inverter.generator.stamp)
         calm = found.rows[batch.labels == 0]
         whose = mixer.people[: len(batch.labels)][torch.from_numpy(batch.labels == 0)]
         known = describe(list(table.images(calm)), list(table.landmarks(calm)))
@@ -297,9 +295,7 @@ class NewPeople(Synthesiser):
     def __init__(self, config: Config, networks):
         super().__init__(METHOD, config, networks)
         self.maker, self.mixer = inversion.get(config.refinement), networks["mixer"].cpu()
-        found = bytes(self.mixer.generator.tolist()).hex()
-        if self.mixer.generator.any() and found != self.maker.generator.fingerprint:
-            raise FersynError("these codes are of the W+ of another generator than this one: train again")
+        self.maker.generator.check(self.mixer.generator)
 
     @property
     def draws_people(self):

@@ -20,6 +20,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -207,10 +208,22 @@ def get(generator: Generator, file: str | Path = FILE) -> ExpressionMapper:
         with torch.random.fork_rng(devices=[]):
             mapper = ExpressionMapper(styles, width, **about["config"])
         mapper.moved, mapper.gain = range(int(about["first"]), int(about["last"])), float(about["gain"])
-        mapper.guides = tuple(name for name in GUIDES if about["weights"][name])
+        mapper.guides = _pleased(about)
         mapper.load_state_dict(state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise FersynError(
             f"{file} is no mapper of expressions ({error}); take the one of a finished training"
         ) from error
     return mapper.eval().requires_grad_(False)
+
+
+def guides(file: str | Path = FILE) -> tuple[str, ...]:
+    """`ExpressionMapper.guides` of a file, without its weights or a generator; raises FersynError where it is damaged."""
+    try:
+        return _pleased(shipped.about(file))
+    except (KeyError, TypeError) as error:
+        raise FersynError(f"{file} does not name its guides ({error}); take the one of a finished training") from error
+
+
+def _pleased(about: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in GUIDES if about["weights"][name])

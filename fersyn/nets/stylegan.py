@@ -23,6 +23,7 @@ from torch.nn import functional
 from fersyn.errors import FersynError
 
 AVERAGED = 10_000  # samples behind `mean`
+UNSTAMPED = torch.zeros(32, dtype=torch.uint8)  # `Generator.stamp` of what has learnt nothing yet
 
 
 class Generator(nn.Module):
@@ -88,6 +89,16 @@ class Generator(nn.Module):
         for value in self.style.state_dict().values():
             digest.update(value.cpu().float().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    @property
+    def stamp(self) -> Tensor:
+        """`fingerprint` as a buffer of what learns in W+ holds it: uint8 (32,)."""
+        return torch.tensor(list(bytes.fromhex(self.fingerprint)), dtype=torch.uint8)
+
+    def check(self, stamp: Tensor) -> None:
+        """Raise FersynError, if a stamp is another generator's; `UNSTAMPED` is nobody's."""
+        if stamp.any() and not torch.equal(stamp.cpu(), self.stamp):
+            raise FersynError("this training was in the W+ of another generator than this one: train again")
 
     def _checked(self, layers: Tensor, size: int) -> None:
         if layers.shape[1:] != (self.styles, self.width):

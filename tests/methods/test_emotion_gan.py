@@ -10,7 +10,7 @@ from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.generating import inversion
 from fersyn.methods import emotion_gan
-from fersyn.nets import instruments, mobile_stylegan
+from fersyn.nets import expression_mapper, instruments, mobile_stylegan
 from fersyn.pixels import to_bytes
 from fersyn.training import loop, runs
 from tests.generating.test_inversion import small  # noqa: F401 (a fixture)
@@ -182,9 +182,12 @@ def test_what_faces_are_no_faces_is_skipped(made, small_table, monkeypatch, caps
     assert "cannot be inverted" in capsys.readouterr().err
 
 
-def test_guides_and_settings():
+def test_guides_and_settings(monkeypatch):
     assert METHOD.guides(METHOD.preset("laptop")) == ()
     assert METHOD.guides(METHOD.preset("laptop", transfer=True)) == ("actions",)
+    with monkeypatch.context() as patched:  # to name them, no network is read
+        patched.setattr(emotion_gan, "makers", None)
+        assert METHOD.guides(METHOD.preset("laptop", axes="mapper", refinement=2)) == expression_mapper.GUIDES
     with pytest.raises(FersynError, match="axes is 'pca'"):
         METHOD.preset("laptop", axes="pca")
     with pytest.raises(FersynError, match="one: all axes"):

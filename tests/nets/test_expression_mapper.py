@@ -137,6 +137,14 @@ def test_a_mapper_of_another_generator_is_refused():
         expression_mapper.get(SimpleNamespace(fingerprint="0" * 64))
 
 
+def test_guides_are_named_by_the_file_alone(kits):
+    assert expression_mapper.guides() == kits.guides
+    with pytest.raises(FersynError, match="head.safetensors does not name its guides"):
+        expression_mapper.guides("head.safetensors")
+    with pytest.raises(FersynError, match="nowhere.safetensors cannot be read"):
+        expression_mapper.guides("nowhere.safetensors")
+
+
 def test_a_file_of_something_else():
     with pytest.raises(FersynError, match="head.safetensors is no mapper of expressions"):
         expression_mapper.get(SimpleNamespace(fingerprint=_generator()), "head.safetensors")

@@ -12,6 +12,7 @@ from fersyn import weights
 from fersyn.errors import FersynError
 from fersyn.nets import expression_mapper, generators, mobile_stylegan, sface, shipped
 from fersyn.nets.mobile_stylegan import MobileStyleGAN
+from fersyn.nets.stylegan import UNSTAMPED
 
 OPENVINO = json.loads(Path(__file__).with_name("openvino.json").read_text())
 
@@ -114,6 +115,10 @@ def test_the_mean_and_samples(small):
     torch.testing.assert_close(small.mapping(z), small.mapping(5 * z))
     other = MobileStyleGAN((16, 16, 8, 8), width=12)
     assert other.fingerprint != small.fingerprint
+    small.check(small.stamp)
+    small.check(UNSTAMPED)
+    with pytest.raises(FersynError, match="another generator than this one: train again"):
+        small.check(other.stamp)
     other.load_state_dict(small.state_dict())
     assert torch.equal(other.mean, small.mean)
 

@@ -11,6 +11,11 @@ from fersyn.errors import FersynError
 FOLDER = Path(__file__).parent
 
 
+def about(file: str | Path) -> dict[str, Any]:
+    """What a file of weights says of itself; raises FersynError if it is missing or damaged."""
+    return _opened(file, weights=False)[1]
+
+
 def read(file: str | Path, generator: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """A file of weights, float32 by name, and what it says of itself.
 
@@ -21,16 +26,22 @@ def read(file: str | Path, generator: str) -> tuple[dict[str, Tensor], dict[str,
     Raises:
         FersynError: it is missing or damaged, or has learnt on another generator.
     """
+    state, said = _opened(file, weights=True)
+    if said.get("generator") != generator:
+        raise FersynError(
+            f"{FOLDER / file} has learnt on another generator than this one: take the one that its card names"
+        )
+    return state, said
+
+
+def _opened(file: str | Path, weights: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     path = FOLDER / file
     try:
         with safe_open(str(path), "pt") as content:
-            about = {key: json.loads(value) for key, value in (content.metadata() or {}).items()}
-            state = {name: content.get_tensor(name).float() for name in content.keys()}
+            said = {key: json.loads(value) for key, value in (content.metadata() or {}).items()}
+            return {name: content.get_tensor(name).float() for name in content.keys() if weights}, said
     except (OSError, SafetensorError, ValueError) as error:
         cure = "install fersyn again" if path.parent == FOLDER else "make it again"
         raise FersynError(f"{path} cannot be read ({error}); {cure}") from error
-    if about.get("generator") != generator:
-        raise FersynError(f"{path} has learnt on another generator than this one: take the one that its card names")
-    return state, about
