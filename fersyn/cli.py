@@ -12,6 +12,8 @@ import typer
 from typer.core import TyperGroup
 
 from fersyn import methods
+from fersyn.commands.edit import command as edit
+from fersyn.commands.export import command as export
 from fersyn.errors import FersynError
 from fersyn.generating import actions
 from fersyn.reporting.compare import command as compare
@@ -322,24 +324,6 @@ def train_verifier(
 
 
 @app.command()
-def edit(
-    photo: Annotated[Path, typer.Argument(help="The photograph.")],
-    run: Annotated[Path, typer.Option(help="Run folder of a trained method (fersyn train ... --out RUN).")],
-    out: Annotated[Path, typer.Option(help="File to write: .png, .jpg, .webp or .tif.")],
-    expression: Annotated[str | None, typer.Option(help="happiness, anger, ... or a synonym.")] = None,
-    intensity: Annotated[float, typer.Option(help="0 (neutral) to 1.")] = 1.0,
-    face: Annotated[int | None, typer.Option(help="Which face, counted from the left (default: all).")] = None,
-    sheet: Annotated[bool, typer.Option("--sheet", help="Write a sheet of the face with all expressions.")] = False,
-) -> None:
-    """Give the people of a photograph another expression."""
-    from fersyn.editing import edit_file
-    from fersyn.training.runs import load
-
-    for line in edit_file(photo, load(run), out, expression, intensity, face, sheet):
-        typer.echo(line)
-
-
-@app.command()
 def draw(
     out: Annotated[Path, typer.Option(help="File to write: .png, .jpg, .webp or .tif.")],
     expression: Annotated[str, typer.Option(help="happiness, anger, ... or a synonym.")] = "neutral",
@@ -375,6 +359,8 @@ def version() -> None:
     typer.echo(__version__)
 
 
+app.command("edit")(edit)
+app.command("export")(export)
 app.command("compare")(compare)
 app.command("results")(results)
 app.command("provenance")(provenance)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from fersyn import weights
 from fersyn.editing import check_out, titled
 from fersyn.errors import FersynError
-from fersyn.expressions import EXPRESSIONS, parse
+from fersyn.expressions import EXPRESSIONS, STRONGEST, parse
 from fersyn.generating.actions import both_sides
 from fersyn.generating.portrait import SIZE, TRUNCATION, portrait
+from fersyn.marks import GENERATED, Mark, Marked, marked, words
 from fersyn.nets import mobile_stylegan
-from fersyn.nets.expression_mapper import MOST, sliders
+from fersyn.nets.expression_mapper import FILE, sliders
+from fersyn.nets.shipped import FOLDER
+from fersyn.training.runs import stamp
+
+METHOD = "generator and mapper"
 
 
 def draw(
@@ -27,8 +32,8 @@ def draw(
     person: int = 0,
     truncation: float = TRUNCATION,
     size: int = SIZE,
-) -> Image.Image:
-    """One person, sharp, in FFHQ's frame, as a PIL image (RGB).
+) -> Marked:
+    """One person, sharp, in FFHQ's frame, as a PIL image (RGB) that says what it is wherever it is saved (`fersyn.marks`).
 
     Args:
         expression: name.
@@ -42,7 +47,7 @@ def draw(
         FersynError: a value is out of range, or no such name; weights are missing: the message says how to get them.
     """
     for name, value, least, most in (
-        ("strength", strength, 0, MOST), ("truncation", truncation, 0, 1),
+        ("strength", strength, 0, STRONGEST), ("truncation", truncation, 0, 1),
         ("seed", seed, 0, np.inf), ("person", person, 0, np.inf),
     ):  # fmt: skip
         if not least <= value <= most:
@@ -52,9 +57,13 @@ def draw(
     sliders(wanted)  # says which names there are, before anything is fetched
     for name in mobile_stylegan.missing():
         weights.fetch(name)
-    return Image.fromarray(
-        portrait(seed, person, truncation, expression, strength, tuple(wanted.items()), size, draft=False)
-    )
+    made = portrait(seed, person, truncation, expression, strength, tuple(wanted.items()), size, draft=False)
+    return marked(made, Mark(words(expression, strength, beside=actions), METHOD, mapper(), GENERATED))
+
+
+def mapper() -> str:
+    """Name and hash of the mapper's weights."""
+    return stamp(FOLDER / FILE)
 
 
 def draw_file(out: str | Path, sheet: bool = False, overwrite: bool = False, **asked) -> str:
@@ -74,11 +83,10 @@ def draw_file(out: str | Path, sheet: bool = False, overwrite: bool = False, **a
     if out.exists() and not overwrite:
         raise FersynError(f"--out {out} is there already; give another name, or --overwrite")
     if sheet:
-        row = np.hstack([np.asarray(draw(**{**asked, "expression": name})) for name in EXPRESSIONS])
-        made, what = Image.fromarray(titled([row], EXPRESSIONS)), "every expression"
+        row = [draw(**{**asked, "expression": name}) for name in EXPRESSIONS]
+        mark = replace(row[-1].mark, asked=words("every expression", asked["strength"], beside=asked["actions"]))
+        made = marked(titled([list(map(np.asarray, row))], EXPRESSIONS), mark)
     else:
-        made, what = draw(**asked), parse(asked["expression"])
+        made = draw(**asked)
     made.save(out, quality=95)
-    beside = "".join(f", {name} {amount:+g}" for name, amount in asked["actions"].items())
-    strength = "" if what == "neutral" else f" at {asked['strength']:.0%}"
-    return f"{out}: person {asked['person']} of seed {asked['seed']}, {what}{strength}{beside}"
+    return f"{out}: person {asked['person']} of seed {asked['seed']}, {made.mark.asked}"

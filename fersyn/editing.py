@@ -6,8 +6,9 @@ inverse alignment puts it back under a soft mask. What is outside the mask is th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,17 +16,18 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from fersyn.datasets.layout import PICTURES, pictures
 from fersyn.datasets.photo import read_photo
 from fersyn.errors import FersynError, NoFace
-from fersyn.expressions import EXPRESSIONS, parse
+from fersyn.expressions import EXPRESSIONS, STRONGEST, parse
 from fersyn.faces.align import Alignment, fit
 from fersyn.faces.landmarks import SMALLEST, find_all_faces, find_landmarks
+from fersyn.marks import Mark, marked
 from fersyn.methods.base import Synthesiser
 from fersyn.pixels import to_bytes, to_floats, to_images, to_tensor
 
-LARGEST = 512  # px of a crop's side: more is wasted on networks that see 128
+LARGEST = 1024  # px of a crop's side: more is wasted on networks that see 128
 BLURRED = 1.5  # a face enlarged more than this is told to the user
-TILE = 192  # px of a face in a sheet
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")  # of what is written
 _ORIENTATION, _PLACE = 0x0112, 0x8825  # EXIF: which way is up; where on earth it was taken
 
@@ -50,9 +52,7 @@ def find(photo: np.ndarray, name: str, size: int) -> list[FoundFace]:
     found = []
     for box in sorted(boxes, key=lambda box: box.left):
         points = find_landmarks(photo, box)
-        natural = size / fit(points, size).scale  # side at which a crop's pixel is a pixel of the photograph
-        side = int(np.clip(round(natural), size, max(size, LARGEST)))
-        alignment = fit(points, side)
+        alignment = fit(points, int(np.clip(_natural(points, size), size, max(size, LARGEST))))
         found.append(FoundFace(alignment.warp(photo), alignment.apply(points), alignment))
     if not found:
         raise NoFace(
@@ -62,10 +62,32 @@ def find(photo: np.ndarray, name: str, size: int) -> list[FoundFace]:
     return found
 
 
+def _natural(points: np.ndarray, size: int) -> int:
+    """Side of a crop whose pixel is as large as one of the photograph, px."""
+    return round(size / fit(points, size).scale)
+
+
 def edit_face(face: FoundFace, synthesiser: Synthesiser, expression: str, intensity: float = 1.0) -> np.ndarray:
-    """The face with another expression, uint8 (S, S, 3)."""
+    """The face's crop with another expression, uint8 (S, S, 3)."""
     pixels, points = tensors(face)
     return as_images(synthesiser.edit(pixels, expression, intensity, source_landmarks=points))[0]
+
+
+def edit_photo(
+    photo: np.ndarray, face: FoundFace, synthesiser: Synthesiser, expression: str, intensity: float = 1.0
+) -> np.ndarray:
+    """The whole photograph, uint8 (H, W, 3), with one of its faces edited.
+
+    What a method bends is bent in the photograph itself, and what it paints is laid over as a difference: where neither is
+    anything, the pixel is the photograph's own. Of another method the crop is put back.
+    """
+    pixels, points = tensors(face)
+    made = synthesiser.explain(pixels, expression, intensity, source_landmarks=points)
+    if "flow" not in made:
+        return face.alignment.paste(as_images(made["image"])[0], photo, face_mask(face))
+    change = (made["image"] - made["bent"])[0] * 127.5
+    flow, change = (np.ascontiguousarray(each.permute(1, 2, 0).cpu().numpy()) for each in (made["flow"][0], change))
+    return face.alignment.bend(photo, flow, change, face_mask(face))
 
 
 def tensors(face: FoundFace) -> tuple[torch.Tensor, torch.Tensor]:
@@ -97,97 +119,252 @@ def face_mask(face: FoundFace) -> np.ndarray:
     return (inside * inside * (3 - 2 * inside) * np.minimum.outer(ramp, ramp)).astype(np.float32)
 
 
-def sheet(faces: Sequence[FoundFace], synthesiser: Synthesiser, intensity: float = 1.0) -> np.ndarray:
-    """A row a face: as it is, then with every expression that the method can give; uint8 (rows, columns, 3), titled."""
-    names = synthesiser.expressions
+def sheet(
+    photo: np.ndarray, faces: Sequence[FoundFace], synthesiser: Synthesiser, intensity: float = 1.0
+) -> list[list[np.ndarray]]:
+    """A row of tiles a face, uint8 (S, S, 3) at the size that it has in the photograph, at most LARGEST: as it is, neutral, then
+    with every expression that the method can give.
+    """
     rows = []
     for face in faces:
-        tiles = [face.crop, *(edit_face(face, synthesiser, name, intensity) for name in names)]
-        rows.append(np.hstack([Image.fromarray(tile).resize((TILE, TILE), Image.LANCZOS) for tile in tiles]))
-    return titled(rows, ("photograph", *names))
+        points = face.alignment.apply_inverse(face.landmarks)
+        cut = fit(points, min(LARGEST, _natural(points, len(face.crop))))
+        made = (edit_photo(photo, face, synthesiser, name, intensity) for name in ("neutral", *synthesiser.expressions))
+        rows.append([cut.warp(each) for each in (photo, *made)])
+    return rows
 
 
-def titled(rows: Sequence[np.ndarray], titles: Sequence[str]) -> np.ndarray:
-    """Rows of tiles, uint8 (H, columns, 3) each, below a line with a title for each column."""
-    width = rows[0].shape[1]
-    head = Image.new("RGB", (width, 26), "white")
-    draw, font = ImageDraw.Draw(head), ImageFont.load_default(15)
+def titled(rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str]) -> np.ndarray:
+    """Rows of square tiles, uint8 (S, S, 3), below a line with a title for each column; S may differ from row to row."""
+    heights = [max(map(len, row)) for row in rows]
+    side = max(heights)
+    text = int(np.clip(side / 12, 15, 36))
+    page = Image.new("RGB", (side * len(titles), 2 * text + sum(heights)), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(text)
     for k, title in enumerate(titles):
-        draw.text(((k + 0.5) * width / len(titles), 13), title, fill="black", font=font, anchor="mm")
-    return np.concatenate([np.asarray(head), *rows])
+        draw.text(((k + 0.5) * side, text), title, fill="black", font=font, anchor="mm")
+    top = 2 * text
+    for row, height in zip(rows, heights, strict=True):
+        for k, tile in enumerate(row):
+            page.paste(Image.fromarray(tile), (k * side + (side - len(tile)) // 2, top))
+        top += height
+    return np.asarray(page)
 
 
-def edit_file(
-    path: str | Path,
-    synthesiser: Synthesiser,
-    out: str | Path,
-    expression: str | None = None,
-    intensity: float = 1.0,
-    face: int | None = None,
-    all_expressions: bool = False,
-) -> list[str]:
-    """`fersyn edit`: read a photograph, edit its faces, write the result; returns sentences for the user.
+@dataclass(frozen=True)
+class Asked:
+    """What photographs are asked for, and by what.
 
-    The result has the photograph's size, format by the suffix of `out`, and its EXIF data (without the place, GPS)
-    and colour profile; the picture is stored upright, so that its orientation tag is set to 1.
+    Attributes:
+        synthesiser: what edits.
+        expression, intensity: as `Synthesiser.edit` takes them; the expression is not looked at in a sheet.
+        face: which face of each photograph, counted from the left; None: all.
+        sheet: whether every expression is asked for, side by side.
+    """
+
+    synthesiser: Synthesiser
+    expression: str = ""
+    intensity: float = 1.0
+    face: int | None = None
+    sheet: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise FersynError where it contradicts itself."""
+        if not 0 <= self.intensity <= STRONGEST:
+            raise FersynError(f"--intensity {self.intensity:g}: it must lie between 0 and {STRONGEST:g}")
+        if self.sheet and self.expression:
+            raise FersynError("--sheet shows every expression, and --expression asks for one: leave one of both away")
+        if not self.sheet and not self.expression:
+            raise FersynError(f"name an --expression ({', '.join(EXPRESSIONS)}), or ask for all with --sheet")
+        if not self.sheet:
+            object.__setattr__(self, "expression", parse(self.expression))
+        able, name = self.synthesiser.expressions, self.synthesiser.name
+        if not able:
+            what = "--sheet" if self.sheet else f"--expression {self.expression}"
+            raise FersynError(
+                f"{what}: {name} makes no expression without being given landmarks: its run has no landmark "
+                "motion, for want of sequences to learn it from; train it on more people"
+            )
+
+    @property
+    def words(self) -> str:
+        """In words."""
+        return (
+            f"every expression at {self.intensity:.0%}"
+            if self.sheet
+            else self.synthesiser.words(self.expression, self.intensity)
+        )
+
+    @property
+    def mark(self) -> Mark:
+        """What the pictures say of themselves."""
+        return Mark(self.words, self.synthesiser.name, self.synthesiser.weights)
+
+    def faces(self, photo: np.ndarray, name: str) -> list[FoundFace]:
+        """The faces of a photograph that are meant; raises NoFace, FersynError."""
+        found = find(photo, name, self.synthesiser.size)
+        if self.face is not None and not 1 <= self.face <= len(found):
+            raise FersynError(f"--face {self.face}: {name} shows {_faces(len(found))}, counted from the left")
+        return found if self.face is None else [found[self.face - 1]]
+
+    def made(self, path: Path) -> tuple[np.ndarray | list[list[np.ndarray]], str]:
+        """A photograph as asked for (of a sheet its rows), and a sentence; raises UnreadablePhoto, NoFace, FersynError."""
+        photo = read_photo(path)
+        chosen = self.faces(photo, path.name)
+        told = (
+            f"{_faces(len(chosen))} "
+            + ("with " if self.sheet else "now ")
+            + f"{self.words}, by {self.synthesiser.name}"
+        )
+        small = [f"{number}" for number, each in enumerate(chosen, 1) if each.alignment.scale > BLURRED]
+        told += f"; face {' and '.join(small)} is small: expect a soft result" if small else ""
+        if self.sheet:
+            return sheet(photo, chosen, self.synthesiser, self.intensity), told
+        for each in chosen:
+            photo = edit_photo(photo, each, self.synthesiser, self.expression, self.intensity)
+        return photo, told
+
+
+def _faces(count: int) -> str:
+    return f"{count} face{'s' * (count != 1)}"
+
+
+def edit_file(path: str | Path, asked: Asked, out: str | Path) -> str:
+    """Read a photograph, edit its faces, write the result; returns a sentence for the user.
+
+    The result has the photograph's size, format by the suffix of `out`, its EXIF data (without the place, GPS) and colour
+    profile, and says that it was made (`fersyn.marks`); the picture is stored upright, so that its orientation tag is 1.
 
     Args:
-        path, synthesiser: the photograph, and what edits it.
+        path, asked: the photograph, and what it is asked for.
         out: file to write; an alpha channel is lost (laid over white), as everywhere in the kit.
-        expression: name; not needed with `all_expressions`.
-        intensity: 0..1.
-        face: which face, counted from the left; None: all.
-        all_expressions: write a sheet of the crops with every expression instead of the photograph.
 
     Raises:
         UnreadablePhoto, NoFace, FersynError: the message names the file and the cure.
     """
     path, out = Path(path), Path(out)
-    if not 0 <= intensity <= 1:
-        raise FersynError(f"--intensity {intensity:g}: it must lie between 0 and 1")
-    if expression is None and not all_expressions:
-        raise FersynError(f"name an --expression ({', '.join(EXPRESSIONS)}), or ask for all with --sheet")
-    if all_expressions and not synthesiser.expressions:
-        raise FersynError(
-            f"--sheet: {synthesiser.name} makes no expression without being given landmarks: its run has no landmark "
-            "motion, for want of sequences to learn it from; train it on more people"
-        )
     check_out(out)
     if out.exists() and path.exists() and out.samefile(path):
         raise FersynError(f"--out {out.name} is the photograph itself; give another name, so that it is not lost")
-    expression = None if expression is None else parse(expression)
-    photo = read_photo(path)
-    found = find(photo, path.name, synthesiser.size)
-    if face is not None and not 1 <= face <= len(found):
-        there = f"shows {len(found)} face{'s' * (len(found) != 1)}, counted from the left"
-        raise FersynError(f"--face {face}: {path.name} {there}")
-    chosen = found if face is None else [found[face - 1]]
-    notes = [
-        f"face {number} is small ({each.alignment.scale:.1f} times enlarged for the network): expect a soft result"
-        for number, each in enumerate(chosen, 1)
-        if each.alignment.scale > BLURRED
-    ]
-    if all_expressions:
-        Image.fromarray(sheet(chosen, synthesiser, intensity)).save(out, quality=92)
-        what = f"with {len(synthesiser.expressions)} expressions"
+    made, told = asked.made(path)
+    if asked.sheet:
+        marked(titled(made, _titles(asked)), asked.mark).save(out, quality=92)
     else:
-        for each in chosen:
-            photo = each.alignment.paste(edit_face(each, synthesiser, expression, intensity), photo, face_mask(each))
-        save(photo, path, out)
-        what = f"now {expression} at {intensity:.0%}, by {synthesiser.name}"
-    return [*notes, f"{out}: {len(chosen)} face{'s' * (len(chosen) != 1)} {what}"]
+        save(made, path, out, asked.mark)
+    return f"{out}: {told}"
+
+
+def _titles(asked: Asked) -> tuple[str, ...]:
+    return ("photograph", "neutral", *asked.synthesiser.expressions)
+
+
+@dataclass
+class Outcome:
+    """What became of several photographs: how many there were, and `file: reason` of each that failed."""
+
+    total: int
+    failed: list[str] = field(default_factory=list)
+
+
+def edit_files(paths: Sequence[str | Path], asked: Asked, out: str | Path, tell: Callable[[str], object]) -> Outcome:
+    """`fersyn edit`: edit photographs one after the other; what cannot be edited is told and left out.
+
+    Args:
+        paths: photographs, or folders of them (not what lies below these).
+        asked: what they are asked for.
+        out: file to write, for one photograph, or for a sheet of all; else a folder, which is made.
+        tell: takes a sentence for each photograph, when it is done.
+
+    Raises:
+        FersynError: nothing to edit, or a name that cannot be written; with one photograph also what is wrong with it.
+    """
+    out, photos = Path(out), photographs(paths)
+    if len(photos) == 1 and not out.is_dir() and out.suffix:
+        tell(edit_file(photos[0], asked, out))
+        return Outcome(1)
+    together = asked.sheet and bool(out.suffix) and not out.is_dir()
+    if together:
+        check_out(out)
+    names = {} if together else _names(photos, asked, out)
+    outcome, rows = Outcome(len(photos)), []
+    for number, path in enumerate(photos, 1):
+        try:
+            if together:
+                made, told = asked.made(path)
+                rows += made
+                told = f"{path.name}: {told}"
+            else:
+                told = edit_file(path, asked, names[path])
+        except (FersynError, OSError) as error:
+            reason = " ".join(str(error).split())
+            told = reason if reason.startswith(path.name) else f"{path.name}: {reason}"
+            outcome.failed.append(told)
+            told = f"failed: {told}"
+        tell(f"{number}/{len(photos)} {told}")
+    if rows:
+        marked(titled(rows, _titles(asked)), asked.mark).save(out, quality=92)
+        tell(f"{out}: {_faces(len(rows))}, {asked.words}, by {asked.synthesiser.name}")
+    return outcome
+
+
+def photographs(paths: Sequence[str | Path]) -> list[Path]:
+    """The photographs that are meant, each once: files as they are, and the pictures in folders by name; raises FersynError
+    where a folder holds none.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        own = pictures(path) if path.is_dir() else [path]
+        if not own:
+            raise FersynError(
+                f"{path}: no pictures in this folder ({' '.join(sorted(PICTURES))}); name the one that holds them"
+            )
+        found += own
+    return list(dict.fromkeys(found))
+
+
+def _names(photos: Sequence[Path], asked: Asked, out: Path) -> dict[Path, Path]:
+    """A file of the folder `out`, which is made, for each photograph: `anna-happiness.jpg`, of the photograph's format where it
+    is written here.
+    """
+    if out.suffix and not out.is_dir():
+        what = (
+            f"{len(photos)} photographs do not go into one picture"
+            if len(photos) > 1
+            else f"{out.name} is no picture's name"
+        )
+        raise FersynError(f"--out {out}: {what}; name a folder without a dot, which is made")
+    if any(out.resolve() == path.resolve().parent for path in photos):
+        raise FersynError(f"--out {out} holds the photographs themselves; name another folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FersynError(f"--out {out}: the folder cannot be made ({error.strerror})") from None
+    taken: dict[Path, Path] = {}
+    what = "sheet" if asked.sheet else asked.words.partition(" at ")[0].partition(" (")[0].replace(" ", "-")
+    for path in photos:
+        suffix = (
+            path.suffix.lower()
+            if path.suffix.lower() in SUFFIXES and not asked.sheet
+            else ".png"
+            if asked.sheet
+            else ".jpg"
+        )
+        names = (out / f"{path.stem}-{what}{'' if k == 1 else f'-{k}'}{suffix}" for k in count(1))
+        taken[path] = next(name for name in names if name not in taken.values())
+    return taken
 
 
 def check_out(out: Path) -> None:
     """Raise FersynError, if no picture can be written to the file: of a kind that the kit does not write, or nowhere."""
     if out.suffix.lower() not in SUFFIXES:
-        raise FersynError(f"--out {out.name}: use a name that ends in .png, .jpg, .webp or .tif")
+        raise FersynError(f"--out {out.name}: use a name that ends in .png, .jpg, .webp or .tif; or name a folder")
     if not out.absolute().parent.is_dir():
         raise FersynError(f"--out {out}: there is no folder {out.parent}; make it first")
 
 
-def save(image: np.ndarray, original: Path | BinaryIO, out: Path) -> None:
-    """Write a picture, uint8 (H, W, 3 or 4), with the EXIF data and the colour profile of the file it was made of.
+def save(image: np.ndarray, original: Path | BinaryIO, out: Path, mark: Mark) -> None:
+    """Write a picture, uint8 (H, W, 3 or 4), with what it says of itself, and the EXIF data and the colour profile of the file it
+    was made of.
 
     The place where it was taken (GPS) is left out.
     """
@@ -198,4 +375,4 @@ def save(image: np.ndarray, original: Path | BinaryIO, out: Path) -> None:
     exif[_ORIENTATION] = 1
     exif.pop(_PLACE, None)
     extra = {"icc_profile": profile} if profile else {}
-    Image.fromarray(image).save(out, quality=95, exif=exif.tobytes(), **extra)
+    marked(image, mark).save(out, quality=95, exif=exif, **extra)

@@ -8,6 +8,7 @@ import re
 
 from fersyn.errors import FersynError
 
+STRONGEST = 1.5  # intensity that can be asked for; 1 is a clear, posed expression
 EXPRESSIONS = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 
 # Only words that mean the same: "shocked" (surprise with fear), "smug" or "frustrated" are left out on purpose.

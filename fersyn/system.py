@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,23 @@ def environment(**values: str) -> Iterator[None]:
 def cache_dir() -> Path:
     """Folder for what is built or fetched once a machine; FERSYN_CACHE overrides it."""
     return Path(os.environ.get("FERSYN_CACHE") or user_cache_dir("fersyn", appauthor=False))
+
+
+def commit(folder: Path | None = None) -> str:
+    """The short commit of a folder (None: of the kit's code that runs), with ``+changes`` where the working tree differs;
+    ``unknown`` without git.
+    """
+
+    def git(*arguments: str) -> str:
+        options = {"stderr": subprocess.DEVNULL, "text": True, "timeout": 30}
+        return subprocess.check_output(["git", *arguments], cwd=folder or Path(__file__).parent, **options).strip()
+
+    head = "unknown"
+    try:
+        head = git("rev-parse", "--short=10", "HEAD")
+        return head + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return head
 
 
 def versions(packages: tuple[str, ...]) -> dict[str, str]:

@@ -34,8 +34,12 @@ def test_what_is_asked_for_arrives(asked, tmp_path):
     assert done.exit_code == 0, done.output
     actions = (("eyeBlinkLeft", 0.3), ("eyeBlinkRight", 0.3), ("jawOpen", 0.5))
     assert asked == [(4, 7, 0.5, "fear", 0.6, actions, 128, False)]
-    assert "a.png: person 7 of seed 4, fear at 60%, eyeBlink +0.3, jawOpen +0.5" in done.output
-    assert Image.open(tmp_path / "a.png").size == (128, 128)
+    assert "a.png: person 7 of seed 4, fear at 60%, eyeBlink +0.30, jawOpen +0.50" in done.output
+    made = Image.open(tmp_path / "a.png")
+    assert made.size == (128, 128)
+    assert made.text["Description"].startswith("AI-generated: fear at 60%, eyeBlink +0.30, jawOpen +0.50; fersyn ")
+    assert "weights mapper.safetensors" in made.text["Description"] and made.text["Expression"] == "fear"
+    assert "/trainedAlgorithmicMedia" in made.text["XML:com.adobe.xmp"]
 
 
 def test_without_more_it_is_the_first_persons_neutral_face(asked, tmp_path):
@@ -46,9 +50,9 @@ def test_without_more_it_is_the_first_persons_neutral_face(asked, tmp_path):
 
 def test_a_sheet_has_every_expression(asked, tmp_path):
     done = run("--out", tmp_path / "a.png", "--sheet", "--size", 64, "--strength", 0.5, "--action", "jawOpen=0.2")
-    assert done.exit_code == 0 and "every expression at 50%, jawOpen +0.2" in done.output
+    assert done.exit_code == 0 and "every expression at 50%, jawOpen +0.20" in done.output
     picture = np.asarray(Image.open(tmp_path / "a.png"))
-    assert picture.shape == (64 + 26, 8 * 64, 3)
+    assert picture.shape == (64 + 30, 8 * 64, 3)
     assert picture[40, 32::64, 0].tolist() == [10 * k for k in range(1, 9)]
     assert {call[4:6] for call in asked} == {(0.5, (("jawOpen", 0.2),))}
 

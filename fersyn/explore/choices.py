@@ -15,6 +15,7 @@ from fersyn import editing, methods, splits
 from fersyn.datasets.photo import read_photo
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
+from fersyn.methods.base import Synthesiser
 from fersyn.reporting.project import locate
 from fersyn.table import FaceTable
 from fersyn.training import checkpoint, runs
@@ -50,11 +51,11 @@ class Face:
     data: bytes = b""
     person: str = ""
 
-    def finished(self, crop: np.ndarray) -> np.ndarray:
-        """What is saved of an edited crop: the whole photograph with the face put back, or the crop of a table's face."""
+    def finished(self, synthesiser: Synthesiser, expression: str, intensity: float) -> np.ndarray:
+        """What is saved of it edited: the whole photograph, or the crop of a table's face, uint8 RGB."""
         if self.found is None:
-            return crop
-        return self.found.alignment.paste(crop, self.photo, editing.face_mask(self.found))
+            return editing.edit_face(self, synthesiser, expression, intensity)
+        return editing.edit_photo(self.photo, self.found, synthesiser, expression, intensity)
 
 
 def of_table(table: FaceTable, row: int, origin: str = "") -> Face:

@@ -26,10 +26,11 @@ from fersyn.explore.shaped import Shaped, Wish
 from fersyn.explore.view import enlarged
 from fersyn.expressions import parse
 from fersyn.files import write_atomic
+from fersyn.marks import EDITED, GENERATED, Mark, Marked, marked
 from fersyn.methods.base import Synthesiser
 from fersyn.reporting.project import locate, root
 from fersyn.table import FaceTable
-from fersyn.training.runs import load
+from fersyn.training.model import load
 
 STEPS, HELD, RATE = 20, 6, 20  # frames up, frames at either end, frames a second
 SIDE = 256  # px of a sweep
@@ -45,20 +46,28 @@ def save(kind: str, folder: Path, face: Face, wish: Wish, synthesiser: Synthesis
     """
     person = Path(face.title.split(",")[0])
     who = re.sub(r"[^\w-]", "-", person.stem).strip("-") or "face"
-    stem = f"{who}-{wish.expression}-{wish.intensity:.0%}".rstrip("%")
+    second = f"-{wish.second}" if wish.second and wish.share else ""
+    stem = f"{who}-{wish.expression}{second}-{wish.intensity:.0%}".rstrip("%")
     synthesiser = synthesiser.without([face.person])
+    shaped = wish.shape(synthesiser)
+    origin = GENERATED if isinstance(synthesiser, Newcomer) else EDITED
+    mark = Mark(wish.words, synthesiser.name, synthesiser.weights, origin)
     if kind == "picture" and isinstance(synthesiser, Newcomer):
         path = free(folder, stem, ".png")
-        wish.shape(synthesiser).inner.picture(wish.expression, wish.intensity).save(path)
+        shaped.inner.picture(wish.expression, wish.intensity).save(path)
         return path
     if kind == "picture":
-        crop = editing.edit_face(face, wish.shape(synthesiser), wish.expression, wish.intensity)
+        picture = face.finished(shaped, wish.expression, wish.intensity)
         own = person.suffix.lower()  # a photograph's format, where it is written here
-        suffix = ".png" if face.row is not None else own if own in editing.SUFFIXES else ".jpg"
-        return save_picture(free(folder, stem, suffix), face, crop)
+        path = free(folder, stem, ".png" if face.row is not None else own if own in editing.SUFFIXES else ".jpg")
+        if face.data:
+            editing.save(picture, io.BytesIO(face.data), path, mark)
+        else:
+            marked(picture, mark).save(path, quality=95)
+        return path
     frames = sweep(face, synthesiser, wish)
     path = free(folder, stem, f".{kind}")
-    return save_gif(path, frames) if kind == "gif" else save_mp4(path, frames)
+    return save_gif(path, frames, mark) if kind == "gif" else save_mp4(path, frames, mark)
 
 
 def free(folder: Path, stem: str, suffix: str) -> Path:
@@ -69,16 +78,6 @@ def free(folder: Path, stem: str, suffix: str) -> Path:
         raise FersynError(f"{folder} cannot be made ({error.strerror}); give another folder: saved=...") from None
     names = (folder / f"{stem}{'' if k == 1 else f'-{k}'}{suffix}" for k in count(1))
     return next(name for name in names if not name.exists())
-
-
-def save_picture(path: Path, face: Face, crop: np.ndarray) -> Path:
-    """Write the edited face `crop`, uint8 RGB (S, S, 3): the whole photograph with its EXIF data, or a table's crop."""
-    picture = face.finished(crop)
-    if face.data:
-        editing.save(picture, io.BytesIO(face.data), path)
-    else:
-        Image.fromarray(picture).save(path, quality=95)
-    return path
 
 
 def sweep(face: Face, synthesiser: Synthesiser, wish: Wish) -> list[np.ndarray]:
@@ -103,25 +102,27 @@ def sweep(face: Face, synthesiser: Synthesiser, wish: Wish) -> list[np.ndarray]:
     return [*[up[0]] * HELD, *up, *[up[-1]] * HELD, *up[::-1]]
 
 
-def save_gif(path: Path, frames: list[np.ndarray]) -> Path:
+def save_gif(path: Path, frames: list[np.ndarray], mark: Mark) -> Path:
     """Write a GIF that runs for ever."""
     images = [Image.fromarray(frame) for frame in frames]
     # One palette for all, of the two ends: colours that change from frame to frame would flicker.
     ends = Image.fromarray(np.concatenate([frames[0], frames[len(frames) // 2]], 1))
     palette = ends.quantize(255, method=Image.Quantize.MEDIANCUT)
     images = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in images]
-    options = {"save_all": True, "append_images": images[1:], "duration": round(1000 / RATE), "loop": 0}
+    options = {"save_all": True, "append_images": images[1:], "duration": round(1000 / RATE), "loop": 0} | mark.options(
+        ".gif"
+    )
     write_atomic(path, lambda draft: images[0].save(draft, "GIF", **options))
     return path
 
 
-def save_mp4(path: Path, frames: list[np.ndarray]) -> Path:
+def save_mp4(path: Path, frames: list[np.ndarray], mark: Mark) -> Path:
     """Write an MP4 (H.264, which every browser plays)."""
     height, width = frames[0].shape[:2]
 
     def write(draft: Path) -> None:
         # Its suffix tells ffmpeg the format, and a draft has none.
-        options = {"codec": "libx264", "quality": 8, "macro_block_size": 2, "output_params": ["-f", "mp4", "-movflags", "+faststart"]}  # fmt: skip
+        options = {"codec": "libx264", "quality": 8, "macro_block_size": 2, "output_params": ["-metadata", f"comment={mark.text}", "-f", "mp4", "-movflags", "+faststart"]}  # fmt: skip
         writer = imageio_ffmpeg.write_frames(str(draft), (width, height), fps=RATE, **options)
         writer.send(None)
         try:
@@ -145,14 +146,14 @@ def make(
     second: str = "",
     share: float = 0.0,
     **amounts: float,
-) -> Image.Image:
+) -> Marked:
     """Edit one face as the panel of notebook 07 does.
 
     Args:
-        run: run folder of a method; like `face`, looked for below the project's root where it is not here.
+        run: run folder of a method, or an exported file; empty: the model that comes with the kit; like `face`, looked for below the project's root where it is not here.
         face: a photograph, or with `row` a face table.
         expression: what the face is to show.
-        intensity: 0..1.
+        intensity: 0..1.5.
         row: position of the face in the table.
         number: which face of a photograph, counted from the left.
         second: expression that is mixed in; empty: none.
@@ -160,12 +161,12 @@ def make(
         **amounts: handles, in eye distances: mouth_open, mouth_corners, brow_height, eye_opening.
 
     Returns:
-        the whole photograph with that face edited, or the table's face, as a PIL image (RGB).
+        the whole photograph with that face edited, or the table's face, as a PIL image (RGB) that says so wherever it is saved.
 
     Raises:
         FersynError: the message names what is wrong and the cure.
     """
-    synthesiser = load(locate(run))
+    synthesiser = load(locate(run) if str(run) else "")
     shaped = Shaped(synthesiser, second, share, **amounts)
     path = locate(face)
     if row is not None:
@@ -178,7 +179,9 @@ def make(
             raise FersynError(f"number={number}: {path.name} shows {len(found)} face{'s' * (len(found) != 1)}")
         chosen = found[number - 1]
     shaped = shaped.without([chosen.person])
-    return Image.fromarray(chosen.finished(editing.edit_face(chosen, shaped, parse(expression), intensity)))
+    expression = parse(expression)
+    mark = Mark(shaped.words(expression, intensity), shaped.name, shaped.weights)
+    return marked(chosen.finished(shaped, expression, intensity), mark)
 
 
 def python_line(run: str, face: Face, wish: Wish, file: str) -> str:

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from fersyn.datasets.generated import choose, missing
-from fersyn.drawing import draw
+from fersyn.drawing import METHOD, draw, mapper
 from fersyn.explore.choices import Face
 from fersyn.faces.align import Alignment
 from fersyn.faces.crop import crop_face
@@ -19,7 +19,6 @@ from fersyn.methods.base import Synthesiser
 from fersyn.pixels import to_floats, to_tensor
 
 NEW = "a new person"
-METHOD = "generator and mapper"
 SEED = 8  # whom it begins with: nobody whom a profile trains on, and adults at first sight
 
 
@@ -39,6 +38,11 @@ class Newcomer(Synthesiser):
     actions: Mapping[str, float] = field(default_factory=dict)
 
     name, needs_landmarks, motion, size = METHOD, False, None, SIZE
+
+    @property
+    def weights(self) -> str:
+        """Name and hash of the mapper's file."""
+        return mapper()
 
     def edit(
         self,

@@ -18,6 +18,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from fersyn import marks
 from fersyn.errors import FersynError
 from fersyn.explore.newcomer import Newcomer
 from fersyn.expressions import parse
@@ -136,7 +137,7 @@ class Shaped(Synthesiser):
         self.inner, self.second, self.share = inner, parse(second) if second else "", float(share)
         self.amounts: Mapping[str, float] = _check(amounts)
         self.name, self.needs_landmarks, self.size = inner.name, inner.needs_landmarks, inner.size
-        self.motion = getattr(inner, "motion", None)
+        self.motion, self.weights = getattr(inner, "motion", None), inner.weights
 
     def target(self, source: Tensor, expression: str | Sequence[str], intensity: float | Tensor, side: int):
         """The landmarks (N, 68, 2) px that faces of `side` px with landmarks `source` are to have; None: the method
@@ -151,6 +152,19 @@ class Shaped(Synthesiser):
             other = self.motion.predict(source, labels_of(self.second, count), degree, size=side)
             points = (1 - self.share) * points + self.share * other
         return pull(points, self.amounts)
+
+    def words(self, expression: str, intensity: float) -> str:
+        """See `Synthesiser.words`: a blend is named as such, and so are handles."""
+        return marks.words(expression, intensity, self.second, self.share, self.amounts)
+
+    def explain(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None) -> dict[str, Tensor]:
+        """See `Synthesiser.explain`; a blend is bent twice, and by no one flow."""
+        if self.second and self.share:
+            return super().explain(faces, expression, intensity, landmarks, source_landmarks)
+        if self.needs_landmarks and landmarks is None:
+            source_landmarks = find_source_landmarks(faces) if source_landmarks is None else source_landmarks
+            landmarks = self.target(source_landmarks, expression, intensity, faces.shape[-1])
+        return self.inner.explain(faces, expression, intensity, landmarks, source_landmarks)
 
     def edit(
         self,
@@ -225,13 +239,7 @@ class Wish:
     @property
     def words(self) -> str:
         """In words: `happiness at 60 %`, `happiness and surprise (30 %) at 60 %, mouth open 0.2`."""
-        text = self.expression
-        if self.second and self.share:
-            text += f" and {self.second} ({self.share:.0%})"
-        text += f" at {self.intensity:.0%}" if self.graded else ""
-        beside = self.amounts | self.actions
-        pulled = [f"{name.replace('_', ' ')} {amount:+.2f}" for name, amount in beside.items() if amount]
-        return ", ".join([text, *pulled])
+        return marks.words(self.expression, self.intensity, self.second, self.share, self.amounts | self.actions)
 
     def arguments(self) -> str:
         """As arguments of `make`, without what has its default value."""

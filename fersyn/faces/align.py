@@ -23,6 +23,7 @@ _SHAPE = np.array(
     + [(0.0, -0.0658), (0.0, 0.1127), (0.0, 0.2890), (0.0, 0.4722)]
     + [(-0.2030, 0.6483), (-0.1045, 0.6781), (0.0, 0.7022), (0.1045, 0.6781), (0.2030, 0.6483)]
 )
+_STILL = 0.02  # px of a photograph: what moves less, as by the nudge of `affine_flow.control_points`, does not move
 EYE_HEIGHT, EYE_DISTANCE = 0.35, 0.31  # parts of the crop: forehead to chin of an open mouth fit in
 
 
@@ -77,20 +78,61 @@ class Alignment:
         Returns:
             a copy of the photo; pixels outside the mask are those of the photo exactly.
         """
-        mask = soft_mask(self.size) if mask is None else np.asarray(mask, np.float32)
+        left, top, right, bottom = self._region(photo)
+        if right <= left or bottom <= top:
+            return photo.copy()
+        back = self.inverse - [[0, 0, left], [0, 0, top]]
+        face = _warp(crop, back, right - left, bottom - top, cv2.BORDER_REPLICATE).astype(np.float32)
+        return self._laid(face, photo, mask)
+
+    def bend(
+        self, photo: np.ndarray, flow: np.ndarray, change: np.ndarray | None = None, mask: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Bend a photograph as its crop was bent, each pixel sampled once from the photograph (Lanczos).
+
+        Args:
+            photo: uint8 (H, W, 3), left as it is.
+            flow: float32 (size, size, 2), (dx, dy) px of the crop: bent crop(p) = crop(p + flow(p)).
+            change: float32 (size, size, 3), what is added to the bent pixels, grey levels; None: nothing.
+            mask: (size, size), as for `paste`.
+
+        Returns:
+            a copy of the photo; pixels that do not move, and to which nothing is added, are those of the photo exactly.
+        """
+        left, top, right, bottom = self._region(photo)
+        if right <= left or bottom <= top:
+            return photo.copy()
+        back, size = self.inverse - [[0, 0, left], [0, 0, top]], (right - left, bottom - top)
+        moved = _warp(np.asarray(flow, np.float32), back, *size, cv2.BORDER_CONSTANT) @ back[:, :2].T.astype(np.float32)
+        moved[np.abs(moved).max(-1) < _STILL] = 0
+        far = int(np.ceil(np.abs(moved).max(initial=0))) + 4  # and the kernel's half
+        first = max(0, left - far), max(0, top - far)
+        part = photo[first[1] : bottom + far, first[0] : right + far].astype(np.float32)
+        x = np.arange(left, right, dtype=np.float32) - first[0] + moved[..., 0]
+        y = np.arange(top, bottom, dtype=np.float32)[:, None] - first[1] + moved[..., 1]
+        made = cv2.remap(part, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+        if change is not None:
+            made += _warp(np.asarray(change, np.float32), back, *size, cv2.BORDER_CONSTANT)
+        return self._laid(made, photo, mask)
+
+    def _region(self, photo: np.ndarray) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of what a crop shows of a photo, px."""
         height, width = photo.shape[:2]
         edge = self.size - 0.5
         corners = self.apply_inverse([(-0.5, -0.5), (edge, -0.5), (edge, edge), (-0.5, edge)])
-        left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, (width, height))
-        right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, (width, height))
-        out = photo.copy()
-        if right <= left or bottom <= top:
-            return out
+        left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, (width, height)).tolist()
+        right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, (width, height)).tolist()
+        return left, top, right, bottom
+
+    def _laid(self, made: np.ndarray, photo: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """A copy of the photo with `made`, float32 of its region's shape, laid over it where the mask says."""
+        mask = soft_mask(self.size) if mask is None else np.asarray(mask, np.float32)
+        left, top, right, bottom = self._region(photo)
         back = self.inverse - [[0, 0, left], [0, 0, top]]
-        face = _warp(crop, back, right - left, bottom - top, cv2.BORDER_REPLICATE).astype(np.float32)
         weight = np.clip(_warp(mask, back, right - left, bottom - top, cv2.BORDER_CONSTANT), 0, 1)[..., None]
+        out = photo.copy()
         region = out[top:bottom, left:right]
-        region[...] = np.rint(region + weight * (face - region)).astype(np.uint8)
+        region[...] = np.rint(np.clip(region + weight * (made - region), 0, 255)).astype(np.uint8)
         return out
 
 

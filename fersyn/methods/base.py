@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from fersyn import expressions
+from fersyn import expressions, marks
 from fersyn.errors import FersynError
-from fersyn.expressions import EXPRESSIONS
+from fersyn.expressions import EXPRESSIONS, STRONGEST
 from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.methods.config import MethodConfig
 from fersyn.pairs import Pairs
@@ -152,7 +152,7 @@ class Method:
         Args:
             source, target: landmarks (N, 68, 2) px at that size; None, where the method needs none.
             label: int64 (N,), index into EXPRESSIONS.
-            intensity: float32 (N,), 0..1.
+            intensity: float32 (N,), 0..STRONGEST; trained on 0..1.
         """
         if not self.edits:
             raise FersynError(
@@ -188,9 +188,11 @@ class Synthesiser:
         needs_landmarks: whether the target's landmarks are looked at.
         size: side at which its networks work, px.
         guides: instruments that had a hand in what it makes: those of the method, and those of the faces that it learnt from.
+        weights: name and hash of the file that they were read from; empty: of none.
     """
 
     guides: tuple[str, ...] = ()
+    weights: str = ""
 
     def __init__(self, method: Method, config: MethodConfig, networks: dict[str, nn.Module], motion: Any = None):
         self.method, self.config, self.networks = method, config, networks
@@ -239,7 +241,7 @@ class Synthesiser:
         Args:
             faces: (N, 3, H, H) in [-1, 1], of any side H.
             expression: one name for all, or N names.
-            intensity: 0..1, one for all or (N,).
+            intensity: 0..STRONGEST (1.5), one for all or (N,); 1 is a clear, posed expression.
             landmarks: (N, 68, 2) px of pictures of side H, of the TARGET; None: the landmark motion predicts them from
                 `source_landmarks`.
             source_landmarks: (N, 68, 2) px; None: found by dlib where they are needed.
@@ -253,6 +255,23 @@ class Synthesiser:
             ValueError: the faces are no square colour pictures.
         """
         return self.make(faces, *self.asked(faces, expression, intensity, landmarks, source_landmarks))
+
+    def explain(
+        self,
+        faces: Tensor,
+        expression: str | Sequence[str],
+        intensity: float | Tensor = 1.0,
+        landmarks: Tensor | None = None,
+        source_landmarks: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """As `edit`, with what it is made of: image (N, 3, H, H); of a method that bends also bent (N, 3, H, H), and the flow
+        (N, 2, H, H) px by which it is: bent(p) = faces(p + flow(p)).
+        """
+        return {"image": self.edit(faces, expression, intensity, landmarks, source_landmarks)}
+
+    def words(self, expression: str, intensity: float) -> str:
+        """What a picture shows that was asked for with these."""
+        return marks.words(expression, intensity)
 
     def make(
         self, faces: Tensor, source: Tensor | None, target: Tensor | None, label: Tensor, intensity: Tensor
@@ -324,11 +343,11 @@ def labels_of(expression: str | Sequence[str], count: int, device: torch.device 
 
 
 def intensities_of(intensity: float | Tensor, count: int, device: torch.device | str = "cpu") -> Tensor:
-    """Intensity, one for all or `count`, as float32 (count,); raises FersynError outside 0..1."""
+    """Intensity, one for all or `count`, as float32 (count,); raises FersynError outside 0..STRONGEST."""
     values = torch.as_tensor(intensity, dtype=torch.float32, device=device)
     if values.ndim > 1 or (values.ndim == 1 and len(values) != count):
         raise FersynError(f"intensity has the shape {tuple(values.shape)} for {count} faces; give one for all or each")
     values = values.expand(count)
-    if not bool(((values >= 0) & (values <= 1)).all()):
-        raise FersynError(f"intensity must lie between 0 and 1, got {values.tolist()[:5]}")
+    if not bool(((values >= 0) & (values <= STRONGEST)).all()):
+        raise FersynError(f"intensity must lie between 0 and {STRONGEST}, got {values.tolist()[:5]}")
     return values

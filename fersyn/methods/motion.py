@@ -227,7 +227,11 @@ class Motion:
 
     def save(self, path: Path) -> None:
         """Write motion.npz atomically."""
-        write_arrays(Path(path), {name: getattr(self, name) for name in (*_ROWS, "tables")})
+        write_arrays(Path(path), self.arrays())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that was learnt from, by name, as `Motion` is made of it."""
+        return {name: getattr(self, name) for name in (*_ROWS, "tables")}
 
 
 _SIDES = (("training", False), ("photographs", True))

@@ -56,5 +56,14 @@ class Warp(Synthesiser):
         out = np.stack([bend(image, a, b) for image, a, b in pairs]) if len(pictures) else pictures
         return torch.from_numpy(out).permute(0, 3, 1, 2).to(faces)
 
+    @torch.no_grad()
+    def explain(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):
+        """See `Synthesiser.explain`; the flow is that by which the pixels' places are bent."""
+        asked = self.asked(faces, expression, intensity, landmarks, source_landmarks)
+        line = torch.arange(faces.shape[-1], dtype=faces.dtype)
+        places = torch.stack(torch.meshgrid(line, line, indexing="xy")).expand(len(faces), -1, -1, -1)
+        image = self.make(faces, *asked)
+        return {"image": image, "bent": image, "flow": self.make(places, *asked) - places}
+
 
 METHOD = WarpMethod()

@@ -27,14 +27,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fersyn.errors import FersynError
-from fersyn.expressions import EXPRESSIONS, parse
+from fersyn.expressions import EXPRESSIONS, STRONGEST, parse
 from fersyn.nets import shipped
 from fersyn.nets.instruments import ACTIONS
 from fersyn.nets.stylegan import Generator
 
 FILE = "mapper.safetensors"
 STYLES = range(3, 13)  # of MobileStyleGAN: those of the levels of 8 to 64 px
-MOST = 1.5  # strength; it has learnt up to 1.3
 GUIDES = ("fer", "facex", "actions", "sface", "dlib")  # instruments that a mapper may have learnt to please
 # Its own order of expressions: the rows of its tables.
 MOVED = tuple(name for name in EXPRESSIONS if name != "neutral")
@@ -164,8 +163,10 @@ class ExpressionMapper(nn.Module):
         names = [expression] * len(w) if isinstance(expression, str) else list(expression)
         rows = [NONE if parse(name) == "neutral" else MOVED.index(parse(name)) for name in names]
         strength = torch.as_tensor(strength, dtype=w.dtype, device=w.device).expand(len(w))
-        if not ((strength >= 0) & (strength <= MOST)).all():
-            raise FersynError(f"strengths must lie between 0 and {MOST}, got {strength.min():g} .. {strength.max():g}")
+        if not ((strength >= 0) & (strength <= STRONGEST)).all():
+            raise FersynError(
+                f"strengths must lie between 0 and {STRONGEST}, got {strength.min():g} .. {strength.max():g}"
+            )
         if not isinstance(actions, Tensor):
             actions = sliders(actions or {}).to(w).expand(len(w), -1)
         if len(rows) != len(w) or actions.shape != (len(w), len(ACTIONS)):

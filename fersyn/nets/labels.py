@@ -16,10 +16,10 @@ def label_code(labels: Tensor, intensity: Tensor | float = 1.0) -> Tensor:
 
     Args:
         labels: int64 (N,), index into EXPRESSIONS.
-        intensity: 0..1, float (N,) or one for all.
+        intensity: 0..1 and beyond, float (N,) or one for all.
 
     Returns:
-        float32 (N, 8) in [-1, 1], on the device of the labels.
+        float32 (N, 8) in [-1, 1], beyond 1 where more than full intensity is asked for, on the device of the labels.
 
     Raises:
         ValueError: labels are not (N,) or out of range (-1, no label, included), or the intensity has another length.

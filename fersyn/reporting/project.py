@@ -6,10 +6,11 @@ import ast
 import hashlib
 import json
 import re
-import subprocess
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
+
+from fersyn import system
 
 MARKS = ("Snakefile", "notebooks", "profiles")
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -40,18 +41,8 @@ def locate(path: str | Path) -> Path:
 
 
 def commit(folder: Path | None = None) -> str:
-    """The short commit of the project, with ``+changes`` where the working tree differs; ``unknown`` without git."""
-
-    def git(*arguments: str) -> str:
-        options = {"stderr": subprocess.DEVNULL, "text": True, "timeout": 30}
-        return subprocess.check_output(["git", *arguments], cwd=folder or root(), **options).strip()
-
-    head = "unknown"
-    try:
-        head = git("rev-parse", "--short=10", "HEAD")
-        return head + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.SubprocessError):
-        return head
+    """The commit of the project, see `system.commit`."""
+    return system.commit(folder or root())
 
 
 def notebooks(folder: Path) -> list[Path]:

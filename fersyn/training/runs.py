@@ -7,17 +7,19 @@ from __future__ import annotations
 import csv
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from fersyn import methods
 from fersyn.errors import FersynError
 from fersyn.files import write_atomic, write_json
 from fersyn.methods.base import Method, MethodConfig, Synthesiser
 from fersyn.training import checkpoint
+from fersyn.weights.places import sha256_of
 
 PACKAGES = ("torch", "lightning-fabric", "numpy", "opencv-python-headless", "scikit-learn", "stlpips-pytorch")
 _DAMAGED = (OSError, ValueError, KeyError, TypeError)  # what reading a record that is missing or damaged raises
@@ -159,15 +161,41 @@ def load(run: str | Path, device: str | torch.device = "cpu") -> Synthesiser:
 
     run = Path(run)
     name, values = read_config(run)
+
+    def fill(networks: dict[str, nn.Module]) -> dict[str, nn.Module]:
+        if networks:
+            checkpoint.load_weights(run, networks)
+        return networks
+
+    learnt = motion.load(run / "motion.npz") if (run / "motion.npz").is_file() else None
+    file = checkpoint.find(run)
+    return assemble(name, values, fill, learnt, _guides(run), stamp(file, run.name) if file else "", device)
+
+
+def assemble(
+    name: str,
+    values: dict[str, Any],
+    fill: Callable[[dict[str, nn.Module]], dict[str, nn.Module]],
+    motion: Any,
+    guides: Iterable[str],
+    weights: str,
+    device: str | torch.device,
+) -> Synthesiser:
+    """The synthesiser of a method with settings `values`: its networks, as `fill` returns them with their weights, on the
+    device; `motion`, `guides` and `weights` as a synthesiser has them.
+    """
     method = methods.get(name)
     config = method.Config(**values)
     with torch.random.fork_rng(devices=[]):
-        networks = method.networks(config)
-    if networks:
-        checkpoint.load_weights(run, networks)
+        networks = fill(method.networks(config))
     for network in networks.values():
         network.eval().requires_grad_(False).to(device)
-    learnt = motion.load(run / "motion.npz") if (run / "motion.npz").is_file() else None
-    synthesiser = method.synthesiser(config, networks, learnt)
-    synthesiser.guides = tuple(dict.fromkeys((*synthesiser.guides, *_guides(run))))
+    synthesiser = method.synthesiser(config, networks, motion)
+    synthesiser.guides = tuple(dict.fromkeys((*synthesiser.guides, *guides)))
+    synthesiser.weights = weights
     return synthesiser
+
+
+def stamp(file: Path, name: str = "") -> str:
+    """A file of weights by its name (or another) and the beginning of its SHA-256: `landmark-flow.safetensors 0123456789ab`."""
+    return f"{name or file.name} {sha256_of(file)[:12]}"

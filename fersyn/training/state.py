@@ -13,7 +13,7 @@ from fersyn.errors import FersynError
 from fersyn.files import write_json
 from fersyn.methods.base import Method, MethodConfig
 from fersyn.progress import say
-from fersyn.system import versions
+from fersyn.system import commit, versions
 from fersyn.table import FaceTable
 from fersyn.training import checkpoint, runs, samples
 from fersyn.training.process import INITIAL, Fabric, kept, reseed
@@ -60,6 +60,7 @@ class Training:
     ):
         self.method, self.config, self.table, self.out, self.seed = method, config, table, out, seed
         self.fabric, self.compile, self.first = fabric, compile, fabric.is_global_zero
+        self.commit = commit()
         self.stages, self.stage = method.stages(config), None
         self.steps = sum(stage.steps for stage in self.stages)
         self.step, self.seconds, self.images_per_s = 0, 0.0, 0.0
@@ -223,6 +224,7 @@ class Training:
             "precision": str(self.fabric._precision.precision),
             "compiled": self.compile,
             "versions": versions(runs.PACKAGES),
+            "commit": self.commit,
         }
         write_json(self.out / "run.json", content)
 

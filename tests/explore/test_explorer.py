@@ -425,7 +425,7 @@ def test_saving_that_fails_says_so(panel, monkeypatch, fault, told):
     def fail(*_):
         raise fault
 
-    monkeypatch.setattr(keep, "save_picture", fail)
+    monkeypatch.setattr(keep, "marked", fail)
     panel.keep["picture"].click()
     assert told in error(panel) and "Saving" not in panel.status.value and panel.last_saved is None
 

@@ -11,7 +11,7 @@ from fersyn.explore.shaped import Shaped, pull
 class Spy:
     """Synthesiser that paints each face in a grey that depends on expression and intensity, and remembers the call."""
 
-    name, size = "spy", 32
+    name, size, weights = "spy", 32, ""
 
     def __init__(self, motion=None, needs_landmarks=True):
         self.motion, self.needs_landmarks = motion, needs_landmarks

@@ -16,18 +16,18 @@ def about(file: str | Path) -> dict[str, Any]:
     return _opened(file, weights=False)[1]
 
 
-def read(file: str | Path, generator: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """A file of weights, float32 by name, and what it says of itself.
+def read(file: str | Path, generator: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A file of weights by name, halves as float32, and what it says of itself.
 
     Args:
         file: name of one that comes with the kit, or a path.
-        generator: `fingerprint` of the generator that it is to work with.
+        generator: `fingerprint` of the generator that it is to work with; empty: it needs none.
 
     Raises:
         FersynError: it is missing or damaged, or has learnt on another generator.
     """
     state, said = _opened(file, weights=True)
-    if said.get("generator") != generator:
+    if generator and said.get("generator") != generator:
         raise FersynError(
             f"{FOLDER / file} has learnt on another generator than this one: take the one that its card names"
         )
@@ -41,7 +41,11 @@ def _opened(file: str | Path, weights: bool) -> tuple[dict[str, Tensor], dict[st
     try:
         with safe_open(str(path), "pt") as content:
             said = {key: json.loads(value) for key, value in (content.metadata() or {}).items()}
-            return {name: content.get_tensor(name).float() for name in content.keys() if weights}, said
+            return {name: _whole(content.get_tensor(name)) for name in content.keys() if weights}, said
     except (OSError, SafetensorError, ValueError) as error:
         cure = "install fersyn again" if path.parent == FOLDER else "make it again"
         raise FersynError(f"{path} cannot be read ({error}); {cure}") from error
+
+
+def _whole(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
