@@ -85,6 +85,11 @@ class Drawn:
         return self.method.guides
 
     @property
+    def curve(self) -> list[dict]:
+        """What the method tried in order to tell expressions apart from people (`stylegan_fer.NewPeople.curve`); []: nothing."""
+        return getattr(self.method, "curve", list)()
+
+    @property
     def people(self) -> list[str]:
         """A name for each: nobody is drawn twice."""
         return [f"new-{k:04d}" for k in range(len(self.labels))]

@@ -71,10 +71,11 @@ def samples(fold: Fold, shown: np.ndarray, number: int = 8) -> Picture | Note:
     if not len(chosen):
         return faces.nothing()
     made = to_images(synthetic.make(synthesiser, table, recipes.part(chosen), table.size))
-    edits = not synthesiser.draws_people
-    sources = list(table.images(recipes.source[chosen])) if edits else [None] * len(chosen)
+    sources = list(table.images(recipes.source[chosen])) if synthesiser.edits else [None] * len(chosen)
     guides = [
-        faces.overlay(table.images([guide])[0], table.landmarks([guide])[0], scale=1) if guide >= 0 and edits else None
+        faces.overlay(table.images([guide])[0], table.landmarks([guide])[0], scale=1)
+        if guide >= 0 and synthesiser.edits
+        else None
         for guide in recipes.guide[chosen]
     ]
     return faces.grid(
@@ -92,7 +93,7 @@ def thumbnail(fold: Fold, shown: np.ndarray) -> Picture | None:
         return None
     made = to_images(synthetic.make(synthesiser, fold.table, recipes.part(chosen), fold.table.size))
     alt = "Neutral faces and synthetic ones made of them"
-    sources = () if synthesiser.draws_people else (fold.table.images(recipes.source[chosen]),)
+    sources = (fold.table.images(recipes.source[chosen]),) if synthesiser.edits else ()
     return faces.strip(alt, *sources, made)
 
 

@@ -24,7 +24,7 @@ from fersyn.pixels import to_images
 
 def drawn(new: Drawn | None) -> list[Picture | Note]:
     """How the expression was found, and the people that came of it."""
-    return [note("generator.nobody")] if new is None else [splits(new.method.curve()), people(new)]
+    return [note("generator.nobody")] if new is None else [*([splits(new.curve)] if new.curve else []), people(new)]
 
 
 def splits(curve: Sequence[Mapping[str, Any]]) -> Picture:

@@ -4,6 +4,9 @@
 discriminator and another generator; `least-squares` (Mao et al., ICCV 2017) and `hinge` (Lim & Ye, 2017) are options. All
 take logits of any shape and return a scalar, the mean over all patches.
 
+`critic` and `gradient_penalty` are those of Wasserstein GANs with a gradient penalty (Gulrajani et al., NeurIPS 2017), which have
+no probabilities.
+
 `play` is a step of the game, the same for every method that has discriminators; `train_discriminator` and `judging` are its
 halves.
 """
@@ -57,6 +60,24 @@ def generator(logits: Tensor, kind: Kind = "minimax") -> Tensor:
     if kind == "hinge":
         return -logits.mean()  # -D(G(z))
     return verdict(logits, True, kind)  # (4) generated faces shall count as 1
+
+
+def critic(real: Tensor, fake: Tensor) -> Tensor:
+    """The critic's loss, E[D(fake)] - E[D(real)]: to this comes the penalty. The generator's is -E[D(fake)], as of hinge."""
+    return fake.float().mean() - real.float().mean()
+
+
+def gradient_penalty(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+    """Mean of (|grad D(x)| - 1)^2 at places x drawn between real and generated faces (N, C, H, W), with torch's generator.
+
+    Args:
+        score: faces -> logits of any shape; of a face their mean counts.
+    """
+    part = torch.rand(len(real), 1, 1, 1, device=real.device)
+    between = (real + part * (fake - real)).detach().float().requires_grad_()
+    found = score(between).float().flatten(1).mean(1).sum()
+    (slope,) = torch.autograd.grad(found, between, create_graph=True)
+    return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
 def accuracy(real: Tensor, fake: Tensor) -> Tensor:

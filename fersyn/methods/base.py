@@ -186,18 +186,22 @@ class Synthesiser:
     Attributes:
         name: of the method.
         needs_landmarks: whether the target's landmarks are looked at.
+        edits: whether it edits faces that it is given.
         size: side at which its networks work, px.
         guides: instruments that had a hand in what it makes: those of the method, and those of the faces that it learnt from.
         weights: name and hash of the file that they were read from; empty: of none.
+        recognises: whether it has learnt to name expressions, too (`recognise`).
     """
 
     guides: tuple[str, ...] = ()
     weights: str = ""
+    recognises = False
 
     def __init__(self, method: Method, config: MethodConfig, networks: dict[str, nn.Module], motion: Any = None):
         self.method, self.config, self.networks = method, config, networks
         self.motion = motion if method.needs_landmarks else None
         self.name, self.needs_landmarks, self.size = method.name, method.needs_landmarks, config.size
+        self.edits = method.edits
         self.guides = method.guides(config)
         for network in networks.values():
             network.eval()
@@ -332,6 +336,14 @@ class Synthesiser:
             FersynError: the method edits faces that are there, and draws none.
         """
         raise FersynError(f"{self.name} draws no new people: it edits faces that it is given")
+
+    def recognise(self, faces: Tensor) -> Tensor:
+        """Name expressions: faces (N, 3, H, H) in [-1, 1] -> probabilities (N, 8), on the CPU.
+
+        Raises:
+            FersynError: the method has learnt no recogniser.
+        """
+        raise FersynError(f"{self.name} names no expressions: it has learnt no recogniser beside its generator")
 
 
 def labels_of(expression: str | Sequence[str], count: int, device: torch.device | str = "cpu") -> Tensor:

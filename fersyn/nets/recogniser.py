@@ -59,6 +59,10 @@ class Recogniser(nn.Sequential):
             faces = layer(faces)
         return faces
 
+    def classify(self, features: Tensor) -> Tensor:
+        """Features (N, 128) -> logits (N, classes)."""
+        return self[-1](self[-2](features))
+
 
 @dataclass(frozen=True)
 class Synthesis:
@@ -79,7 +83,7 @@ class Synthesis:
     def loss(self, network: Recogniser, seen: Tensor, labels: Tensor, weight: Tensor, chosen: Tensor) -> Tensor:
         """Of faces as the network sees them, (n, 1, 48, 48), at the positions `chosen` (n,); `weight`: of the classes."""
         features, made = network.features(seen), self.made.to(chosen.device)[chosen]
-        logits = network[-1](network[-2](features))
+        logits = network.classify(features)
         both = [
             functional.cross_entropy(logits, labels, weight, reduction="none", label_smoothing=part)
             for part in self.smoothing
@@ -105,9 +109,9 @@ def prepare(faces: Tensor) -> Tensor:
     return difference / (local_mean(difference**2) + 0.01).sqrt()
 
 
-def augment(faces: Tensor, generator: torch.Generator) -> Tensor:
+def augment(faces: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Prepared faces (N, 1, 52, 52) -> (N, 1, 48, 48), each mirrored or not, turned, scaled, shifted a little, with
-    noise.
+    noise; drawn from `generator`, None: torch's global one. Gradients pass.
     """
     count = len(faces)
 

@@ -157,7 +157,7 @@ def test_a_method_that_draws_people_is_asked_for_expressions_alone(folds, small_
         asked.extend(names)
         return torch.zeros(count, 3, 128, 128), None
 
-    made = synthetic.make(SimpleNamespace(draws_people=True, sample=sample), small_table, recipes, 64)
+    made = synthetic.make(SimpleNamespace(edits=False, sample=sample), small_table, recipes, 64)
     assert made.shape == (5, 3, 64, 64) and asked == [EXPRESSIONS[label] for label in recipes.label]
 
 

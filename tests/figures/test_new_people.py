@@ -69,3 +69,9 @@ def test_nobody():
     notes = [*new_people.drawn(None), new_people.newness(nothing), new_people.named(nothing)]
     notes += new_people.ablation(nothing, nothing, 1)
     assert all(isinstance(note, Note) for note in notes)
+
+
+def test_a_method_that_tried_nothing_has_no_curve():
+    new = measured.Drawn(SimpleNamespace(name="fesgan"), None, drawn().faces, drawn().labels)
+    (people,) = new_people.drawn(new)
+    assert "fesgan" in people.alt

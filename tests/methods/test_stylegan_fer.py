@@ -84,27 +84,9 @@ def test_the_best_split():
     assert best(curve) == 3, "otherwise the one that leaves most"
 
 
-def test_trained_like_every_method(made, small_table, tmp_path, monkeypatch):
+def test_trained_like_every_method(made, small_table, resumed, monkeypatch):
     config = METHOD.preset("smoke")
-    whole = loop.train(METHOD, config, small_table, tmp_path / "whole")
-    for stop in (1, 2):  # steps
-        out, inner, taken = tmp_path / f"stopped{stop}", loop.Training.take, []
-
-        def take(self, batch, stop=stop, inner=inner, taken=taken):
-            if len(taken) == stop:
-                raise KeyboardInterrupt
-            taken.append(1)
-            return inner(self, batch)
-
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(loop.Training, "take", take)
-            with pytest.raises(KeyboardInterrupt):
-                loop.train(METHOD, config, small_table, out, checkpoint_every=1)
-        loop.train(METHOD, config, small_table, out, resume=True)
-        states = [torch.load(run / "checkpoint.pt", weights_only=True)["networks"] for run in (whole, out)]
-        for network, state in states[0].items():
-            for name, value in state.items():
-                assert torch.equal(value, states[1][network][name]), (stop, network, name)
+    whole = resumed(METHOD, config, small_table, (1, 2))
     log = (whole / "log.csv").read_text().splitlines()
     assert len(log) == 1 + config.steps and {"named", "distance", "strangers"} <= set(log[0].split(","))
     drawing = runs.load(whole)

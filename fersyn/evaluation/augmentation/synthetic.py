@@ -156,7 +156,7 @@ def make(
     are made smaller afterwards, as real ones are (`shrunk`), so that sharpness does not tell one from the other more
     than it must. A method that edits nobody but draws people (`Synthesiser.sample`) is asked for the expressions alone.
     """
-    if synthesiser.draws_people:
+    if not synthesiser.edits:
         names = [EXPRESSIONS[label] for label in recipes.label]
         return to_bytes(resize(synthesiser.sample(len(recipes), names)[0], size)).cpu()
     sources, place = np.unique(recipes.source, return_inverse=True)
