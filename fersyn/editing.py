@@ -210,19 +210,25 @@ class Asked:
     def made(self, path: Path) -> tuple[np.ndarray | list[list[np.ndarray]], str]:
         """A photograph as asked for (of a sheet its rows), and a sentence; raises UnreadablePhoto, NoFace, FersynError."""
         photo = read_photo(path)
-        chosen = self.faces(photo, path.name)
+        chosen, rows, refused = self.faces(photo, path.name), [], []
+        for number, each in enumerate(chosen, 1):
+            try:
+                if self.sheet:
+                    rows += sheet(photo, [each], self.synthesiser, self.intensity)
+                else:
+                    photo = edit_photo(photo, each, self.synthesiser, self.expression, self.intensity)
+            except NoFace as error:  # in profile, to methods that cannot edit such faces
+                refused.append(f"; face {number} stays as it is: {error}")
+        if len(refused) == len(chosen):
+            raise NoFace(f"{path.name}{''.join(refused)}")
         told = (
-            f"{_faces(len(chosen))} "
+            f"{_faces(len(chosen) - len(refused))} "
             + ("with " if self.sheet else "now ")
             + f"{self.words}, by {self.synthesiser.name}"
         )
         small = [f"{number}" for number, each in enumerate(chosen, 1) if each.alignment.scale > BLURRED]
         told += f"; face {' and '.join(small)} is small: expect a soft result" if small else ""
-        if self.sheet:
-            return sheet(photo, chosen, self.synthesiser, self.intensity), told
-        for each in chosen:
-            photo = edit_photo(photo, each, self.synthesiser, self.expression, self.intensity)
-        return photo, told
+        return rows if self.sheet else photo, told + "".join(refused)
 
 
 def _faces(count: int) -> str:

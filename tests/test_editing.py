@@ -81,6 +81,27 @@ def test_two_faces_all_or_one(tmp_path, portrait):
         edit(photo, tmp_path / "third.png", "anger", face=3)
 
 
+class Frontal(Tint):
+    """The same, which can do nothing with dark faces."""
+
+    def edit(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):
+        """See `Synthesiser.edit`."""
+        if faces.mean() < -0.5:
+            raise NoFace("the face is turned too far to the side (in profile)")
+        return super().edit(faces, expression, intensity)
+
+
+@pytest.mark.parametrize("wish", [{"sheet": True}, {"expression": "anger"}])
+def test_a_face_that_a_method_cannot_edit_stays_and_is_counted(tmp_path, portrait, wish):
+    dark, asked = portrait // 3, Asked(Frontal(), **wish)
+    photo = saved(tmp_path / "two.png", np.concatenate([portrait, dark], 1))
+    told = edit_file(photo, asked, tmp_path / "out.png")
+    assert ": 1 face " in told and "; face 2 stays as it is: the face is turned too far" in told
+    with pytest.raises(NoFace, match="side.png; face 1 stays as it is: .*in profile"):
+        edit_file(saved(tmp_path / "side.png", dark), asked, tmp_path / "none.png")
+    assert not (tmp_path / "none.png").exists()
+
+
 def test_no_face_says_what_helps(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
     with pytest.raises(NoFace, match=r"wall.png: no face found \(320x240 px\).*from the front"):

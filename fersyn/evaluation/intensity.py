@@ -11,9 +11,11 @@ import torch
 from fersyn.evaluation.fidelity import TRUE
 from fersyn.evaluation.scores import Metric, Scores, register, rows_of
 from fersyn.expressions import EXPRESSIONS
+from fersyn.faces.descriptors import describe
 from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import Pairs
+from fersyn.pixels import to_bytes, to_images
 
 LEVELS = (0.25, 0.5, 0.75, 1.0)  # intensities that a sweep asks for, besides 0, the source itself
 METRICS = [
@@ -25,6 +27,8 @@ METRICS = [
         ("full", "measured of full", "%", 0, 100.0),
     )
 ]
+
+APART = register(Metric("apart", "distance from the source, dlib", "lower", "", 3)).name
 
 
 def along(moved: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -78,32 +82,34 @@ def sweep(
     synthesiser: Synthesiser | None,
     pairs: Pairs,
     chosen: np.ndarray,
-    ruler: np.ndarray,
+    ways: np.ndarray,
     levels: Sequence[float] = LEVELS,
+    identity: bool = False,
 ) -> pd.DataFrame:
     """Ask for an expression in several strengths, and measure how strong it came out.
 
     The instrument is the landmarks: those found on the made face, less those found on the source, projected on the
-    expression's average motion among the training people. A recogniser's probability would not do: it jumps from 0 to 1
-    half way. What moves no landmark (a wrinkle, a shadow) is not seen.
+    whole way of the expression. A recogniser's probability would not do: it jumps from 0 to 1 half way. What moves no
+    landmark (a wrinkle, a shadow) is not seen.
 
     Args:
         synthesiser: the method; it predicts the landmarks itself, for nobody gives it those of the strength asked. None:
             the true pictures are measured, each at its own intensity.
         pairs: where the faces come from.
         chosen: int64 (P, 2) positions (neutral source, expressive target), of `known_intensities`.
-        ruler: of `directions`.
+        ways: (P, 68, 2), the whole way of each pair's landmarks, parts of the crop's side.
         levels: intensities asked for, 0..1.
+        identity: whether dlib's distance from the source is measured, too.
 
     Returns:
-        a row a face, and one at 0 for each source: person, expression, pair, asked, measured (1 is the average training
-        person at full strength).
+        a row a face, and one at 0 for each source: person, expression, pair, asked, measured (1 is the whole way), and with
+        `identity` apart.
 
     Raises:
         FersynError: the method's landmark motion does not know one of the expressions.
     """
-    lines = []
-    for number, pair in enumerate(chosen):
+    frames = []
+    for number, (pair, way) in enumerate(zip(chosen, ways, strict=True)):
         batch = pairs.gather(pair[None])
         label, size = int(batch.label), batch.source.shape[-1]
         person = pairs.table.people[int(batch.index_target)]
@@ -115,11 +121,15 @@ def sweep(
                 batch.source.repeat(*count, 1), EXPRESSIONS[label], torch.tensor(asked, dtype=torch.float32), None,
                 batch.source_landmarks.repeat(count),
             )  # fmt: skip
-        found = find_source_landmarks(torch.cat([batch.source, made.to(batch.source)])).numpy() / size
-        measured = along(found[1:] - found[0], ruler[label])
-        for strength, value in zip((0.0, *asked), (0.0, *measured), strict=True):
-            lines.append((person, EXPRESSIONS[label], number, strength, float(value)))
-    return pd.DataFrame(lines, columns=["person", "expression", "pair", "asked", "measured"])
+        faces = torch.cat([batch.source, made.to(batch.source)])
+        points = find_source_landmarks(faces).numpy()
+        own = pd.DataFrame({"person": person, "expression": EXPRESSIONS[label], "pair": number, "asked": [0.0, *asked]})
+        own["measured"] = along((points - points[0]) / size, way)
+        if identity:
+            found = describe(list(to_images(to_bytes(faces))), list(points))
+            own["apart"] = np.linalg.norm(found - found[0], axis=1)
+        frames.append(own)
+    return pd.concat(frames, ignore_index=True)
 
 
 def sweep_numbers(frame: pd.DataFrame) -> pd.DataFrame:
@@ -128,7 +138,8 @@ def sweep_numbers(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         person, expression, rising (share 0..1 of the steps from one strength to the next at which the measured one grew),
         rank (Spearman correlation of asked and measured; 0 where nothing moved), pearson (the same, linear), full
-        (measured over asked, at the strongest asked). Of the true pictures, with one strength each, only full is known.
+        (measured over asked, at the strongest asked), and apart at that one, where it was measured. Of the true pictures,
+        with one strength each, only full is known.
     """
     from scipy.stats import pearsonr, spearmanr
 
@@ -143,6 +154,7 @@ def sweep_numbers(frame: pd.DataFrame) -> pd.DataFrame:
             line["rising"] = float((np.diff(measured) > 0).mean())
             line["rank"] = 0.0 if still else float(spearmanr(asked, measured)[0])
             line["pearson"] = 0.0 if still else float(pearsonr(asked, measured)[0])
+        line |= {APART: own[APART].iloc[-1]} if APART in own else {}
         lines.append({**line, "full": float(measured[-1] / asked[-1])})
     return pd.DataFrame(lines)
 
@@ -170,7 +182,22 @@ def sweeps(
     known = known[usable][:number]
     if not able or not len(known):
         return {}
-    return {name: sweep(each, pairs, known, ruler) for name, each in {TRUE: None, **able}.items()}
+    ways = ruler[pairs.table.labels()[known[:, 1]]]
+    return {name: sweep(each, pairs, known, ways) for name, each in {TRUE: None, **able}.items()}
+
+
+def photo_sweeps(synthesisers: Mapping[str, Synthesiser], true, number: int) -> dict[str, pd.DataFrame]:
+    """`sweep` with `identity` on photographs, of which nobody knows how strong they are: the whole way of a pair's landmarks is
+    that to its own true picture.
+
+    Args:
+        synthesisers: by name.
+        true: of `measure.truth`; expressions and people take turns.
+        number: how many of the pairs are swept.
+    """
+    table, chosen = true.pairs.table, true.chosen[:number]
+    ways = (true.asked[:number] - table.landmarks(chosen[:, 0])) / table.size
+    return {name: sweep(each, true.pairs, chosen, ways, identity=True) for name, each in synthesisers.items()}
 
 
 def sweep_scores(sweeps: Mapping[str, pd.DataFrame], table: str, seed: int = 0) -> Scores:
@@ -178,6 +205,7 @@ def sweep_scores(sweeps: Mapping[str, pd.DataFrame], table: str, seed: int = 0) 
     parts = [
         rows_of(name, own[name], own["person"], own.index, own["expression"], method=method, seed=seed, table=table)
         for method, own in {method: sweep_numbers(frame) for method, frame in sweeps.items()}.items()
-        for name in METRICS
+        for name in (*METRICS, APART)
+        if name in own
     ]
     return Scores(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())

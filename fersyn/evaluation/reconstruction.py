@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from fersyn.errors import NoFace
 from fersyn.evaluation.measure import Measured, Pictures, Truth, measure
 from fersyn.evaluation.scores import Metric, Scores, register
-from fersyn.generating.inversion import Inverter
+from fersyn.generating.inversion import Inverter, frame
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_bytes, to_tensor
+from fersyn.progress import say
 from fersyn.table import FaceTable
 
 METRICS = ("psnr", "ssim", "lpips", "landmark_error", "identity")
@@ -27,13 +29,13 @@ def reconstructed(table: FaceTable, inverters: Mapping[str, Inverter], index: An
     Args:
         table: nothing is kept beside it: every code is worked out anew, and its time taken.
         inverters: by the name that they have in the rows.
-        index: positions, slice or boolean mask; None: all faces that have a label.
+        index: positions, slice or boolean mask; None: all faces that have a label. Those in profile are skipped and counted.
 
     Returns:
         rows of `METRICS` and, of the processor's time, of `SECONDS`; the pictures as bytes.
     """
     rows = np.arange(len(table))[slice(None) if index is None else index]
-    rows = rows[table.labels(rows) >= 0]
+    rows = _frontal(table, rows[table.labels(rows) >= 0])
     faces, landmarks = to_tensor(table.images(rows)), table.landmarks(rows)
     pairs, chosen = Pairs(table, np.arange(len(table)), training=False), np.stack([rows, rows], 1)
     own = faces, faces, landmarks
@@ -50,3 +52,17 @@ def reconstructed(table: FaceTable, inverters: Mapping[str, Inverter], index: An
         scores = measure(made, true, name, metrics=METRICS, guides=inverter.guides) + timed
         found = found + Measured(scores, {name: [made.pixels]})
     return found
+
+
+def _frontal(table: FaceTable, rows: np.ndarray) -> np.ndarray:
+    """Those of the rows whose landmarks FFHQ's frame can be laid by."""
+    kept, refused = [], ""
+    for row, points in zip(rows.tolist(), table.landmarks(rows), strict=True):
+        try:
+            frame(points)
+            kept.append(row)
+        except NoFace as error:
+            refused = str(error)
+    if refused:
+        say(f"{table.path}: {len(rows) - len(kept)} of {len(rows)} faces cannot be inverted: {refused}")
+    return np.array(kept, np.int64)

@@ -11,6 +11,7 @@ from fersyn.evaluation import fid, image_metrics
 from fersyn.evaluation.bootstrap import counted, marked, mean, too_few
 from fersyn.evaluation.borrowed import BORROWED
 from fersyn.evaluation.fidelity import TRUE
+from fersyn.evaluation.intensity import APART
 from fersyn.evaluation.intensity import METRICS as SWEEP
 from fersyn.evaluation.judging import JUDGED
 from fersyn.evaluation.measure import Measured, Truth
@@ -217,7 +218,7 @@ def sweep_table(summary: pd.DataFrame, sweeps: Mapping[str, pd.DataFrame]) -> Ta
     frame = list(sweeps.values())[-1]
     number, steps, people = (frame[name].nunique() for name in ("pair", "asked", "person"))
     caption = sentence("image_quality.sweeps", sweeps=number, steps=steps - 1, people=counted(people))
-    heads = {name: METRICS[name].label for name in SWEEP}
+    heads = {name: METRICS[name].label for name in (*SWEEP, APART) if (summary["metric"] == name).any()}
     return ScoreTable(summary, heads, caption=caption, bold="", spread="")
 
 

@@ -32,7 +32,7 @@ from fersyn.faces.align import Alignment, similarity
 from fersyn.faces.crop import FIVE_112, ffhq_fit, five_points
 from fersyn.generating.portrait import makers
 from fersyn.losses.perceptual import Perceptual
-from fersyn.nets import encoder, generators, sface
+from fersyn.nets import encoder, generators, mobile_stylegan, sface
 from fersyn.nets.guides import resample
 from fersyn.nets.stylegan import Generator
 from fersyn.pixels import rescale, resize
@@ -183,6 +183,11 @@ def frame(points: np.ndarray) -> Alignment:
     if not TURNED < place < 1 - TURNED:
         raise NoFace("the face is turned too far to the side (in profile): take a picture that shows it from the front")
     return found
+
+
+def weights(steps: int = 0) -> tuple[str, ...]:
+    """Names of the weights of others that `get` reads."""
+    return (*mobile_stylegan.NAMES, *(("sface",) if steps else ()))
 
 
 @lru_cache(maxsize=2)

@@ -170,6 +170,10 @@ class Method:
         """
         return ()
 
+    def needs_weights(self, config: MethodConfig) -> tuple[str, ...]:
+        """Names of `fersyn.weights`: networks of others that it cannot do without."""
+        return ()
+
     def synthesiser(self, config: MethodConfig, networks: dict[str, nn.Module], motion: Any = None) -> Synthesiser:
         """Wrap trained networks (by name, as `networks` gave them) for use."""
         return Synthesiser(self, config, networks, motion)

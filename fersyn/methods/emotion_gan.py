@@ -27,14 +27,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from fersyn.building import inverted
-from fersyn.errors import FersynError
+from fersyn.errors import FersynError, NoFace
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.files import pixel_hash
 from fersyn.generating import inversion
 from fersyn.generating.portrait import makers
 from fersyn.methods.base import Method, MethodConfig, Stage, Synthesiser
-from fersyn.methods.photo_transfer import GRAIN, transfer
+from fersyn.methods.photo_transfer import GRAIN, meshes, transfer
 from fersyn.nets import expression_mapper, instruments
 from fersyn.nets.expression_mapper import STYLES
 from fersyn.nets.stylegan import UNSTAMPED
@@ -151,6 +151,10 @@ class EmotionGAN(Method):
         own = (*given, *(("sface",) if config.refinement else ()), *(("actions",) if config.transfer else ()))
         return tuple(dict.fromkeys(own))
 
+    def needs_weights(self, config):
+        """The generator's, those of a refinement, and the meter's for a transfer."""
+        return (*inversion.weights(config.refinement), *(("actions",) if config.transfer else ()))
+
     def step(self, config, networks, optimisers, batch, fabric, step):
         """Fit all axes; of each expression, the share of people left out whose faces its GLM names wrongly."""
         counts = {label: int((batch.labels == label).sum()) for label in range(1, len(EXPRESSIONS))}
@@ -262,32 +266,46 @@ class Editor(Synthesiser):
         return points, None, label, strength
 
     def make(self, faces, source, target, label, intensity):
-        """See the class."""
-        each = zip(faces.float().cpu(), source.cpu(), label.tolist(), intensity.tolist(), strict=True)
-        made = [self._edited(*asked) for asked in each]
+        """See the class. A face that cannot be inverted (in profile) stays as it is and is counted; if all are such, NoFace."""
+        made, refused = list(faces.float().cpu()), []
+        for at, asked in enumerate(zip(made, source.cpu(), label.tolist(), intensity.tolist(), strict=True)):
+            try:
+                made[at] = self._edited(*asked)
+            except NoFace as refusal:
+                refused.append(str(refusal))
+        if refused and len(refused) == len(made):
+            raise NoFace(refused[0])
+        if refused:
+            say(
+                f"{self.name}: {len(refused)} of {len(made)} faces cannot be inverted and stay as they are: {refused[0]}"
+            )
         return torch.stack(made).to(faces) if made else faces.clone()
 
     def _edited(self, face: Tensor, points: Tensor, label: int, intensity: float) -> Tensor:
         if self.config.transfer and not intensity:
             return face
-        code, before = self.inversion(face, points)
+        code, before, mesh = self.inversion(face, points)
         layers = self.moved(code, label, intensity)
         if not self.config.transfer:
             return self.inverter.faces(layers, points[None], face.shape[-1])[0]
-        return transfer(face, before, self._drawn(layers, face, points), self.meter)
+        after = self._drawn(layers, face, points)
+        mesh = np.concatenate([mesh, meshes(self.meter, after)])
+        return transfer(face, before, after, mesh, EXPRESSIONS[label])
 
     def _drawn(self, layers: Tensor, face: Tensor, points: Tensor) -> Tensor:
         return self.inverter.faces(layers, rescale(points, face.shape[-1], GRAIN)[None], GRAIN)[0]
 
-    def inversion(self, face: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """W+ (1, styles, width) of a face (3, H, H) with landmarks (68, 2) px, and the generator's picture of it (3, GRAIN, GRAIN);
-        those of the last faces are kept, for sliders and sweeps.
+    def inversion(self, face: Tensor, points: Tensor) -> tuple[Tensor, Tensor | None, np.ndarray | None]:
+        """W+ (1, styles, width) of a face (3, H, H) with landmarks (68, 2) px; for a transfer the generator's picture of it
+        (3, GRAIN, GRAIN), and the `meshes` of both. What the last faces gave is kept, for sliders and sweeps.
         """
         key = pixel_hash(face.numpy()) + pixel_hash(points.numpy())
         if key not in self._kept:
-            code = self.inverter(face[None], points[None])
-            last = list(self._kept.items())[: KEPT - 1]
-            self._kept = {key: (code, self._drawn(code, face, points)), **dict(last)}
+            code, before, mesh = self.inverter(face[None], points[None]), None, None
+            if self.meter:
+                before = self._drawn(code, face, points)
+                mesh = meshes(self.meter, face, before)
+            self._kept = {key: (code, before, mesh), **dict(list(self._kept.items())[: KEPT - 1])}
         return self._kept[key]
 
     def moved(self, code: Tensor, label: int, intensity: float) -> Tensor:

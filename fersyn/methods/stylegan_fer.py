@@ -213,6 +213,10 @@ class StyleGANFER(Method):
             Stage("splits", rest, self.try_split, Codes, ("mixer",)),
         )
 
+    def needs_weights(self, config):
+        """The generator's, and those of a refinement."""
+        return inversion.weights(config.refinement)
+
     def step(self, config, networks, optimisers, batch, fabric, step):
         """Keep the codes, and train the recogniser. Of the second half's true faces, the part that it names rightly."""
         mixer, found, table = networks["mixer"].cpu(), batch.found, batch.found.table

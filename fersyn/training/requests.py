@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fersyn.errors import FersynError
+from fersyn.progress import say
 
 if TYPE_CHECKING:  # the report's plan imports this: it must stay light
     from fersyn.table import FaceTable
@@ -85,20 +86,58 @@ def check_method(name: str, parameter: str) -> None:
         raise FersynError(f"{parameter}: there is no method '{name}'; there are: {', '.join(names())}")
 
 
-def chosen(methods: Sequence[str], method: str = "") -> list[str]:
-    """The methods that a notebook looks at, each once: `method` alone, or with an empty one all of `methods`.
+def chosen(methods: Sequence[str], method: str = "", slow: Sequence[str] = ()) -> list[str]:
+    """The methods that a notebook looks at, each once: `method` alone, or with an empty one all of `methods`, and then those
+    that are `slow`.
 
     Raises:
         FersynError: none, or a name that there is no method of.
     """
     from fersyn.methods import names
 
-    found = [method] if method else list(dict.fromkeys(methods))
+    found = [method] if method else list(dict.fromkeys([*methods, *slow]))
     if not found:
         raise FersynError(f"methods = []: name at least one of: {', '.join(names())}")
     for name in found:
         check_method(name, "method" if method else "methods")
     return found
+
+
+def able(names: Sequence[str], settings: Sequence[str], profile: str) -> tuple[list[str], str]:
+    """Those of some methods whose weights of others (`Method.needs_weights`) are on this machine, and a sentence on the rest, empty
+    where there is none.
+
+    Args:
+        names: of `chosen`.
+        settings, profile: as `of_methods` takes them.
+
+    Raises:
+        FersynError: all lack some.
+    """
+    from fersyn import weights
+
+    lost = {
+        name: [each for each in own if weights.find(each) is None] for name, own in _needed(names, settings, profile)
+    }
+    lacking = [f"{name} (fersyn weights fetch {' '.join(own)})" for name, own in lost.items() if own]
+    note = f"left out, for want of weights: {', '.join(lacking)}" if lacking else ""
+    if len(lacking) == len(lost):
+        raise FersynError(f"no method is left to look at; {note}")
+    if note:
+        say(note)
+    return [name for name in names if not lost[name]], note
+
+
+def weights_of(names: Sequence[str], settings: Sequence[str], profile: str) -> list[str]:
+    """The weights of others that methods cannot do without (`Method.needs_weights`); arguments: those of `able`."""
+    return [each for _, own in _needed(names, settings, profile) for each in own]
+
+
+def _needed(names: Sequence[str], settings: Sequence[str], profile: str) -> list[tuple[str, tuple[str, ...]]]:
+    from fersyn import methods
+
+    configs = {name: methods.get(name).preset(profile).with_settings(settings_of(settings, name)) for name in names}
+    return [(name, methods.get(name).needs_weights(config)) for name, config in configs.items()]
 
 
 def editor_of(editor: str, methods: Sequence[str], floor: Sequence[str] = ()) -> str:
@@ -125,7 +164,13 @@ def editor_note(editor: str, taken: str) -> str:
 
 
 def of_methods(
-    methods: Sequence[str], settings: Sequence[str], profile: str, seed: int = 0, seeds: int = 1, method: str = ""
+    methods: Sequence[str],
+    settings: Sequence[str],
+    profile: str,
+    seed: int = 0,
+    seeds: int = 1,
+    method: str = "",
+    slow: Sequence[str] = (),
 ) -> dict[str, Request]:
     """The trainings of some methods by name: `c-gan` with seed 0, `c-gan.seed1` with seed 1, and so on, whichever is the
     first: a run has one seed for good.
@@ -136,7 +181,7 @@ def of_methods(
         profile: preset that they start from.
         seed: the first one.
         seeds: how many.
-        method: this one alone; empty: all of `methods`.
+        method, slow: as `chosen` takes them.
 
     Raises:
         FersynError: no method, a name that there is none of, or fewer than one seed.
@@ -146,7 +191,7 @@ def of_methods(
     return {
         name: Request(name, one, profile, number, settings_of(settings, one))
         for number in range(seed, seed + seeds)
-        for one in chosen(methods, method)
+        for one in chosen(methods, method, slow)
         for name in [one if number == 0 else f"{one}.seed{number}"]
     }
 

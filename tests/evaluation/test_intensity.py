@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from fersyn.evaluation import intensity
+from fersyn.evaluation import intensity, measure
 from fersyn.evaluation.fidelity import TRUE
 from fersyn.evaluation.protocol import measured_pairs
 from fersyn.evaluation.scores import summarise
@@ -57,7 +57,7 @@ def test_a_sweep_rises_with_what_is_asked_and_a_copy_stays(graded):
     ruler = intensity.directions(graded)
     own = [pair for pair in chosen if graded.rows["expression"].iloc[pair[1]] == "surprise"][:2]
     full, half, still = (
-        intensity.sweep(each, pairs, np.array(own), ruler, (0.5, 1.0))
+        intensity.sweep(each, pairs, np.array(own), ruler[[EXPRESSIONS.index("surprise")] * 2], (0.5, 1.0))
         for each in (Warp(128, Mover(ruler)), Warp(128, Mover(ruler, 0.5)), CopySource(128))
     )
     numbers = intensity.sweep_numbers(full)
@@ -79,6 +79,22 @@ def test_sweeps_take_what_all_methods_can_do(graded):
     assert intensity.sweeps({"warp": Warp(128)}, pairs, chosen, 2) == {}, "nobody predicts its landmarks"
     unknown = FaceTable(graded.path, graded.rows.assign(intensity=np.nan), graded.info, graded.skipped)
     assert intensity.sweeps({"warp": Warp(128, mover)}, measured_pairs(unknown)[0], chosen, 2) == {}
+
+
+def test_photographs_are_measured_along_the_way_to_their_true_pictures(graded):
+    true = measure.everybody(graded)
+    ruler = intensity.directions(graded)
+    found = intensity.photo_sweeps({"warp": Warp(128, Mover(ruler)), "copy": CopySource(128)}, true, 3)
+    assert found["warp"]["pair"].nunique() == 3 and sorted(set(found["warp"]["asked"])) == [0, *intensity.LEVELS]
+    own = (
+        intensity.sweep_scores(found, "set")
+        .of(method="warp")
+        .rows.pivot(index="item", columns="metric", values="value")
+    )
+    assert (own["rank"] > 0.9).all() and (own["full"].between(0.2, 2)).all()
+    last = found["warp"].groupby("pair")["apart"].last()
+    assert (last > 0.05).all() and np.allclose(own["apart"], last), "at the strongest asked"
+    assert (found["copy"]["apart"] < 1e-6).all() and (found["warp"].groupby("pair")["apart"].first() == 0).all()
 
 
 def test_sweep_numbers_by_hand():

@@ -36,6 +36,15 @@ def test_what_comes_back_is_compared_with_the_face_itself(small_table):
     assert found.pictures["same"][0].shape == (4, 3, 128, 128)
 
 
+def test_faces_in_profile_are_skipped_and_counted(small_table, capsys, monkeypatch):
+    points = small_table.landmarks().copy()
+    points[3, 27:36, 0] = points[3, 36:42, 0].mean()
+    monkeypatch.setattr(type(small_table), "landmarks", lambda self, index=slice(None): points[index])
+    rows = reconstructed(small_table, {"same": Mirror(0.0)}, slice(2, 6)).scores.rows
+    assert rows["item"].unique().tolist() == ["2-2", "4-4", "5-5"]
+    assert "1 of 4 faces cannot be inverted: the face is turned too far" in capsys.readouterr().err
+
+
 def test_an_inverter_is_measured(small_table, small):  # noqa: F811
     found = reconstructed(small_table, {"encoder": small(), "one step": small(Settings(steps=1))}, [0])
     assert set(found.scores.rows["method"]) == {"encoder", "one step"}

@@ -1,12 +1,14 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from fersyn import methods
+from fersyn import editing, methods
 from fersyn.building import inverted
-from fersyn.errors import FersynError
+from fersyn.errors import FersynError, NoFace
 from fersyn.expressions import EXPRESSIONS
 from fersyn.generating import inversion
 from fersyn.methods import emotion_gan
@@ -137,6 +139,52 @@ def test_a_face_is_inverted_once(made, monkeypatch, small_table):
     monkeypatch.setattr(emotion_gan, "KEPT", 1)
     editor.edit(small_table.tensor([2]), "anger", 1.0, None, points[:1])
     assert len(editor._kept) <= 2
+
+
+def in_profile(points):
+    turned = points.clone()
+    turned[27:36, 0] = turned[36:42, 0].mean()
+    return turned
+
+
+def test_faces_in_profile_stay_and_are_counted(made, small_table, capsys):
+    axes, _ = fitted(planted(directions_of(made, 1)), made)
+    editor = METHOD.synthesiser(METHOD.preset("smoke"), {"axes": axes})
+    faces, points = small_table.tensor([0, 1, 2]), torch.from_numpy(small_table.landmarks([0, 1, 2]))
+    points[1] = in_profile(points[1])
+    changed = editor.edit(faces, "anger", 1.0, None, points)
+    assert torch.equal(changed[1], faces[1]) and not torch.equal(changed[2], faces[2])
+    assert "1 of 3 faces cannot be inverted and stay as they are: the face is turned" in capsys.readouterr().err
+    with pytest.raises(NoFace, match="in profile"):
+        editor.edit(faces[1:2], "anger", 1.0, None, points[1:2])
+
+
+def test_photographs_with_no_face_several_and_one_in_profile(made, portrait, tmp_path, monkeypatch):
+    axes, _ = fitted(planted(directions_of(made, 1)), made)
+    editor, half = METHOD.synthesiser(METHOD.preset("smoke"), {"axes": axes}), portrait.shape[1]
+
+    def edited(name, image):
+        Image.fromarray(image).save(tmp_path / name)
+        told = editing.edit_file(tmp_path / name, editing.Asked(editor, "anger"), tmp_path / "out.png")
+        after = np.asarray(Image.open(tmp_path / "out.png").convert("RGB"))
+        return told, [(part != 0).any() for part in np.split((after != image).any(2), [half], 1)]
+
+    with pytest.raises(NoFace, match="wall.png: no face found"):
+        edited("wall.png", np.full((240, 320, 3), 120, np.uint8))
+    both = np.concatenate([portrait, portrait[:, ::-1]], 1)
+    told, changed = edited("two.png", both)
+    assert "2 faces now anger" in told and changed == [True, True]
+    inner = editing.find
+
+    def turned(*asked):
+        left, right = inner(*asked)
+        points = in_profile(torch.from_numpy(right.landmarks)).numpy()
+        return [left, replace(right, landmarks=points)]
+
+    monkeypatch.setattr(editing, "find", turned)
+    told, changed = edited("two.png", both)
+    assert "1 face now" in told and "face 2 stays as it is: the face is turned too far" in told
+    assert changed == [True, False]
 
 
 def test_back_to_neutral_along_the_axis_that_was_gone(made):

@@ -7,11 +7,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from fersyn import methods, splits
+from fersyn import methods, splits, weights
 from fersyn.cli import app
 from fersyn.errors import FersynError
 from fersyn.files import locked
-from fersyn.training import checkpoint
+from fersyn.training import checkpoint, requests
 from fersyn.training.requests import Request, trained
 from fersyn.training.runs import read_seed, trained_people
 
@@ -26,6 +26,25 @@ def test_a_fold_is_trained_on_its_own_people_and_says_so(toy, table, tmp_path):
     assert set(view.people[(view.rows["split"] == "train").to_numpy()]) == one
     assert view.fingerprint == table.fingerprint and set(table.rows["split"]) == {"train", "test"}
     splits.check_disjoint(view.rows[view.rows["split"] == "train"], view.rows[view.rows["split"] == "test"])
+
+
+def test_methods_whose_weights_are_missing_are_left_out_and_named(monkeypatch, capsys):
+    settings = ["emotion-gan.axes=mapper", "emotion-gan.transfer=true", "c-gan.steps=3"]
+    chosen = requests.chosen(["copy", "c-gan"], slow=["emotion-gan", "copy"])
+    assert chosen == ["copy", "c-gan", "emotion-gan"]
+    needed = requests.weights_of(chosen, settings, "smoke")
+    assert "actions" in needed and "stylegan-mapping" in needed and "sface" not in needed
+    assert "actions" not in requests.weights_of(["emotion-gan"], [], "smoke")
+    monkeypatch.setattr(weights, "find", lambda name: name)
+    assert requests.able(chosen, settings, "smoke") == (chosen, "")
+    monkeypatch.setattr(weights, "find", lambda name: None if name == "actions" else name)
+    left, note = requests.able(chosen, settings, "smoke")
+    assert left == ["copy", "c-gan"] and "emotion-gan (fersyn weights fetch actions)" in note
+    assert note in capsys.readouterr().err
+    with pytest.raises(FersynError, match="no method is left to look at.*fetch actions"):
+        requests.able(["emotion-gan"], settings, "smoke")
+    assert set(requests.of_methods(["copy"], settings, "smoke", slow=["emotion-gan"])) == {"copy", "emotion-gan"}
+    assert set(requests.of_methods(["copy"], settings, "smoke", method="c-gan", slow=["emotion-gan"])) == {"c-gan"}
 
 
 def test_a_run_that_another_process_holds_is_waited_for(toy, table, tmp_path, capsys):
