@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from fersyn.errors import NoFace
 from fersyn.evaluation.measure import Measured, Pictures, Truth, measure
 from fersyn.evaluation.scores import Metric, Scores, register
-from fersyn.generating.inversion import Inverter, frame
+from fersyn.generating.inversion import PROJECTOR, Inverter, frame, get
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_bytes, to_tensor
 from fersyn.progress import say
@@ -21,6 +22,17 @@ from fersyn.table import FaceTable
 
 METRICS = ("psnr", "ssim", "lpips", "landmark_error", "identity")
 SECONDS = register(Metric("inversion_seconds", "time a face, one core", "lower", "s", 2)).name
+
+
+def inverters(steps: int) -> dict[str, Inverter]:
+    """The ways to invert that are compared, by name: the encoder alone, refined in so many steps, and the projector in as many;
+    raises FersynError where weights are missing.
+    """
+    ways = {"encoder": get()}
+    if steps:
+        ways[f"encoder, {steps} steps"] = get(steps)
+        ways[f"projector, {steps} steps"] = Inverter(get().generator, replace(PROJECTOR, steps=steps))
+    return ways
 
 
 def reconstructed(table: FaceTable, inverters: Mapping[str, Inverter], index: Any = None) -> Measured:

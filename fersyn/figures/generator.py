@@ -11,7 +11,10 @@ import pandas as pd
 from fersyn.evaluation.bootstrap import counted
 from fersyn.evaluation.controls import ASKED, DEAD, WORKS, Tried
 from fersyn.evaluation.judging import ALL, NAMED
+from fersyn.evaluation.measure import Measured
 from fersyn.evaluation.population import FULL, HAPPY, SHIPPED, STRENGTHS, Population
+from fersyn.evaluation.reconstruction import METRICS as NEAR
+from fersyn.evaluation.reconstruction import SECONDS
 from fersyn.evaluation.scores import METRICS
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
@@ -21,6 +24,7 @@ from fersyn.figures.table import Note, Table, described, note, sentence
 from fersyn.files import data_of
 from fersyn.nets import instruments, mobile_stylegan
 from fersyn.nets.expression_mapper import MOVED
+from fersyn.pixels import to_images
 
 BREAK = " \\\n        "  # of a command
 WEIGHTS = (*mobile_stylegan.NAMES, *instruments.NAMES)  # behind the numbers
@@ -233,6 +237,24 @@ def costs(seconds: Mapping[str, float]) -> Table | Note:
     """Seconds of one core for a face, of `controls.costs`."""
     lines = [(name, plain(value, 3)) for name, value in seconds.items()]
     return Table(lines, ["what", "s"], caption=sentence("generator.costs")) if lines else nobody()
+
+
+def inverted(photographs, back: Measured, shown: np.ndarray) -> Picture | Note:
+    """Photographs of a table, and what each way to invert them gives back; of `reconstruction.reconstructed`."""
+    rows = [int(item.partition("-")[0]) for item in back.scores.rows["item"].unique()]
+    seen = [k for k, row in enumerate(rows) if shown[row]]
+    made = {name: [to_images(parts[0])[k] for k in seen] for name, parts in back.pictures.items()}
+    cells = [[photographs.images([rows[k]])[0] for k in seen], *made.values()]
+    return faces.grid(cells, ["photograph", *made], **described("generator.inverted", people=counted(len(seen))))
+
+
+def reconstruction(summary: pd.DataFrame) -> Table | Note:
+    """How near it comes to the photographs; of the same, summarised."""
+    there = [name for name in (*NEAR, SECONDS) if len(summary) and name in set(summary["metric"])]
+    if not there:
+        return nobody()
+    columns = {name: METRICS[name].label for name in there}
+    return ScoreTable(summary, columns, corner="inverted by", caption=sentence("generator.reconstruction"), bold="")
 
 
 def credits() -> Note:

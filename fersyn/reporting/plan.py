@@ -99,6 +99,8 @@ def requests_of(values: dict[str, Any]) -> dict[Any, Request]:
         from fersyn.evaluation.augmentation import requests
     elif "methods" in values:
         requests = of_methods
+    elif values.get("beside"):
+        return of_methods([values["beside"]], values["settings"], values["profile"], values["seed"])
     else:
         return {}
     return requests(**{name: values[name] for name in inspect.signature(requests).parameters if name in values})
@@ -117,7 +119,7 @@ def _training(book: Path, own: dict[str, Any], chosen: Profile) -> tuple[dict[st
     if faces not in folders:
         there = f"its `tables` make: {', '.join(folders) or 'none'}"
         raise FersynError(f"{where}: faces: `{faces}` is not made by this profile; {there}")
-    jobs, photos = {}, str(chosen.parameters.get("photos") or "") if "methods" in values else ""
+    jobs, photos = {}, str(chosen.parameters.get("photos") or "") if {"methods", "beside"} & set(values) else ""
     beside = ["--photos", photos] if photos in folders or Path(photos, "table.json").is_file() else []
     try:
         asked = requests_of(values)
