@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from fersyn.building import inverted
 from fersyn.errors import FersynError, NoFace
-from fersyn.expressions import EXPRESSIONS
+from fersyn.expressions import EXPRESSIONS, STRONGEST
 from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.files import pixel_hash
 from fersyn.generating import inversion
@@ -312,7 +312,7 @@ class Editor(Synthesiser):
         """W+ moved along the axis of an expression; to neutral: back along the axis on which the face has gone furthest."""
         if self.config.axes == "mapper":
             calm = makers()[1].edit(code, "neutral", 0.0)
-            strength = min(intensity * self.config.gain, expression_mapper.MOST)
+            strength = min(intensity * self.config.gain, STRONGEST)
             if not label:
                 return code + intensity * (calm - code)
             # The expression's offsets alone: the way to neutral is another matter.

@@ -225,7 +225,7 @@ def test_the_project_plans_what_the_issue_asks_for():
 def test_the_generators_notebook_waits_for_the_tables_that_it_names():
     run = plan("smoke").runs["08_generator"]
     assert run.tables == ["generated", "rendered", "openpeople"] and run.weights
-    assert run.trainings == ["landmark-flow"] and plan("smoke", ["beside="]).runs["08_generator"].trainings == []
+    assert run.trainings == ["landmark-flow"] and plan("smoke", ['beside=""']).runs["08_generator"].trainings == []
     assert run.parameters["rendered"] == "data/smoke/rendered" and run.parameters["people"] == 2
 
 
