@@ -77,7 +77,7 @@ class Config(MethodConfig):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"steps": 3, "tried": 1, "people": 4, "size": 64},
-        "laptop": {},
+        "laptop": {"steps": 4},
         "paper": {"steps": 1 + len(SPLITS), "tried": 20, "people": 400},
     }
     steps: int = Field(6, ge=2, le=1 + len(SPLITS), description="one for inversion and recogniser, then one a split")
