@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import torch
 
+from fersyn.evaluation import reconstruction
 from fersyn.evaluation.reconstruction import SECONDS, reconstructed
-from fersyn.generating.inversion import Settings
+from fersyn.generating.inversion import PROJECTOR, Settings
 from tests.generating.test_inversion import small  # noqa: F401 (a fixture)
 
 
@@ -43,6 +46,15 @@ def test_faces_in_profile_are_skipped_and_counted(small_table, capsys, monkeypat
     rows = reconstructed(small_table, {"same": Mirror(0.0)}, slice(2, 6)).scores.rows
     assert rows["item"].unique().tolist() == ["2-2", "4-4", "5-5"]
     assert "1 of 4 faces cannot be inverted: the face is turned too far" in capsys.readouterr().err
+
+
+def test_the_ways_that_are_compared(small, monkeypatch):  # noqa: F811
+    made = {steps: small(Settings(steps=steps)) for steps in (0, 3)}
+    monkeypatch.setattr(reconstruction, "get", lambda steps=0: made[steps])
+    ways = reconstruction.inverters(3)
+    assert list(ways) == ["encoder", "encoder, 3 steps", "projector, 3 steps"]
+    assert ways["projector, 3 steps"].settings == replace(PROJECTOR, steps=3)
+    assert list(reconstruction.inverters(0)) == ["encoder"]
 
 
 def test_an_inverter_is_measured(small_table, small):  # noqa: F811

@@ -11,10 +11,12 @@ from fersyn.evaluation import judging
 from fersyn.evaluation import population as module
 from fersyn.evaluation.controls import Tried
 from fersyn.evaluation.population import SHIPPED
+from fersyn.evaluation.reconstruction import reconstructed
 from fersyn.evaluation.scores import Scores, rows_of, summarise
 from fersyn.figures import generator as figures
 from fersyn.figures.picture import Picture
 from fersyn.figures.table import Note
+from tests.evaluation.test_reconstruction import Mirror
 
 
 @pytest.fixture
@@ -53,6 +55,16 @@ def test_single_actions_are_ranked(population):
     face = population.pictures[0]
     tried = Tried(population.first, dict.fromkeys(names, face), {}, Scores(rows))
     assert isinstance(figures.slider_faces(tried, population, summary), Picture)
+
+
+def test_inversions_stand_below_the_photographs_that_may_be_shown(small_table):
+    back = reconstructed(small_table, {"same": Mirror(0.0), "dark": Mirror(0.2)}, [0, 7])
+    picture = figures.inverted(small_table, back, np.arange(len(small_table)) != 7)
+    assert isinstance(picture, Picture) and "1 person" in picture.alt
+    assert isinstance(figures.inverted(small_table, back, np.zeros(len(small_table), bool)), Note)
+    table = figures.reconstruction(summarise(back.scores)).frame
+    assert table["inverted by"].tolist() == ["same", "dark"] and any("time a face" in name for name in table)
+    assert isinstance(figures.reconstruction(pd.DataFrame()), Note)
 
 
 def test_manners_of_people_who_may_not_be_shown_are_blank(population, small_table):
