@@ -28,10 +28,10 @@ def inverters(steps: int) -> dict[str, Inverter]:
     """The ways to invert that are compared, by name: the encoder alone, refined in so many steps, and the projector in as many;
     raises FersynError where weights are missing.
     """
-    ways = {"encoder": get()}
+    ways, told = {"encoder": get()}, f"{steps} step{'s' * (steps != 1)}"
     if steps:
-        ways[f"encoder, {steps} steps"] = get(steps)
-        ways[f"projector, {steps} steps"] = Inverter(get().generator, replace(PROJECTOR, steps=steps))
+        ways[f"encoder, {told}"] = get(steps)
+        ways[f"projector, {told}"] = Inverter(get().generator, replace(PROJECTOR, steps=steps))
     return ways
 
 
