@@ -21,12 +21,13 @@ from fersyn.datasets.photo import read_photo
 from fersyn.errors import FersynError, NoFace
 from fersyn.expressions import EXPRESSIONS, STRONGEST, parse
 from fersyn.faces.align import Alignment, fit
-from fersyn.faces.landmarks import SMALLEST, find_all_faces, find_landmarks
+from fersyn.faces.turned import find_turned
 from fersyn.marks import Mark, marked
 from fersyn.methods.base import Synthesiser
 from fersyn.pixels import to_bytes, to_floats, to_images, to_tensor
 
 LARGEST = 1024  # px of a crop's side: more is wasted on networks that see 128
+LYING = 25  # degrees: a face turned by more is told to the user
 BLURRED = 1.5  # a face enlarged more than this is told to the user
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")  # of what is written
 _ORIENTATION, _PLACE = 0x0112, 0x8825  # EXIF: which way is up; where on earth it was taken
@@ -48,10 +49,12 @@ def find(photo: np.ndarray, name: str, size: int) -> list[FoundFace]:
         NoFace: none, with what may help; `name` is the file's.
     """
     height, width = photo.shape[:2]
-    boxes = find_all_faces(photo) if min(height, width) >= SMALLEST else []
     found = []
-    for box in sorted(boxes, key=lambda box: box.left):
-        points = find_landmarks(photo, box)
+    try:
+        faces = find_turned(photo, every=True)
+    except NoFace as error:
+        raise NoFace(f"{name}: {error}") from None
+    for _, points in sorted(faces, key=lambda face: face.box.left):
         alignment = fit(points, int(np.clip(_natural(points, size), size, max(size, LARGEST))))
         found.append(FoundFace(alignment.warp(photo), alignment.apply(points), alignment))
     if not found:
@@ -228,6 +231,8 @@ class Asked:
         )
         small = [f"{number}" for number, each in enumerate(chosen, 1) if each.alignment.scale > BLURRED]
         told += f"; face {' and '.join(small)} is small: expect a soft result" if small else ""
+        if lying := [round(each.alignment.turn) for each in chosen if abs(each.alignment.turn) > LYING]:
+            told += f"; found turned by {' and '.join(map(str, lying))} degrees and put back as it lay"
         return rows if self.sheet else photo, told + "".join(refused)
 
 

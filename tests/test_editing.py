@@ -1,5 +1,6 @@
 """`fersyn edit` with a synthesiser that only tints: what matters here is finding, pasting back and refusing."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +55,19 @@ def test_face_changes_and_the_rest_stays_bit_for_bit(tmp_path, portrait):
     assert 0.1 < mask.mean() < 0.8 and "1 face now happiness at 60%" in told
     rows, columns = np.nonzero(mask)
     assert rows.min() > 0 and columns.min() > 0  # the border is the photograph's
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 45])
+def test_a_face_that_lies_is_edited_as_it_lies_and_a_note_says_so(tmp_path, portrait, degrees):
+    lying = np.asarray(Image.fromarray(portrait).rotate(degrees, Image.BICUBIC, expand=True, fillcolor=(200, 200, 200)))
+    told = edit(saved(tmp_path / "a.png", lying), tmp_path / "out.png", "happy")
+    assert re.search(rf"found turned by -?1?{str(degrees)[:-1]}\d degrees and put back as it lay", told)
+    edit(saved(tmp_path / "b.png", portrait), tmp_path / "upright.png", "happy")
+    there = Image.fromarray(read(tmp_path / "upright.png")).rotate(
+        degrees, Image.BICUBIC, expand=True, fillcolor=(200,) * 3
+    )
+    assert abs(read(tmp_path / "out.png").astype(int) - np.asarray(there)).mean() < 2
+    assert "turned" not in edit(tmp_path / "b.png", tmp_path / "c.png", "happy")
 
 
 def test_no_seam_at_the_paste(tmp_path, portrait):

@@ -46,7 +46,7 @@ def build_table(
         workers: processes (by default one a core), 0 for none besides this one. A script that calls this must guard
             its main part by `if __name__ == "__main__":`, as workers import the script.
         overwrite: delete a table that stands there first.
-        holdout: part of the people that no method is trained on, between 0 and 1.
+        holdout: part of the people that no method is trained on, between 0 and 1; a split of the set's own comes first.
 
     Raises:
         TableError: `out` holds something else, or another request's table, or is being built by another process.
@@ -179,12 +179,14 @@ def _is_current(frame_set: FrameSet, journal: Journal, out: Path, holdout: float
     told = info.get("notes") == frame_set.notes and info.get("licence") == frame_set.licence
     skipped = info.get("counts", {}).get("skipped") == len(frame_set.frames) - len(rows)
     there = (out / "metadata.parquet").is_file() and bool(rows)
-    return told and skipped and there and info.get("fingerprint") == fingerprint(_frame(rows, holdout)[0])
+    return (
+        told and skipped and there and info.get("fingerprint") == fingerprint(_frame(rows, holdout, frame_set.sides)[0])
+    )
 
 
 def _finish(frame_set: FrameSet, journal: Journal, out: Path, size: int, holdout: float) -> FaceTable:
     """Write everything but the pictures, metadata.parquet last, and open the table."""
-    rows, sides = _frame(_table_rows(frame_set, journal), holdout)
+    rows, sides = _frame(_table_rows(frame_set, journal), holdout, frame_set.sides)
     _settle_pictures(rows, out)
     skipped = _write_skipped(frame_set, journal, out)
     notes = _write_splits(rows, sides, out)
@@ -208,9 +210,12 @@ def _finish(frame_set: FrameSet, journal: Journal, out: Path, size: int, holdout
     return FaceTable.open(out)
 
 
-def _frame(rows: list[dict[str, Any]], holdout: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _frame(rows: list[dict[str, Any]], holdout: float, own: dict[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of the table and the side of each person: the set's `own` where it has a split, else dealt."""
     table = pd.DataFrame(rows)
     sides = splits.holdout(table, holdout)
+    if own:
+        sides["split"] = sides["subject"].map(own)
     table["split"] = splits.assign(table, sides)
     return table[COLUMNS.names], sides
 

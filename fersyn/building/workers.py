@@ -200,7 +200,7 @@ def _one(number: int, frame: Frame, preview: bool, folder: Path, size: int) -> d
     try:
         entry["stamp"] = frame.stamp()  # before reading: a file that changes meanwhile is read again next time
         picture = frame.picture()
-        face = crop_face(picture.image, size)
+        face = crop_face(picture.image, size, picture.whole)
         frame.check(face)
     except (UnreadablePhoto, NoFace) as error:
         return entry | {"reason": str(error)}

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from fersyn.datasets.frames import FrameSet, PhotoFrame
 from fersyn.datasets.layout import existing_folder, is_picture, natural, unmeasured
+from fersyn.datasets.named import ALONE, people_by_name
 from fersyn.errors import FersynError, LayoutError
 from fersyn.expressions import EXPRESSIONS, parse
 
 LAYOUT = (
     "expression/photo.jpg or subject/expression/photo.jpg "
-    f"(expression: {', '.join(EXPRESSIONS)}, or unlabelled), or use --csv FILE"
+    f"(expression: {', '.join(EXPRESSIONS)}, or unlabelled; others by --labels 0=neutral,1=happiness), or use --csv FILE"
 )
 _UNLABELLED = {"unlabelled", "unlabeled", "unknown", "none"}
 _SHORT_WORDS = {"sad", "joy"}
@@ -32,10 +33,15 @@ class Listed(NamedTuple):
 
 
 def read_folder(
-    root: str | Path, csv: str | Path | None = None, subject_from: str | None = None, publishable: bool = False
+    root: str | Path,
+    csv: str | Path | None = None,
+    subject_from: str | None = None,
+    publishable: bool = False,
+    labels: str | None = None,
 ) -> FrameSet:
     """Read pictures from folders named after expressions, or those that a CSV lists.
 
+    Where all names are those of a known set (CK+48, KDEF, JAFFE, RaFD) the person is read from them, which is said.
     Where nothing names the person (no subject folder, column or `subject_from`) each picture counts as a person of its
     own, which is said in the notes: the split can then not keep the same person from standing on both sides.
 
@@ -45,6 +51,7 @@ def read_folder(
         subject_from: regular expression, searched in each picture's path relative to `root`; its one group is the
             person.
         publishable: whether the pictures may be shown in public, where the CSV does not say.
+        labels: what folders named otherwise mean, as in '0=neutral,1=happiness'.
 
     Raises:
         LayoutError: no pictures, or folders named otherwise.
@@ -53,22 +60,28 @@ def read_folder(
     base = existing_folder(root, "folder", LAYOUT)
     notes: list[str] = []
     listing = None if csv is None else Path(csv).name
-    listed = _from_folders(base, notes) if csv is None else read_list(Path(csv), base)
+    listed = _from_folders(base, notes, _labels(labels)) if csv is None else read_list(Path(csv), base)
     if subject_from is not None:
         listed = _with_people(listed, subject_from)
-    alone = sum(item.subject is None for item in listed)
-    if alone:
+    alone = [item for item in listed if item.subject is None]
+    if alone and len(alone) == len(listed) and (known := people_by_name([item.file for item in listed])):
+        listed = [item._replace(subject=who) for item, who in zip(listed, known[1], strict=True)]
+        first = f"{listed[0].subject} of {PurePosixPath(listed[0].file).name}"
         notes.append(
-            f"{alone} pictures name no person: each counts as its own, so one person may stand in training and test. "
-            "Use subject/expression/ folders, --subject-from or a subject column."
+            f"{len(set(known[1]))} people, by the file names, as in {known[0]}: {first}; --subject-from says otherwise."
         )
+    elif alone:
+        notes.append(
+            f"{len(alone)} pictures {ALONE} Use subject/expression/ folders, --subject-from or a subject column."
+        )
+    request = {"reader": "folder", "csv": listing, "subject_from": subject_from, "publishable": publishable}
     return FrameSet(
         dataset="folder",
         frames=[_frame(item, base, publishable) for item in listed],
         licence="the user's own photographs",
         attribution="",
         notes=notes,
-        request={"reader": "folder", "csv": listing, "subject_from": subject_from, "publishable": publishable},
+        request=request if labels is None else request | {"labels": labels},
         root=str(base.resolve()),
     )
 
@@ -80,7 +93,7 @@ def _frame(item: Listed, base: Path, publishable: bool) -> PhotoFrame:
     return PhotoFrame("folder", item.file, subject, "", 0, item.expression, intensity, shown, base / item.file)
 
 
-def _from_folders(base: Path, notes: list[str]) -> list[Listed]:
+def _from_folders(base: Path, notes: list[str], labels: dict[str, str | None]) -> list[Listed]:
     files, others = [], 0
     for path in sorted(base.rglob("*"), key=natural):
         hidden = any(part.startswith((".", "__MACOSX")) for part in path.relative_to(base).parts)
@@ -90,30 +103,42 @@ def _from_folders(base: Path, notes: list[str]) -> list[Listed]:
     if not files:
         raise LayoutError(f"{base}: no pictures in it; expected is {LAYOUT}")
     if others:
-        notes.append(f"{others} files that are no pictures were passed over.")
+        notes.append(
+            f"{others} file{'s that are no pictures were' if others > 1 else ' that is no picture was'} passed over."
+        )
     if loose := [file.as_posix() for file in files if len(file.parts) < 2]:
         lie = f"{len(loose)} pictures lie in no folder ({', '.join(loose[:3])})"
         raise LayoutError(f"{base}: {lie}; expected is {LAYOUT}")
     # The layout is the one that more pictures follow, so that an error names the odd folder and not the others.
-    fits = [[len(file.parts) > depth + 1 and _known(file.parts[depth]) for file in files] for depth in (0, 1)]
+    fits = [[len(file.parts) > depth + 1 and _known(file.parts[depth], labels) for file in files] for depth in (0, 1)]
     # In a tie the folder beneath decides: SU01/anger/1.png is anger of a person SU01.
     depth = 0 if sum(fits[0]) > sum(fits[1]) else 1
     for file, fit in zip(files, fits[depth], strict=True):
         if not fit:
             name = "/".join(file.parts[: min(depth + 1, len(file.parts) - 1)])
             raise LayoutError(f"{base / name}: the folder is named after no expression; expected is {LAYOUT}")
-    return [Listed(f.as_posix(), _expression(f.parts[depth]), f.parts[0] if depth else None) for f in files]
+    return [Listed(f.as_posix(), _expression(f.parts[depth], labels), f.parts[0] if depth else None) for f in files]
 
 
-def _known(name: str) -> bool:
+def _labels(text: str | None) -> dict[str, str | None]:
+    """'0=neutral,1=happiness' as a mapping of folders' names."""
+    pairs = [part.partition("=") for part in (text or "").split(",") if part.strip()]
+    if wrong := [name for name, sign, meaning in pairs if not (name.strip() and sign and meaning.strip())]:
+        raise FersynError(f"--labels: '{wrong[0]}' says nothing; write 0=neutral,1=happiness, a folder's name each")
+    return {name.strip(): _expression(meaning.strip(), {}) for name, _, meaning in pairs}
+
+
+def _known(name: str, labels: dict[str, str | None]) -> bool:
     try:
-        _expression(name)
+        _expression(name, labels)
     except FersynError:
         return False
     return True
 
 
-def _expression(name: str) -> str | None:
+def _expression(name: str, labels: dict[str, str | None]) -> str | None:
+    if name in labels:
+        return labels[name]
     if name.lower() in _UNLABELLED:
         return None
     # The codes of two and three letters (SU, AN) are too easily somebody's initials; 'sad' and 'joy' are words.

@@ -20,11 +20,12 @@ class Picture:
     """A decoded frame: a uint8 RGB image (H, W, 3), and as `truth` what its source knows for certain.
 
     Absent where it does not: `landmarks` ((68, 2) px of the frame), `yaw`, `pitch`, `roll`, `light_azimuth`,
-    `light_elevation` (degrees), `glasses` (bool).
+    `light_elevation` (degrees), `glasses` (bool). `whole`: the picture is a face as it is, and nothing is to be detected.
     """
 
     image: np.ndarray
     truth: dict[str, Any] = field(default_factory=dict)
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,4 +113,5 @@ class FrameSet:
     root: str = ""  # where it was read; stays in the table's hidden folder, lest a machine's path get into a report
     prepare: Callable[[], None] | None = None  # called once, where the table is built, before workers get frames
     instead: str = ""  # whom these pictures stand in for, and why: a sentence that every page repeats
+    sides: dict[str, str] = field(default_factory=dict)  # person -> train or test, where the set has a split of its own
     guides: tuple[str, ...] = ()  # instruments that had a hand in making the pictures: no judges of them

@@ -101,17 +101,24 @@ def one_frame_note(count: int) -> list[str]:
     return [f"{count} sequences of one frame were left out: it may be neutral or not."] if count else []
 
 
+def match_of(pattern: str, file: Path | str, root: Path | None = None) -> re.Match | None:
+    """How a picture's path, without suffix and below `root`, ends in `pattern` (whole folders and names); None: it does not."""
+    source = file if root is None else Path(file).relative_to(root).as_posix()
+    return re.fullmatch(rf"(?:.*/)??(?:{pattern})\.\w+", str(source))
+
+
 def named(
     files: Iterable[Path], root: Path, dataset: str, pattern: str, codes: Mapping[str, str | None], publishable: bool
 ) -> tuple[list[PhotoFrame], list[str]]:
-    """Frames of pictures whose names (without suffix) say what they are.
+    """Frames of pictures whose names say what they are.
 
     Args:
         files: the pictures.
         root: what sources are relative to.
         dataset: short name of the set.
-        pattern: regular expression of a whole name, with the groups `subject` and `code`, and `frame` where pictures of
-            one person and code are numbered; without it a code that is a number is the frame's.
+        pattern: as of `match_of`, with the group `code`, and `subject` (without it each picture is a person of its own),
+            `sequence`, and `frame` where pictures of one person and code are numbered; without it a code that is a number
+            is the frame's.
         codes: what the codes mean: one of EXPRESSIONS, or None for no label. Others are strange.
         publishable: whether they may be shown in public.
 
@@ -121,13 +128,12 @@ def named(
     """
     frames, strange = [], []
     for file in files:
-        source, match = file.relative_to(root).as_posix(), re.fullmatch(pattern, file.stem)
+        source, match = file.relative_to(root).as_posix(), match_of(pattern, file, root)
         if match is None or match["code"] not in codes:
             strange.append(source)
             continue
-        text, expression = match.groupdict().get("frame") or match["code"], codes[match["code"]]
-        number, strength = int(text) if text.isdigit() else 0, unmeasured(expression)
-        frames.append(
-            PhotoFrame(dataset, source, match["subject"], "", number, expression, strength, publishable, file)
-        )
+        own, expression = match.groupdict(), codes[match["code"]]
+        text, strength = own.get("frame") or own["code"], unmeasured(expression)
+        who = own.get("subject") or source, own.get("sequence") or "", int(text) if text.isdigit() else 0
+        frames.append(PhotoFrame(dataset, source, *who, expression, strength, publishable, file))
     return frames, strange

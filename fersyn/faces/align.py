@@ -49,6 +49,11 @@ class Alignment:
         return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
 
     @property
+    def turn(self) -> float:
+        """By how many degrees the face lies turned clockwise in the source, -180 .. 180."""
+        return -float(np.degrees(np.arctan2(self.matrix[1, 0], self.matrix[0, 0])))
+
+    @property
     def inverse(self) -> np.ndarray:
         """The matrix (2, 3) from the crop to the source."""
         linear = np.linalg.inv(self.matrix[:, :2])

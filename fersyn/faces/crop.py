@@ -7,7 +7,8 @@ import numpy as np
 
 from fersyn.errors import NoFace
 from fersyn.faces.align import Alignment, fit, similarity
-from fersyn.faces.landmarks import SMALLEST, Box, find_faces, find_landmarks
+from fersyn.faces.landmarks import SMALLEST, Box, find_landmarks
+from fersyn.faces.turned import Found, find_turned
 
 # Where eyes, nose tip and corners of the mouth stand in the 112 x 112 crop of ArcFace (Deng et al., CVPR 2019) and
 # SFace, px.
@@ -37,8 +38,10 @@ class Face:
     box: Box
 
 
-def crop_face(image: np.ndarray, size: int = 128) -> Face:
-    """Find the largest face of a uint8 RGB picture (H, W, 3) and align it; raises NoFace with the reason.
+def crop_face(image: np.ndarray, size: int = 128, whole: bool = False) -> Face:
+    """Find the largest face of a uint8 RGB picture (H, W, 3), whichever way it lies, and align it; raises NoFace with the reason.
+
+    `whole`: the picture is a face as it is, and is taken for dlib's box.
 
     Example:
         >>> face = crop_face(photo)                                # doctest: +SKIP
@@ -47,12 +50,16 @@ def crop_face(image: np.ndarray, size: int = 128) -> Face:
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST:
         raise NoFace(f"too small to hold a face ({width}x{height} px)")
-    boxes = find_faces(image)
-    if not boxes:
-        raise NoFace(f"no face found ({width}x{height} px, also tried enlarged)")
-    points = find_landmarks(image, boxes[0])
+    if whole:
+        box = Box(-0.5, -0.5, width - 0.5, height - 0.5)
+        faces = [Found(box, find_landmarks(image, box))]
+    else:
+        faces = find_turned(image)
+    if not faces:
+        raise NoFace(f"no face found ({width}x{height} px, also tried enlarged and turned)")
+    box, points = faces[0]
     alignment = fit(points, size)
-    return Face(alignment.warp(image), alignment.apply(points), alignment, boxes[0])
+    return Face(alignment.warp(image), alignment.apply(points), alignment, box)
 
 
 def ffhq_alignment(picture: int = 256, size: int = 128) -> Alignment:

@@ -84,16 +84,17 @@ def _detector():
     return dlib.get_frontal_face_detector()
 
 
-def find_faces(image: np.ndarray) -> list[Box]:
+def find_faces(image: np.ndarray, sizes: int = 3) -> list[Box]:
     """Return the boxes of all faces found in a uint8 RGB picture (H, W, 3), the largest first; empty where there are
     none.
 
-    First on a copy of at most 320 px, then, if nothing is found, at 1000 px, then enlarged twice (at most to 1600 px).
+    First on a copy of at most 320 px, then, if nothing is found, at 1000 px, then enlarged twice (at most to 1600 px); only the first
+    so many `sizes` are tried.
     """
     if min(image.shape[:2]) < SMALLEST:
         return []
     tried = 0.0
-    for scale in _scales(image):
+    for scale in _scales(image)[:sizes]:
         if scale <= tried * 1.05:
             continue
         boxes = _at_scale(image, scale)
@@ -117,13 +118,13 @@ def _at_scale(image: np.ndarray, scale: float) -> list[Box]:
     return [Box(*sides, float(score)) for sides, score in zip(corners.tolist(), scores, strict=True)]
 
 
-def find_all_faces(image: np.ndarray) -> list[Box]:
+def find_all_faces(image: np.ndarray, sizes: int = 3) -> list[Box]:
     """Return the boxes of all faces of a photograph of several people, the largest first.
 
-    `find_faces` stops at the size at which it finds any; this looks at all sizes, and where two boxes show one face keeps
+    `find_faces` stops at the size at which it finds any; this looks at all (or the first so many) sizes, and where two boxes show one face keeps
     the one that the detector is surer of.
     """
-    boxes = [box for scale in set(_scales(image)) for box in _at_scale(image, scale)]
+    boxes = [box for scale in set(_scales(image)[:sizes]) for box in _at_scale(image, scale)]
     kept: list[Box] = []
     for box in sorted(boxes, key=lambda box: -box.score):
         if all(_overlap(box, other) < 0.3 for other in kept):

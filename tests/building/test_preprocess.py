@@ -65,7 +65,7 @@ def test_odd_pictures_are_handled_or_skipped_with_their_reason(photos, portrait,
     assert reasons(table) == {
         "P009/fear/empty.jpg": "empty.jpg: the file is empty; copy or download it again",
         "P009/fear/huge.png": "huge.png: too large (196 megapixels, at most 150); save a smaller copy",
-        "P009/fear/noface.png": "no face found (160x120 px, also tried enlarged)",
+        "P009/fear/noface.png": "no face found (160x120 px, also tried enlarged and turned)",
         "P009/fear/text.jpg": "text.jpg: no picture that can be read (damaged, or no picture format); save it as JPEG "
         "or PNG",
         "P009/fear/tiny.png": "too small to hold a face (12x9 px)",

@@ -29,7 +29,7 @@ def test_expression_folders(photo, tmp_path):
     ]
     assert [f.intensity for f in frame_set.frames if f.expression == "neutral"] == [0.0]
     assert math.isnan(frame_set.frames[0].intensity)
-    assert frame_set.notes[0] == "1 files that are no pictures were passed over."
+    assert frame_set.notes[0] == "1 file that is no picture was passed over."
     assert frame_set.notes[1].startswith("4 pictures name no person: each counts as its own")
     assert not any(f.publishable for f in frame_set.frames)
     assert all(f.publishable for f in read_folder(tmp_path, publishable=True).frames)

@@ -59,7 +59,7 @@ def test_a_tiny_picture_is_named(shape):
 
 def test_no_face_is_named():
     noise = np.random.default_rng(0).integers(0, 256, (200, 240, 3), dtype=np.uint8)
-    with pytest.raises(NoFace, match=r"no face found \(240x200 px, also tried enlarged\)"):
+    with pytest.raises(NoFace, match=r"no face found \(240x200 px, also tried enlarged and turned\)"):
         crop_face(noise)
 
 
