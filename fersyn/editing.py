@@ -26,7 +26,8 @@ from fersyn.marks import Mark, marked
 from fersyn.methods.base import Synthesiser
 from fersyn.pixels import to_bytes, to_floats, to_images, to_tensor
 
-LARGEST = 1024  # px of a crop's side: more is wasted on networks that see 128
+LARGEST = 512  # px of a crop's side: more is wasted on networks that see 128; what bends is bent in the photograph
+TILE = 1024  # px of a face in a sheet at most
 LYING = 25  # degrees: a face turned by more is told to the user
 BLURRED = 1.5  # a face enlarged more than this is told to the user
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")  # of what is written
@@ -125,13 +126,13 @@ def face_mask(face: FoundFace) -> np.ndarray:
 def sheet(
     photo: np.ndarray, faces: Sequence[FoundFace], synthesiser: Synthesiser, intensity: float = 1.0
 ) -> list[list[np.ndarray]]:
-    """A row of tiles a face, uint8 (S, S, 3) at the size that it has in the photograph, at most LARGEST: as it is, neutral, then
+    """A row of tiles a face, uint8 (S, S, 3) at the size that it has in the photograph, at most TILE: as it is, neutral, then
     with every expression that the method can give.
     """
     rows = []
     for face in faces:
         points = face.alignment.apply_inverse(face.landmarks)
-        cut = fit(points, min(LARGEST, _natural(points, len(face.crop))))
+        cut = fit(points, min(TILE, _natural(points, len(face.crop))))
         made = (edit_photo(photo, face, synthesiser, name, intensity) for name in ("neutral", *synthesiser.expressions))
         rows.append([cut.warp(each) for each in (photo, *made)])
     return rows

@@ -123,6 +123,21 @@ def line_up(table, frames: int = 1, everybody: bool = False, without: Collection
     return LineUp(pairs, *both, shared["picture"], shared["sequence"], left_out)
 
 
+def everybody(table, frames: int = 1, without: Collection[str] = ()) -> LineUp | None:
+    """`line_up` of all people of a table that nothing was trained on; None without a table, or where nobody has two
+    expressions, or there is one person.
+
+    Raises:
+        SubjectLeak: see `line_up`.
+    """
+    try:
+        return line_up(table, frames, everybody=True, without=without) if table is not None else None
+    except SubjectLeak:
+        raise
+    except FersynError:
+        return None
+
+
 def _gallery_picture(table, own: np.ndarray, sequence: np.ndarray, turn: int) -> int:
     """The first neutral picture of one of the person's sequences; people take turns, so that no expression is left out
     everywhere.

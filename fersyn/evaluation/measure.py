@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fersyn import weights
 from fersyn.errors import FersynError
-from fersyn.evaluation import fid, fidelity, image_metrics
+from fersyn.evaluation import fid, fidelity, image_metrics, sharpness
 from fersyn.evaluation.judging import NAMED, marked
 from fersyn.evaluation.protocol import BATCH, edited_pairs, measured_pairs, moved
 from fersyn.evaluation.scores import COLUMNS, METRICS, Metric, Scores, SetScore, register, rows_of
@@ -27,7 +27,7 @@ from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import Pairs
-from fersyn.pixels import to_bytes, to_floats, to_images
+from fersyn.pixels import rescale, to_bytes, to_floats, to_images
 
 
 class Pictures:
@@ -98,6 +98,13 @@ class Truth:
         """The true pictures as the instruments see them."""
         return Pictures(self.target)
 
+    @cached_property
+    def source_landmarks(self) -> np.ndarray:
+        """(P, 68, 2) px of the sources, as the table has them."""
+        side = self.pairs.table.size
+        points = torch.from_numpy(self.pairs.table.landmarks(self.chosen[:, 0]))
+        return rescale(points, side, self.source.shape[-1]).numpy()
+
     @property
     def table(self) -> str:
         """The name of the face table."""
@@ -129,7 +136,7 @@ class Truth:
         own = {name: getattr(self, name)[kept] for name in ("chosen", "people", "labels", "asked")}
         return replace(self, **own, source=self.source[kept], target=self.target[kept])
 
-    def readings(self, metrics: Sequence[str] = (*NAMED, "landmark_error")) -> Scores:
+    def readings(self, metrics: Sequence[str] = (*NAMED, "landmark_error", "sharpness")) -> Scores:
         """What the instruments read on the true pictures themselves, as a method called `fidelity.TRUE`."""
         made = {name: METRICS[name].function(self.read, self) for name in metrics}
         parts = [self.rows(name, own, fidelity.TRUE) for name, own in made.items() if own is not None]
@@ -231,6 +238,8 @@ def evaluate(
             made = edited_pairs(each, true.pairs, true.chosen, rounded=rounded)
             pictures = Pictures(made) if rounded else Pictures(to_bytes(made), made)
             scores = measure(pictures, true, name, seed + number, metrics, each.guides)
+            if AT_ZERO in metrics if metrics else true.content:
+                scores = scores + at_zero(each, true, name, seed + number)
             found.pictures.setdefault(name, []).append(pictures.pixels)
             found = Measured(found.scores + scores, found.pictures)
     return found
@@ -251,6 +260,21 @@ def own_motion(
             own = measure(made, true, name, seed, metrics, synthesiser.guides)
             found = found + true.readings(metrics) + own
     return found
+
+
+def at_zero(synthesiser: Synthesiser, true: Truth, method: str, seed: int = 0) -> Scores:
+    """How much a method changes the sources that it is asked to edit by itself at intensity 0: grey levels, mean over the
+    pixels; of each source once.
+    """
+    able = np.flatnonzero(np.isin(true.names, synthesiser.expressions))
+    kept = able[np.unique(true.chosen[able, 0], return_index=True)[1]]
+    if not len(kept):
+        return Scores(pd.DataFrame())
+    own, table = true.part(kept), true.pairs.table
+    rows = own.chosen[:, 0]
+    made = to_bytes(moved(synthesiser, table, rows, own.names, 0.0)).float()
+    far = (made - to_bytes(table.tensor(rows)).float()).abs().mean((1, 2, 3))
+    return Scores(own.rows(AT_ZERO, far.numpy(), method, seed))
 
 
 def measure(
@@ -340,6 +364,15 @@ _landmark_error = _content(lambda made, true: fidelity.landmark_errors(made.land
 _identity = _content(lambda made, true: fidelity.identity_distance(made.descriptors, true.read.descriptors))
 
 
+def _sharpness(function: Callable) -> Callable:
+    def read(made: Pictures, true: Truth) -> np.ndarray:
+        pictures = (to_images(each) for each in (made.pixels, true.source))
+        return function(*pictures, true.source_landmarks, true.asked)
+
+    return _content(read)
+
+
+AT_ZERO = "change_at_0"
 _LPIPS, _ST_LPIPS = image_metrics.LPIPS, image_metrics.ST_LPIPS
 _SET = {"group": "picture", "weights": fid.WEIGHTS, "of_a_set": True, "centred": True}
 for _metric in (
@@ -354,5 +387,11 @@ for _metric in (
     Metric("kid", "KID × 10³", "lower", "", 1, 1000, **_SET, function=_distance("kid")),
     Metric("landmark_error", "landmark error", "lower", "%", 2, group="content", function=_landmark_error),
     Metric("identity", "identity distance", "lower", "", 3, group="content", function=_identity),
+    Metric("sharpness", "sharpness kept", "higher", "%", 0, 100, group="kept", function=_sharpness(sharpness.kept)),
+    Metric(
+        "sharpness_still", "sharpness kept where nothing moves", "higher", "%", 0, 100, group="kept",
+        function=_sharpness(sharpness.kept_still),
+    ),
+    Metric(AT_ZERO, "change at intensity 0", "lower", "grey levels", 2, group="kept"),
 ):  # fmt: skip
     register(_metric)

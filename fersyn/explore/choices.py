@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tempfile
 from collections import Counter
@@ -10,17 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from fersyn import editing, methods, splits
+from fersyn.datasets.openpeople import read_openpeople
 from fersyn.datasets.photo import read_photo
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.methods.base import Synthesiser
 from fersyn.reporting.project import locate
 from fersyn.table import FaceTable
-from fersyn.training import checkpoint, runs
+from fersyn.training import checkpoint, model, runs
 
 FIRST = "landmark-flow"  # what the panel opens with, where it is trained
+KIT = "comes with the kit"  # the shipped model's name in the panel
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,19 @@ def first_person(table: FaceTable) -> str | None:
     rows = table.rows
     closed = set(splits.people(rows)[~rows["publishable"].to_numpy(bool)])
     return next((person for _, person in people_of(table) if person not in closed), None)
+
+
+def shipped() -> dict[str, Path]:
+    """The model that comes with the kit, by its name in the panel; nothing, where an installation lacks it."""
+    return {KIT: model.SHIPPED} if model.SHIPPED.is_file() else {}
+
+
+def portrait() -> tuple[str, bytes]:
+    """Name and file of a portrait that the installation has, of nobody who lives: the panel opens with it without a table."""
+    frame = next(frame for frame in read_openpeople().frames if frame.expression == "neutral")
+    file = io.BytesIO()
+    Image.fromarray(frame.picture().image).save(file, "PNG")
+    return f"openpeople-{frame.subject}.png", file.getvalue()
 
 
 def find_runs(folder: str | Path) -> dict[str, Path]:

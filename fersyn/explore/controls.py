@@ -20,7 +20,7 @@ from fersyn.errors import FersynError
 from fersyn.explore import view
 from fersyn.explore.newcomer import SEED
 from fersyn.explore.shaped import HANDLES, Wish
-from fersyn.expressions import EXPRESSIONS
+from fersyn.expressions import EXPRESSIONS, STRONGEST
 from fersyn.generating.actions import LITTLE, WELL
 
 LARGEST = 200_000_000  # bytes of a file
@@ -58,8 +58,8 @@ class WishControls:
 
     def __init__(self):
         self.expression = dropdown("Expression", "What the face is to show")
-        self.intensity = slider("Intensity", "How strong: 0 not at all, 100 % as the training people at their strongest",
-                                0.8, 0, 1, ".0%")  # fmt: skip
+        self.intensity = slider("Intensity", "How strong: 0 not at all, 100 % a clear, posed expression",
+                                1.0, 0, STRONGEST, ".0%")  # fmt: skip
         self.intensity.add_class("fersyn-intensity")
         self.second = dropdown("Blend with", "A second expression that is mixed in")
         self.share = slider("Its share", "0 %: the first expression alone; 100 %: the second alone", 0.5, 0, 1, ".0%")

@@ -22,7 +22,7 @@ from fersyn.explore.newcomer import NEW, Newcomer
 from fersyn.explore.painter import Method, Painter, Request
 from fersyn.methods.base import Synthesiser
 from fersyn.reporting.project import locate
-from fersyn.training.runs import load, trained_people
+from fersyn.training import model
 
 PHOTO = "your photograph"
 NONE = "none"
@@ -81,6 +81,8 @@ class Explorer(Panel):
         self._offer_tables()
         self._connect()
         self._choose_table()
+        if not self._tables:
+            self._take(*choices.portrait(), unsaved=True)
         self._say(" ".join([*notes, *more]))
         self.wait(600)  # what is shown first is finished, in a notebook run in batch too
 
@@ -115,7 +117,7 @@ class Explorer(Panel):
     # Choosing
 
     def _find_runs(self) -> None:
-        self._runs = choices.find_runs(locate(self._runs_folder))
+        self._runs = choices.find_runs(locate(self._runs_folder)) | choices.shipped()
         names, chosen, beside = list(self._runs), self.run.value, self.beside.value
         self.notice.layout.display = "none" if names else None
         below = keep.shown(locate(self._runs_folder))
@@ -148,14 +150,14 @@ class Explorer(Panel):
             self._choose_table()
         elif self._face.photo is not None:
             self._cut()
-        count = len(self._runs)
+        count = len(self._runs) - len(choices.shipped())
         self._say(f"{count} run{'s' * (count != 1)} below {keep.shown(locate(self._runs_folder))}.")
         self._ask()
 
     def _load(self, name: str) -> Method:
         path = self._runs[name]
         if path not in self._loaded:
-            self._loaded[path] = load(path)
+            self._loaded[path] = model.load(path)
         return Method(name, path, self._loaded[path])
 
     def _choose_run(self) -> None:
@@ -273,12 +275,13 @@ class Explorer(Panel):
             data: the file.
             camera: whether it is a snapshot, which has no file yet: it is written when the result is saved.
         """
+        name = time.strftime("camera-%Y%m%d-%H%M%S.jpg") if camera else name
         self._guarded(lambda: self._take(name, data, camera))
 
-    def _take(self, name: str, data: bytes, camera: bool) -> None:
+    def _take(self, name: str, data: bytes, unsaved: bool) -> None:
+        """`unsaved`: it has no file yet."""
         self._say(f"Looking for faces in {name} ...")
-        snapshot = locate(self._saved_folder) / time.strftime("camera-%Y%m%d-%H%M%S.jpg") if camera else None
-        name = snapshot.name if snapshot else name
+        snapshot = locate(self._saved_folder) / name if unsaved else None
         photo = choices.read_bytes(name, data)
         before = self._photo, self._faces, self._face
         self._photo = (name, photo, data, keep.shown(snapshot) if snapshot else name)
@@ -334,7 +337,7 @@ class Explorer(Panel):
             return newcomer.about()
         with suppress(FersynError):
             if self._face.row is not None and self._using:
-                seen = self.person.value in trained_people(self._using[0].run)
+                seen = self.person.value in model.people(self._using[0].run)
                 return "The method was trained on this person." if seen else "The method has never seen this person."
         return ""
 

@@ -194,11 +194,12 @@ def python_line(run: str, face: Face, wish: Wish, file: str) -> str:
 
 def shell_line(run: str, face: Face, wish: Wish, file: str) -> str:
     """The same as a `fersyn edit` command for a shell in the project's folder; empty where there is none: for a table's
-    face, a blend or a pulled handle.
+    face, or a pulled handle. `run` empty: the model that comes with the kit.
     """
-    if face.row is not None or not wish.plain:
+    if face.row is not None or any(wish.amounts.values()):
         return ""
-    words = [*command(), "edit", face.origin, "--run", run, "--expression", wish.expression]
+    words = [*command(), "edit", face.origin, *(["--run", run] if run else []), "--expression", wish.expression]
+    words += ["--blend", wish.second, "--share", f"{wish.share:.4g}"] if wish.second and wish.share else []
     words += ["--intensity", f"{wish.intensity:.4g}", "--face", str(face.number), "--out", file]
     return shlex.join(words)
 

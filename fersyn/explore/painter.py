@@ -18,6 +18,7 @@ from fersyn.explore.measures import Measures
 from fersyn.explore.newcomer import Newcomer
 from fersyn.explore.shaped import Wish
 from fersyn.methods.base import Synthesiser
+from fersyn.training import model
 
 SLOW = 0.5  # s: a method that takes longer says how long, so that nobody takes a slider for stuck
 MEASURED = 0.25  # s: while a slider moves, identity and recogniser follow at least so often
@@ -92,7 +93,7 @@ class Painter:
             python, shell = keep.drawn_lines(first.synthesiser, request.wish, file)
             self._panel.code.text, self._panel.shell.text = python, shell
             return
-        run = keep.shown(first.run)
+        run = "" if first.run == model.SHIPPED else keep.shown(first.run)
         self._panel.code.text = keep.python_line(run, request.face, request.wish, file)
         self._panel.shell.text = keep.shell_line(run, request.face, request.wish, file)
 

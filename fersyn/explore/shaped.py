@@ -232,11 +232,6 @@ class Wish:
         return self.expression != "neutral" or bool(self.second and self.share)
 
     @property
-    def plain(self) -> bool:
-        """Whether it is one expression and an intensity, and nothing else."""
-        return not (self.second and self.share) and not any(self.amounts.values())
-
-    @property
     def words(self) -> str:
         """In words: `happiness at 60 %`, `happiness and surprise (30 %) at 60 %, mouth open 0.2`."""
         return marks.words(self.expression, self.intensity, self.second, self.share, self.amounts | self.actions)

@@ -26,8 +26,8 @@ def line_up(line: LineUp) -> Table:
     """How many people, pictures and pairs the rates come from."""
     people = len(set(line.people))
     lines = [
-        ("faces in the gallery", len(line.gallery), "a neutral picture of everybody, hold-out and training people"),
-        ("people of the probes", people, "of the hold-out: no method has seen them"),
+        ("faces in the gallery", len(line.gallery), "a neutral picture of everybody in the table"),
+        ("people of the probes", people, "no method has seen them"),
         ("probes in each row", len(line.chosen), "one expression each"),
         ("pairs of one person", len(line.chosen), "probe and the same person's gallery face"),
         ("pairs of two people", line.impostors, "probe and everybody else's gallery face"),

@@ -25,7 +25,7 @@ from fersyn.figures.table import PUBLISHED, Note, Table, described, note, senten
 # Behind the numbers of notebook 03.
 WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "dlib-face", "dlib-landmarks", *JUDGED)
 FIRST = ("psnr", "ssim", "st_lpips")  # metrics of notebook 02
-GROUPS = ("picture", "named", "content")  # of the metrics of notebook 03, a table each
+GROUPS = ("picture", "named", "content", "kept")  # of the metrics of notebook 03, a table each
 
 
 def missing_note() -> str:
@@ -89,13 +89,13 @@ def pictures(summary: pd.DataFrame, true: Truth) -> Table:
 
 
 def content(summary: pd.DataFrame, readings: pd.DataFrame, true: Truth) -> list[Table]:
-    """Who names the expression rightly; landmark error and identity: a row a method, first what the instruments read on
-    the true pictures (`readings`, a summary of `Truth.readings`).
+    """Who names the expression rightly; landmark error and identity; what is kept of the photograph: a row a method, first what
+    the instruments read on the true pictures (`readings`, a summary of `Truth.readings`).
     """
     judge = true.judge
     by = f"; recogniser trained on {judge.faces} real faces of {judge.people} other people" if judge is not None else ""
     tables = []
-    for names, more in ((of_group("named"), by), (of_group("content"), "")):
+    for names, more in ((of_group("named"), by), (of_group("content"), ""), (of_group("kept"), "")):
         first = ScoreTable(readings, names, rows=[TRUE], bold="").frame.to_numpy().tolist()
         tables.append(ScoreTable(summary, names, caption=_whose(summary, true) + more, first=first))
     return tables
@@ -165,6 +165,11 @@ def photographs(summary: pd.DataFrame, true: Truth, best: bool = True) -> Table:
     """The metrics of a photograph set, a row a method."""
     bold = "best" if best else ""  # of pictures that borrow from the true one, nobody is best: no method can make them
     return ScoreTable(summary, photograph_metrics(), caption=_whose(summary, true), bold=bold)
+
+
+def kept(summary: pd.DataFrame, true: Truth) -> Table:
+    """What is kept of the photographs, sharpness and what need not change, a row a method."""
+    return ScoreTable(summary, of_group("kept"), caption=_whose(summary, true))
 
 
 def photograph_metrics() -> list[str]:

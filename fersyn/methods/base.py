@@ -19,13 +19,13 @@ from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS, STRONGEST
 from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.methods.config import MethodConfig
-from fersyn.pairs import Pairs
 from fersyn.pixels import rescale, resize
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch.optim import Optimizer
 
+    from fersyn.pairs import Pairs
     from fersyn.table import FaceTable
 
 
@@ -42,6 +42,8 @@ class Batches(Protocol):
 
 def pairs_of(config: MethodConfig, table: FaceTable, device: Any) -> Pairs:
     """The pairs of a table's training people, as the configuration has them."""
+    from fersyn.pairs import Pairs  # and with it pandas, which an edit does without
+
     return Pairs(table, size=config.size, neutral_share=config.neutral_share, augment=config.augment, device=device)
 
 

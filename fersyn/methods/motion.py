@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.files import write_arrays
@@ -264,6 +263,8 @@ def fit(table, index: np.ndarray | None = None, photographs: Sequence = (), mete
         FersynError: no such pairs, or neutral faces of a single shape.
         SubjectLeak: `index` or the photographs reach into the hold-out people.
     """
+    from fersyn import splits  # and with it pandas, which an edit does without
+
     index = np.flatnonzero(table.rows["split"] == "train") if index is None else np.asarray(index)
     held_out = table.rows[table.rows["split"] == "test"]
     splits.check_disjoint(table.rows.iloc[index], held_out)

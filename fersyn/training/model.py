@@ -173,4 +173,7 @@ def _below(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tenso
 def _motion(state: dict[str, torch.Tensor], about: dict[str, Any]) -> Motion | None:
     arrays = {name: value.numpy() for name, value in _below(state, MOTION).items()}
     texts = {name: np.array(about["motion"][name], str) for name in _TEXTS}
-    return Motion(**arrays, **texts) if arrays else None
+    try:
+        return Motion(**arrays, **texts) if arrays else None
+    except TypeError:
+        raise FersynError("its landmark motion is of another kind") from None

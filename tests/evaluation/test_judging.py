@@ -103,7 +103,7 @@ def test_a_guide_is_marked_in_every_table(true, sour, pleasing):
     summary = summarise(measured.scores)
     marks = {(row["method"], row["metric"]) for row in summary.to_dict("records") if guided(row)}
     assert marks == {("pleasing", "named_fer")}
-    named, _ = image_quality.content(summary, summarise(true.readings()), true)
+    named, *_ = image_quality.content(summary, summarise(true.readings()), true)
     column = named.frame["named by fer, % ↑"]
     assert column[2].endswith("(guide)") and not column[:2].str.contains("guide").any() and not named.bold
     head = image_quality.by_expression(measured, "named_fer").frame.columns

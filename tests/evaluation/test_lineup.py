@@ -281,3 +281,12 @@ def test_the_papers_verifiers_cannot_cut_out_every_face(small_table):
             cut(image, nowhere)
     with pytest.raises(NoFace, match="do not form a face"):
         align.fit(nowhere)
+
+
+def test_of_photographs_everybody_is_a_probe_or_there_is_no_line_up(small_table):
+    line = lineup.everybody(small_table)
+    assert set(line.people) == set(small_table.people) and lineup.everybody(None) is None
+    calm = with_rows(small_table, expression=["neutral"] * len(small_table))
+    assert lineup.everybody(calm) is None
+    with pytest.raises(SubjectLeak):
+        lineup.everybody(small_table, without=small_table.people[:1])

@@ -18,7 +18,7 @@ from fersyn.reporting.compare import compare, text
 class Perfect:
     """Knows the answers, up to some noise."""
 
-    name, needs_landmarks, size, guides = "perfect", True, 128, ()
+    name, needs_landmarks, size, guides, expressions = "perfect", True, 128, (), ()
 
     def __init__(self, pairs, chosen, noise=0.0):
         self.pairs, self.chosen, self.noise, self.at = pairs, chosen, noise, 0
@@ -130,7 +130,7 @@ def test_what_is_not_asked_for_or_not_there_has_no_number(true):
     assert found.frame("copy")["identity"].isna().all()
     assert set(bare.readings().rows["metric"]) <= set(judging.JUDGED.values()), "judges need no landmarks"
     read = true.readings().rows
-    assert set(read["metric"]) - set(judging.JUDGED.values()) == {"landmark_error", "right"} and set(
+    assert set(read["metric"]) - set(judging.JUDGED.values()) == {"landmark_error", "right", "sharpness"} and set(
         read["method"]
     ) == {fidelity.TRUE}
 
@@ -172,3 +172,28 @@ def test_best_and_worst_are_chosen_by_rule_and_spread_over_people():
     assert list(best) == [0, 3] and list(worst) == [2, 4]
     best, worst = measure.ranked(frame, "ssim", np.array([False, True, True, False, False, True]), 4)
     assert sorted([*best, *worst]) == [1, 2], "nobody else may be pictured, and nobody twice"
+
+
+class Brighter(CopySource):
+    """Makes faces brighter by the intensity, and by two grey levels in any case."""
+
+    expressions = ("anger", "fear")
+
+    def edit(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):
+        return faces + 2 / 127.5 + intensity
+
+
+def test_change_at_intensity_0_is_in_grey_levels_and_of_each_source_once(true):
+    found = measure.at_zero(Brighter(128), true, "brighter", 3).rows
+    assert set(found["metric"]) == {"change_at_0"} and set(found["seed"]) == {3}
+    assert len(found) == len(set(true.chosen[np.isin(true.names, ("anger", "fear")), 0]))
+    assert found["value"].to_numpy() == pytest.approx(2, abs=0.05)  # white cannot become brighter
+    assert (measure.at_zero(CopySource(128), true, "copy").rows["value"] == 0).all()
+    assert not len(measure.at_zero(Perfect(true.pairs, true.chosen), true, "perfect").rows)
+
+
+def test_copy_keeps_all_sharpness_and_changes_nothing(measured):
+    own = summarise(measured.scores.of(method="copy"))
+    values = dict(zip(own["metric"], own["value"], strict=True))
+    assert 0.8 < values["sharpness"] < 1.25  # another hull: that of the landmarks asked for
+    assert values["sharpness_still"] == pytest.approx(1) and values["change_at_0"] == 0

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from fersyn.explore import Explorer, keep
+from fersyn.explore import Explorer, choices, keep
 from fersyn.explore.shaped import Wish
 from fersyn.explore.view import jpeg
 from fersyn.nets import instruments
 from fersyn.reporting import project
+from fersyn.training import model
 from fersyn.training.runs import write_config
 
 
@@ -42,13 +43,13 @@ def error(panel):
 
 
 def test_opens_with_a_result_and_offers_what_is_there(panel):
-    assert panel.run.options == ("landmark-flow", "c-gan") and panel.run.value == "landmark-flow"
+    assert panel.run.options == ("landmark-flow", "c-gan", choices.KIT) and panel.run.value == "landmark-flow"
     assert Image.open(io.BytesIO(result(panel))).size == (320, 320)
     assert "surprise" in panel.wish.expression.options and not error(panel)
     assert "never seen" in panel.about.value
 
 
-@pytest.mark.parametrize("value", [0.0, 0.31, 1.0])
+@pytest.mark.parametrize("value", [0.0, 0.31, 1.5])
 def test_intensity_changes_the_picture(panel, value):
     assert moved(panel, panel.wish.intensity, value)
 
@@ -167,7 +168,18 @@ def test_a_kept_recogniser_is_of_the_code_that_would_train_it(small_table, tmp_p
     assert measures._stamp(small_table, 1, 0) != before
 
 
-def test_no_run_says_which_command_makes_one(small_table, tmp_path):
+def test_where_no_run_is_trained_the_model_that_comes_with_the_kit_edits(small_table, tmp_path, monkeypatch):
+    panel = Explorer([small_table.path], tmp_path / "none", judge_epochs=0)
+    assert panel.wait() and panel.run.options == (choices.KIT,) and panel.notice.layout.display == "none"
+    assert panel.wish.expression.value == "happiness" and panel.wish.intensity.value == 1 and result(panel)
+    assert "never seen this person" in panel.about.value and 'make("", ' in panel.code.text
+    monkeypatch.chdir(tmp_path)
+    exec(panel.code.text, {})
+    assert "landmark-flow.safetensors" in Image.open("happiness.png").text["Weights"]
+
+
+def test_no_run_says_which_command_makes_one(small_table, tmp_path, monkeypatch):
+    monkeypatch.setattr(model, "SHIPPED", tmp_path / "none.safetensors")
     panel = Explorer([small_table.path], tmp_path / "none", judge_epochs=0)
     assert panel.wait() and panel.notice.layout.display is None
     report, alone = (line.text for line in panel.train)
@@ -206,15 +218,17 @@ def test_a_run_trained_meanwhile_is_found(small_table, runs, tmp_path):
 
     shutil.copytree(runs / "c-gan", folder / "mine" / "c-gan")
     panel.again.click()
-    assert panel.wait() and panel.run.options == ("mine/c-gan",) and result(panel)
+    assert panel.wait() and panel.run.options == ("mine/c-gan", choices.KIT) and result(panel)
     assert panel.notice.layout.display == "none"
 
 
 def test_no_table_says_so_and_takes_photographs(runs, portrait, tmp_path):
     panel = Explorer([tmp_path / "none"], runs, judge_epochs=0)
     assert "no such face table" in panel.status.value and "make report PROFILE=laptop" in panel.status.value
+    assert panel.wait() and result(panel) and "openpeople-P001.png" in panel.title.value + panel.about.value
+    before = result(panel)
     panel.upload("me.png", png(portrait))
-    assert panel.wait() and result(panel)
+    assert panel.wait() and result(panel) != before
 
 
 def test_a_damaged_run_is_told_and_the_state_stays(panel, runs, small_table, tmp_path):
@@ -366,7 +380,7 @@ def test_a_snapshot_is_written_when_the_result_is_saved_and_not_before(panel, po
     panel.keep[kind].click()
     saved = sorted(path.name for path in (tmp_path / "saved").iterdir())
     suffix = "jpg" if kind == "picture" else kind
-    assert len(saved) == 2 and "happiness" not in saved[1] and saved[0].endswith(f"-happiness-80.{suffix}")
+    assert len(saved) == 2 and "happiness" not in saved[1] and saved[0].endswith(f"-happiness-100.{suffix}")
     monkeypatch.chdir(tmp_path)
     exec(panel.code.text, {})
     assert Image.open("happiness.png").size == portrait.shape[1::-1]

@@ -60,7 +60,8 @@ def test_missing_weights_are_named_and_no_number_stands_there(scores, true, monk
 
 def test_the_first_row_is_what_the_instruments_read_on_true_pictures(scores, true):
     read = summarise(true.readings())
-    named, table = image_quality.content(scores, read, true)
+    named, table, kept = image_quality.content(scores, read, true)
+    assert list(kept.frame["method"]) == [fidelity.TRUE, "copy", "warp"] and kept.frame.iloc[0, 3] == "–"
     assert list(table.frame["method"]) == list(named.frame["method"]) == [fidelity.TRUE, "copy", "warp"]
     own = read.set_index("metric")["value"]
     assert table.frame["landmark error, % ↓"][0].startswith(f"{own['landmark_error']:.2f}")
