@@ -104,7 +104,7 @@ def train(
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
     precision: Annotated[str | None, typer.Option(help=PRECISION)] = None,
     compile: Annotated[bool, typer.Option("--compile", help="Compile the networks (torch.compile).")] = False,
-    checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.")] = None,
+    checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints (default: by time).")] = None,
 ) -> None:
     """Train a method, as a rule on a face table; stopped at any moment, --resume goes on as if it had not been."""
     from fersyn.table import FaceTable

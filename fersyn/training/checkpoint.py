@@ -7,8 +7,11 @@ It is a torch file that loads with `weights_only=True`: opening a stranger's che
 
 from __future__ import annotations
 
+import copy
 import os
+import time
 import zipfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ import torch
 from torch import nn
 
 from fersyn.errors import FersynError
-from fersyn.files import write_atomic
+from fersyn.files import write_atomic, write_json
 
 NAME, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 FORMAT = 2  # 2: `minimax` means eq. (4) as it is printed
@@ -54,6 +57,45 @@ def save(run: Path, state: dict[str, Any]) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+class Writer:
+    """Writes checkpoints of a run, and after each its run.json, in a thread of its own while the training goes on.
+
+    One at a time: `save` waits for the one before. Used as a context; at its end the last one lies on the disk.
+
+    Attributes:
+        seconds: what the last one took, copy and file.
+    """
+
+    def __init__(self, run: Path):
+        self.run, self.seconds = run, 0.0
+        self.pool, self.pending = ThreadPoolExecutor(1, "checkpoint"), Future()
+        self.pending.set_result(None)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.pool.shutdown()  # waits
+        if exception[0] is None:
+            self.wait()
+
+    def wait(self) -> None:
+        """Until what was asked for is written; raises what writing it raised (OSError where the disk is full)."""
+        self.pending.result()
+
+    def save(self, state: dict[str, Any], record: dict[str, Any]) -> None:
+        """Copy the state as it is now and write it in the background; raises as `wait`."""
+        self.wait()
+        began, state = time.monotonic(), copy.deepcopy(state)  # on its device; the thread fetches it from there
+
+        def write() -> None:
+            save(self.run, state)
+            write_json(self.run / "run.json", record)
+            self.seconds = time.monotonic() - began
+
+        self.pending = self.pool.submit(write)
 
 
 def clean(run: Path) -> None:

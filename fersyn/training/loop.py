@@ -28,28 +28,36 @@ from fersyn.training import checkpoint, moving, runs
 from fersyn.training.process import Fabric, StopFlag, kept, make_fabric
 from fersyn.training.state import Training, identity, people_of
 
+SECONDS, SHARE = 60.0, 0.05  # between checkpoints, at least; part of the run that they may take
+
 
 @dataclass(frozen=True)
 class Every:
     """How many steps lie between two rows of the log, checkpoints, and sample grids.
 
-    Checkpoints and grids come after a row only; their intervals are whole multiples of the row's.
+    Checkpoints and grids come after a row only; their intervals are whole multiples of the row's. Checkpoints come by time
+    where their interval is None: every `SECONDS`, and less often where writing one takes long (`SHARE`).
     """
 
     log: int
-    checkpoint: int
+    checkpoint: int | None
     samples: int
 
     @classmethod
     def of(cls, steps: int, log: int | None, checkpoint: int | None, samples: int | None) -> Every:
-        """Fill in what is None: about 200 rows, 20 checkpoints and 10 grids a run."""
+        """Fill in what is None: about 200 rows and 10 grids a run."""
         log = log or max(1, min(50, steps // 200))
 
         def multiple(asked: int | None, usual: int) -> int:
             return log * max(1, math.ceil((asked or usual) / log))
 
-        saves = multiple(checkpoint, min(1000, max(1, steps // 20)))
-        return cls(log, saves, multiple(samples, max(1, steps // 10)))
+        return cls(log, checkpoint and multiple(checkpoint, 1), multiple(samples, max(1, steps // 10)))
+
+    def due(self, step: int, since: float, cost: float) -> bool:
+        """Whether a checkpoint is, after a row: `since` seconds after the last one, which took `cost` seconds."""
+        if self.checkpoint:
+            return step % self.checkpoint == 0
+        return since >= max(SECONDS, cost / SHARE)
 
 
 def train(
@@ -80,7 +88,7 @@ def train(
         photographs: face tables that the landmark motion learns from, too, but no network.
         wait: if another process trains in `out`, wait until it is done instead of giving up.
         compile: compile the networks (torch.compile).
-        log_every, checkpoint_every, samples_every: steps between two rows, checkpoints, grids (see `Every`).
+        log_every, checkpoint_every, samples_every: steps between two rows, checkpoints, grids; None: see `Every`.
 
     Returns:
         the run folder.
@@ -185,7 +193,8 @@ def _opened(method, config, table, out, seed, resume) -> dict[str, Any] | None:
 
 def _loop(training: Training, every: Every) -> None:
     """Fetch, step, average, log, draw, save; until all steps are taken, or a signal comes."""
-    with StopFlag() as stop, _Tally(training) as tally:
+    saved = time.monotonic()
+    with StopFlag() as stop, training.writer, _Tally(training) as tally:
         while training.step < training.steps:
             training.enter()
             batch = training.fetch()
@@ -198,8 +207,9 @@ def _loop(training: Training, every: Every) -> None:
             last = training.step == training.steps or stopping
             if last or training.step % every.samples == 0:
                 training.draw()
-            if last or training.step % every.checkpoint == 0:
+            if last or (boundary and every.due(training.step, time.monotonic() - saved, training.writer.seconds)):
                 training.save()
+                saved = time.monotonic()
             if boundary:
                 tally.restart()
             if stopping:

@@ -45,6 +45,7 @@ class Training:
         step: steps taken; `begin` and `border`: where the stage of the next one begins and ends.
         networks, optimisers, averages: by name, as the method made them.
         losses: the last row of the log.
+        writer: of the checkpoints; a context, which has to end before they are looked at.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Training:
         averaging = any(config.ema if stage.ema is None else stage.ema for stage in self.stages)
         names = config.averaged if self.networks and averaging else ()
         self.averages = {name: copy.deepcopy(self.networks[name]).eval().requires_grad_(False) for name in names}
+        self.writer = checkpoint.Writer(out)
         self.used, self.prepared = {}, {}  # networks and optimisers as Fabric wraps them for the stage
         self.grid, self.grid_side = None, ""
         if self.networks and self.first and method.edits and table is not None:
@@ -167,7 +169,7 @@ class Training:
             samples.write(image, self.out / "samples" / f"{self.step:07d}.jpg")
 
     def save(self) -> None:
-        """Write the checkpoint; raises FersynError where a weight is not finite."""
+        """Write the checkpoint in the background; raises FersynError where a weight is not finite."""
         if not self.first:
             return
         for name, network in self.held.items():
@@ -184,11 +186,11 @@ class Training:
             "averages": {name: network.state_dict() for name, network in self.averages.items()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
         }
-        checkpoint.save(self.out, state)
-        self.record(finished=self.step == self.steps)
+        self.writer.save(state, self.about(finished=self.step == self.steps))
 
     def give_up(self, step: int, what: str) -> None:
         """Raise FersynError: at a step something is wrong; with what is left of the training."""
+        self.writer.wait()
         there = checkpoint.find(self.out)
         good = "there is no checkpoint yet" if not there else f"{there} is still good"
         raise FersynError(f"at step {step} {what}; {good}. Try a lower lr, or --precision 32-true")
@@ -202,11 +204,15 @@ class Training:
 
     def record(self, finished: bool) -> None:
         """Write RUN/run.json."""
+        write_json(self.out / "run.json", self.about(finished))
+
+    def about(self, finished: bool) -> dict[str, Any]:
+        """What RUN/run.json says."""
         about, table = None, self.table
         if table is not None:
             about = {"fingerprint": table.fingerprint, "dataset": table.info.get("dataset")}
             about |= {"faces": len(table), "people": len(set(table.people)), "guides": list(table.guides)}
-        content = {
+        return {
             "method": self.method.name,
             "table": about,
             "seed": self.seed,
@@ -226,7 +232,6 @@ class Training:
             "versions": versions(runs.PACKAGES),
             "commit": self.commit,
         }
-        write_json(self.out / "run.json", content)
 
 
 def identity(

@@ -127,6 +127,29 @@ def test_nan_stops_with_the_step_named_and_the_last_checkpoint_is_good(train, to
     assert checkpoint.read(out)["step"] == 20
 
 
+def test_checkpoints_come_by_time_and_take_a_small_part_of_it():
+    every = loop.Every.of(steps=20_000, log=None, checkpoint=None, samples=None)
+    assert not every.due(50, since=59, cost=0.1) and every.due(50, since=61, cost=0.1)
+    assert not every.due(50, since=190, cost=10) and every.due(50, since=201, cost=10)
+    assert loop.Every.of(20_000, None, 70, None).checkpoint == 100, "after a row of the log"
+
+
+def test_a_disk_that_is_full_is_said_and_the_checkpoint_before_is_good(train, toy, monkeypatch):
+    real, count = checkpoint.write_atomic, []
+
+    def write(path, work):
+        count.append(path)
+        if len(count) > 1:
+            raise OSError(28, "No space left on device")
+        real(path, work)
+
+    monkeypatch.setattr(checkpoint, "write_atomic", write)
+    with pytest.raises(FersynError, match="cannot be written: .*No space left"):
+        train(toy.Config(steps=8), log_every=2, checkpoint_every=2)
+    monkeypatch.undo()
+    assert checkpoint.read(train(toy.Config(steps=8), resume=True))["step"] == 8
+
+
 def test_two_processes_do_not_write_one_run(train, tmp_path):
     from fersyn.files import locked
 

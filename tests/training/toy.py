@@ -8,6 +8,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 
 import torch
 import torch.nn.functional as F
@@ -164,7 +165,10 @@ def main():
     torch.set_num_threads(1)
     toy = METHODS.get(options.method, Toy)()
 
+    moved = threading.Event()
+
     def hook(step):
+        moved.set()
         if step == options.die:
             kill()
         return 1.0
@@ -177,6 +181,8 @@ def main():
             if count[0] == options.die_saving:
                 file.write(b"half a file")
                 file.flush()
+                moved.clear()
+                moved.wait(20)  # training goes on meanwhile
                 kill()
             count[0] += 1
             real(state, file)
