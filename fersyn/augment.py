@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fersyn.faces.landmarks import MIRROR
+from fersyn.pixels import grey
 
 Variation = dict[str, np.ndarray]  # what happens to each of N pairs; made by `draw`
 
@@ -103,8 +104,7 @@ def _colour(variation: Variation, images: Tensor) -> Tensor:
 
     light = images.mul(0.5).add_(0.5).clamp_(1e-4, 1)
     light = light.pow(each(variation["gamma"])) * each(variation["gain"])  # not in place: a guide wants gradients
-    grey = (light * light.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
-    light = torch.lerp(grey, light, each(variation["saturation"] * (1 - variation["grey"])))
+    light = torch.lerp(grey(light), light, each(variation["saturation"] * (1 - variation["grey"])))
     # About a fixed grey and not each picture's mean: source and target must change alike.
     light = light.sub_(0.5).mul_(each(variation["contrast"])).add_(0.5 + each(variation["brightness"]))
     return light.clamp_(0, 1).mul_(2).sub_(1)

@@ -24,6 +24,7 @@ from fersyn.pixels import to_floats, to_tensor
 from fersyn.table import FaceTable
 
 NEUTRAL = EXPRESSIONS.index("neutral")
+STEP = 0.25  # two faces with one expression make a pair where their strengths differ by more
 
 
 @dataclass
@@ -57,24 +58,27 @@ class Batch:
 
 
 class Pairs:
-    """Ordered pairs of two faces of one person with different expressions.
+    """Ordered pairs of two faces of one person with different expressions or strengths.
 
     Both faces are of one sequence where that holds neutral and another expression (so pose and light are alike), as in
     Li et al. 2021; people without such sequences give pairs over all their pictures. One side is neutral, unless a
-    person has no neutral face at all: then any two expressions. Faces without a label are left out.
+    person has no neutral face at all: then any two expressions; or where pairs between two expressive faces are asked for.
+    Faces without a label are left out.
 
     Args:
         table: the faces.
         rows_index: positions (or mask) of the rows to use; None: those of split 'train'.
         size: side of the faces in px; None: the table's.
         neutral_share: part of the pairs that lead back to neutral, 0..1.
+        cross_share: part of the pairs between two expressive faces, of other expressions or other strengths, 0..1; 0 where
+            there are none.
         augment: strength of the variation of `batch`, 0..1 (see fersyn.augment).
         training: refuse people of the table's test side.
         device: where pictures lie and batches come into being.
 
     Attributes:
-        forward, back: int64 (P, 2), positions (source, target) in the table of pairs that lead to an expression, and
-            back to neutral; in the table's order.
+        forward, back, cross: int64 (P, 2), positions (source, target) in the table of pairs that lead to an expression,
+            back to neutral, and from one expressive face to another; in the table's order.
 
     Raises:
         SubjectLeak: somebody of the test side is to be trained on.
@@ -93,11 +97,13 @@ class Pairs:
         size: int | None = None,
         *,
         neutral_share: float = 0.25,
+        cross_share: float = 0.0,
         augment: float = 0.0,
         training: bool = True,
         device: Any = "cpu",
     ):
-        for name, value in (("neutral_share", neutral_share), ("augment", augment)):
+        shares = (("neutral_share", neutral_share), ("cross_share", cross_share))
+        for name, value in (*shares, ("neutral_share + cross_share", neutral_share + cross_share), ("augment", augment)):
             if not 0 <= value <= 1:
                 raise FersynError(f"{name} is {value}: a number between 0 and 1 is needed")
         self.table, self.size, self.augment = table, int(size or table.size), augment
@@ -105,13 +111,15 @@ class Pairs:
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
         if training:
             splits.check_disjoint(table.rows.iloc[index], table.rows[table.rows["split"] == "test"])
-        self.forward, self.back = _pairs(table, index)
+        self.forward, self.back, self.cross = _pairs(table, index)
         if not len(self.forward) + len(self.back):
             raise FersynError(
                 f"{table.path}: nobody of the {len(index)} faces is there with two expressions, so there is nothing "
                 "to learn from; use a table of people with a neutral face and others"
             )
-        self._share = 0.0 if not len(self.back) else 1.0 if not len(self.forward) else float(neutral_share)
+        across = float(cross_share) if len(self.cross) else 0.0
+        back = 0.0 if not len(self.back) else 1.0 - across if not len(self.forward) else float(neutral_share)
+        self._share, self._across = back + across, across / (back + across) if across else 0.0
         self._load(device)
 
     def __len__(self) -> int:
@@ -135,14 +143,21 @@ class Pairs:
     def chosen(self, step: int, batch_size: int, seed: int = 0) -> np.ndarray:
         """Return the pairs of a step, int64 (batch_size, 2), positions (source, target) in the table.
 
-        Pair number g = step * batch_size + i leads back to neutral where g * neutral_share passes a whole number. The
-        pairs of either kind are dealt in epochs, each a permutation by (seed, epoch).
+        Pair number g = step * batch_size + i does not start from neutral where g * (neutral_share + cross_share) passes a
+        whole number, and leads then from one expression to another in the same way. The pairs of each kind are dealt in
+        epochs, each a permutation by (seed, epoch).
         """
         number = step * batch_size + np.arange(batch_size, dtype=np.int64)
         before, after = (np.floor(n * self._share).astype(np.int64) for n in (number, number + 1))
-        back = after > before
+        crossed, then = (np.floor(n * self._across).astype(np.int64) for n in (before, before + 1))
+        other, cross = after > before, (after > before) & (then > crossed)
+        kinds = (
+            (self.forward, ~other, number - before),
+            (self.back, other & ~cross, before - crossed),
+            (self.cross, cross, crossed),
+        )
         out = np.empty((batch_size, 2), np.int64)
-        for kind, pool, mask, place in ((0, self.forward, ~back, number - before), (1, self.back, back, before)):
+        for kind, (pool, mask, place) in enumerate(kinds):
             for i in np.flatnonzero(mask):
                 epoch, position = divmod(int(place[i]), len(pool))
                 out[i] = pool[_permutation(seed, kind, epoch, len(pool))[position]]
@@ -210,11 +225,12 @@ def _permutation(seed: int, kind: int, epoch: int, length: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch, kind]).permutation(length)
 
 
-def _pairs(table: FaceTable, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    labels = table.labels()
+def _pairs(table: FaceTable, index: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    labels, degree = table.labels(), table.intensities()
     index = index[labels[index] >= 0]
     forward: list[tuple[int, int]] = []
     back: list[tuple[int, int]] = []
+    cross: list[tuple[int, int]] = []
     own: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for (person, sequence), group in table.sequences(index).items():
         own.setdefault(person, []).extend([group] if sequence and all(map(len, group)) else [])
@@ -223,6 +239,9 @@ def _pairs(table: FaceTable, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         for neutral, other in groups or [(rows[labels[rows] == NEUTRAL], rows[labels[rows] != NEUTRAL])]:
             forward += [(n, o) for n in neutral for o in other]
             back += [(o, n) for n in neutral for o in other]
-            if not len(neutral):  # nobody of them is neutral
+            if len(neutral):
+                far = (labels[other][:, None] != labels[other]) | (abs(degree[other][:, None] - degree[other]) > STEP)
+                cross += [(other[s], other[t]) for s, t in np.argwhere(far)]
+            else:  # nobody of them is neutral
                 forward += [(s, t) for s in rows for t in rows if labels[s] != labels[t]]
-    return (np.array(pairs, np.int64).reshape(-1, 2) for pairs in (forward, back))
+    return tuple(np.array(pairs, np.int64).reshape(-1, 2) for pairs in (forward, back, cross))

@@ -36,6 +36,11 @@ def to_images(pixels: Tensor) -> np.ndarray:
     return np.ascontiguousarray(pixels.cpu().permute(0, 2, 3, 1).numpy())
 
 
+def grey(faces: Tensor) -> Tensor:
+    """RGB (N, 3, H, W) -> luma of ITU-R BT.601 (N, 1, H, W), as OpenCV and most trainings on grey faces have it."""
+    return (faces * faces.new_tensor((0.299, 0.587, 0.114))[:, None, None]).sum(1, keepdim=True)
+
+
 def resize(faces: Tensor, size: int) -> Tensor:
     """Faces (N, 3, H, H) at another size (bilinear, antialiased); the same tensor where nothing changes.
 

@@ -74,6 +74,28 @@ def test_an_epoch_is_a_permutation_and_the_share_is_kept(small_table):
     assert (Pairs(small_table, size=16, neutral_share=1.0).batch(0, 18).label == 0).all()
 
 
+def test_pairs_from_one_expression_to_another(small_table):
+    pairs = Pairs(small_table, size=16, neutral_share=0.25, cross_share=0.25)
+    assert len(pairs.cross) == 3 * 6 * 5
+    seen = np.concatenate([pairs.chosen(step, 10, seed=4) for step in range(36)])  # 360 pairs: 90 back, 90 across
+    before, after = (small_table.labels(seen[:, side]) for side in (0, 1))
+    across = [tuple(pair) for pair in seen[(before != 0) & (after != 0)]]
+    assert (after == 0).sum() == 90 and (before == 0).sum() == 180
+    assert sorted(across) == sorted(map(tuple, pairs.cross)) and (small_table.people[seen[:, 0]] == small_table.people[seen[:, 1]]).all()
+    assert np.array_equal(Pairs(small_table, size=16).chosen(5, 8), Pairs(small_table, size=16, cross_share=0.0).chosen(5, 8))
+    with pytest.raises(FersynError, match="neutral_share . cross_share is 1.5"):
+        Pairs(small_table, neutral_share=0.75, cross_share=0.75)
+
+
+def test_two_strengths_of_one_expression_are_a_pair_where_they_differ_enough(small_table):
+    labels = small_table.labels()
+    rows = changed(
+        small_table, expression=np.where(labels == 0, "neutral", "anger"), intensity=np.where(labels == 0, 0, labels / 8)
+    )
+    cross = Pairs(rows, size=16).cross
+    assert (abs(labels[cross[:, 0]] - labels[cross[:, 1]]) >= 3).all() and len(cross) > 0
+
+
 def changed(table, **columns):
     rows = table.rows.copy()
     for name, values in columns.items():

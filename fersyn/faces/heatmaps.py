@@ -1,5 +1,5 @@
-"""Landmarks as pictures, for networks that take geometry: heat maps (Li, Qi & Sun, IEEE Access 9, 2021), and where the
-mouth is open [ours]. Made on the device, in batch.
+"""Landmarks as pictures, for networks that take geometry: heat maps (Li, Qi & Sun, IEEE Access 9, 2021); and where the
+mouth is open, the head, and what expressions fold [ours]. Made on the device, in batch.
 """
 
 import torch
@@ -7,6 +7,7 @@ from torch import Tensor
 
 UPPER = (60, 61, 62, 63, 64)  # inner lips from corner to corner, along the upper lip
 LOWER = (60, 67, 66, 65, 64)  # and along the lower one
+FOLD = 0.04  # width of a fold's surroundings, part of the side
 
 
 def heatmaps(landmarks: Tensor, size: int | tuple[int, int] = 128, sigma: float = 2.0, channels: int = 1) -> Tensor:
@@ -51,6 +52,45 @@ def heatmaps(landmarks: Tensor, size: int | tuple[int, int] = 128, sigma: float 
     for k in range(points):  # point by point: all 68 maps of a batch at once would be 68 times the memory
         out = torch.maximum(out, rows[:, k, :, None] * columns[:, k, None, :])
     return out[:, None]
+
+
+def head(landmarks: Tensor, size: int) -> Tensor:
+    """Where an expression can change a picture: 1 inside the head, fading to 0 at ears, hair and neck.
+
+    An ellipse round the landmarks, wide enough for a dropped jaw and raised brows.
+
+    Args:
+        landmarks: (N, 68, 2), (x, y) px of square pictures of `size` px.
+        size: side of the map, px.
+
+    Returns:
+        (N, 1, size, size) in [0, 1], float32.
+    """
+    points = landmarks.float()
+    centre = (points[:, 27] + points[:, 8]) / 2
+    jaw = points[:, :17, 0]
+    wide, tall = (jaw.amax(1) - jaw.amin(1)) * 0.60, (points[:, 8] - points[:, 27]).norm(dim=-1) * 0.98
+    line = torch.arange(size, device=points.device, dtype=torch.float32)
+    x, y = ((line - centre[:, k, None]) / half[:, None].clamp(min=1e-3) for k, half in enumerate((wide, tall)))
+    inside = ((1.15 - torch.hypot(x[:, None, :], y[:, :, None])) / 0.3).clamp(0, 1)
+    return (inside * inside * (3 - 2 * inside))[:, None]
+
+
+def folds(landmarks: Tensor, size: int) -> Tensor:
+    """Where expressions bring what no bending can: mouth, eyes, brows, and the folds beside and between them.
+
+    Args and returns: as `head`.
+    """
+    p = landmarks.float()
+
+    def beyond(start: int, end: int, part: float) -> Tensor:  # the point that lies a part of the way beyond `end`
+        return p[:, end] + part * (p[:, end] - p[:, start])
+
+    between = [(p[:, 21] + p[:, 22]) / 2, (p[:, 57] + p[:, 8]) / 2, beyond(39, 36, 0.4), beyond(42, 45, 0.4)]
+    beside = [(p[:, 31] + p[:, 48]) / 2, (p[:, 35] + p[:, 54]) / 2, beyond(54, 48, 0.15), beyond(48, 54, 0.15)]
+    forehead = [beyond(27, 21, 0.6), beyond(27, 22, 0.6), beyond(37, 19, 0.6), beyond(44, 24, 0.6)]
+    places = torch.cat([p[:, 17:30], p[:, 31:], torch.stack(between + beside + forehead, 1)], 1)
+    return heatmaps(places, size, FOLD * size)
 
 
 def _gauss(centres: Tensor, length: int, sigma: float) -> Tensor:

@@ -80,10 +80,11 @@ def gradient_penalty(score: Callable[[Tensor], Tensor], real: Tensor, fake: Tens
     return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def accuracy(real: Tensor, fake: Tensor) -> Tensor:
+def accuracy(real: Tensor, fake: Tensor, kind: Kind = "minimax") -> Tensor:
     """Share (0..1) of patches that the discriminator names right, for the log; 0.5 is a draw."""
+    middle = 0.5 if kind == "least-squares" else 0.0  # that one's logits are drawn to 1 and 0
     with torch.no_grad():
-        return ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2
+        return ((real > middle).float().mean() + (fake <= middle).float().mean()) / 2
 
 
 def channels_last(faces: Tensor) -> Tensor:
@@ -111,7 +112,7 @@ def train_discriminator(
     loss_fake = verdict(of_fake, False, kind) / 2
     fabric.backward(loss_fake)
     optimiser.step()
-    return (loss_real + loss_fake).detach(), accuracy(of_real, of_fake)
+    return (loss_real + loss_fake).detach(), accuracy(of_real, of_fake, kind)
 
 
 @contextmanager

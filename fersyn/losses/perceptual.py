@@ -120,6 +120,11 @@ class Perceptual(nn.Module):
         # (6) 1/(W_l H_l C_l) sum |phi_l(P'_t) - phi_l(P_t)|
         return torch.stack([(made.float() - real.float()).abs().mean() for made, real in pairs]).mean()
 
+    def relative(self, made: list[Tensor], real: list[Tensor]) -> Tensor:
+        """Distance of features in parts of the true ones' size, so that no layer drowns another [ours]: scalar."""
+        pairs = zip(made, real, strict=True)
+        return torch.stack([(a.float() - b.float()).abs().mean() / b.float().abs().mean() for a, b in pairs]).mean()
+
     def _pool(self, x: Tensor) -> Tensor:
         if self.network == "vgg19":
             return functional.max_pool2d(x, 2)

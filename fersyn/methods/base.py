@@ -44,7 +44,8 @@ def pairs_of(config: MethodConfig, table: FaceTable, device: Any) -> Pairs:
     """The pairs of a table's training people, as the configuration has them."""
     from fersyn.pairs import Pairs  # and with it pandas, which an edit does without
 
-    return Pairs(table, size=config.size, neutral_share=config.neutral_share, augment=config.augment, device=device)
+    shares = {"neutral_share": config.neutral_share, "cross_share": config.cross_share}
+    return Pairs(table, size=config.size, augment=config.augment, device=device, **shares)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class MethodConfig(BaseModel):
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the weights' running average; 0: none")
     averaged: tuple[str, ...] = Field(("generator",), description="networks that are averaged")
     neutral_share: float = Field(0.25, ge=0, le=1, description="part of the pairs that lead back to neutral")
+    cross_share: float = Field(0.0, ge=0, le=1, description="part of the pairs between two expressive faces")
     augment: float = Field(0.0, ge=0, le=1, description="strength of the augmentation of the pairs")
 
     def __init__(self, **values: Any):

@@ -3,11 +3,13 @@
 The triangles between the landmarks give a dense flow. A small network that sees both heatmaps, the label maps and that flow,
 but no pixel, corrects it by a few pixels. A small U-Net that sees the source and the bent source too gives a mask and new
 pixels (teeth, tongue, wrinkles, shadows), above all where the inner lips have opened: output = bent source * (1 - m) +
-new * m. Trained with L1 + perceptual + adversarial loss. In an edit the nose, and the places of the eyes, follow the
-landmarks only in part (`settle`).
+new * m. Where nothing moves and nothing is painted the pixel is the source's own. Trained with L1 + perceptual + adversarial
+loss, and a price for the painted area: a low one at mouth, eyes, brows and folds, a high one elsewhere, because generated and
+rendered pairs differ there by what no expression does. In an edit the nose, and the places of the eyes, follow the landmarks
+only in part (`settle`).
 
 The person's pixels come from the person's picture, which is why it keeps identity after a few minutes on two cores, and on
-photographs of people while it was trained on rendered ones.
+photographs of people while it was trained on people who do not exist.
 """
 
 from __future__ import annotations
@@ -20,18 +22,22 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from fersyn.faces.heatmaps import heatmaps, opening
+from fersyn.faces.heatmaps import folds, head, heatmaps, opening
 from fersyn.losses import perceptual, pixel
 from fersyn.losses.adversarial import Kind, channels_last, play
 from fersyn.methods.base import Method, MethodConfig, Synthesiser
 from fersyn.nets.affine_flow import EYES, NOSE, dense_flow, settle, warp
 from fersyn.nets.flow_unet import FlowUNet, compose
-from fersyn.nets.labels import label_maps
-from fersyn.nets.patchgan import PatchGAN
+from fersyn.nets.labels import label_code, label_maps
+from fersyn.nets.patchgan import FeatureGAN
 from fersyn.pixels import rescale, resize
 
-CROP = 0.5  # part of the picture's side on which the perceptual loss looks, at a random place: a quarter of its cost
-
+CROP = 0.5  # part of the picture's side on which the perceptual loss looks: a quarter of its cost
+EACH = 2  # it looks at every second face, for it costs as much as all the rest
+PLACES = (0.15, 0.35), (0.15, 0.48)  # where that part begins: from left to right, from top to bottom
+WARM = 0.3  # part of the steps in which the price of painting rises: nothing that cannot paint yet would open a mask
+LAYERS = ("conv1_2", "conv2_2", "conv3_1")  # grain, edges, and parts: the last is what the discriminator sees, too
+CHANNELS = 256  # of the last layer
 
 class Config(MethodConfig):
     """Settings; weights and sizes are [ours]."""
@@ -42,16 +48,18 @@ class Config(MethodConfig):
         "paper": {"size": 128, "steps": 20_000, "batch": 32, "width": 64, "discriminator_width": 64, "lr": 5e-4},
     }
     betas: tuple[float, float] = (0.5, 0.99)
+    cross_share: float = Field(0.25, ge=0, le=1, description="part of the pairs between two expressive faces")
     augment: float = Field(1.0, ge=0, le=1, description="strength of the augmentation of the pairs")
     width: int = Field(32, ge=8, le=256, multiple_of=8, description="channels of the U-Net's first level")
     discriminator_width: int = Field(16, ge=4, le=128, description="channels of the discriminator's first layer")
     sigma: float = Field(2.5, gt=0, le=20, description="heatmap width at 128 px")
     reach: float = Field(0.03, ge=0, le=0.2, description="largest correction of the flow, part of the side")
     weight_pixel: float = Field(10.0, ge=0)
-    weight_perceptual: float = Field(1.0, ge=0)
-    weight_adversarial: float = Field(0.02, ge=0, description="0 trains without a discriminator")
-    weight_mask: float = Field(0.02, ge=0, description="price of painting instead of bending")
-    adversarial: Kind = "least-squares"
+    weight_perceptual: float = Field(2.0, ge=0)
+    weight_adversarial: float = Field(0.05, ge=0, description="0 trains without a discriminator")
+    weight_mask: float = Field(0.3, ge=0, description="price of painting instead of bending, where nothing should change")
+    cheap: float = Field(0.1, ge=0, le=1, description="part of that price at mouth, eyes, brows and folds")
+    adversarial: Kind = "hinge"
     perceptual_network: perceptual.Network = Field("auto", description="network of the perceptual loss")
 
 
@@ -78,37 +86,50 @@ class LandmarkFlow(Method):
     mixes = True
 
     def networks(self, config: Config) -> dict[str, torch.nn.Module]:
-        """generator (FlowUNet), and discriminator (PatchGAN on source and target) unless its weight is 0."""
+        """generator (FlowUNet), and discriminator (FeatureGAN on features and label) unless its weight is 0."""
         made = {"generator": FlowUNet(10, config.width, config.reach)}
         if config.weight_adversarial:
-            made["discriminator"] = PatchGAN(6, config.discriminator_width)
+            made["discriminator"] = FeatureGAN(CHANNELS + 8, config.discriminator_width)
         return {name: network.to(memory_format=torch.channels_last) for name, network in made.items()}
 
     def features(self, config: Config) -> str | None:
         """Which network the perceptual loss compares features of on this machine, in words; None: it is not used."""
-        return perceptual.describe(config.perceptual_network) if config.weight_perceptual else None
+        used = config.weight_perceptual or config.weight_adversarial
+        return perceptual.describe(config.perceptual_network, LAYERS) if used else None
 
     def step(self, config: Config, networks, optimisers, batch, fabric, step: int) -> dict[str, Any]:
         """Discriminator, then generator."""
         given = (batch.source, batch.source_landmarks, batch.target_landmarks, batch.label, batch.intensity)
         made = self.parts(config, networks, *given)
         image, target = made["image"], batch.target
+        price = 1 - (1 - config.cheap) * folds(batch.target_landmarks, config.size)
+        found = {
+            "pixel": (config.weight_pixel, pixel(image, target)),
+            "mask": (config.weight_mask * min(1.0, step / (WARM * config.steps)), (made["mask"] * price).mean()),
+        }
+        seen, wanted = [image], [target]
+        if self.features(config):
+            phi = perceptual.shared(config.perceptual_network, LAYERS, image.device)
+            ours, true = crops(image, target)
+            with fabric.autocast():
+                seen = phi.features(ours)
+                with torch.no_grad():
+                    wanted = phi.features(true)
+            found["perceptual"] = (config.weight_perceptual, phi.relative(seen, wanted))
+        size = wanted[-1].float().abs().mean()
+        code = label_maps(batch.label, batch.intensity, wanted[-1].shape[-1])[::EACH]
 
-        def pairs(faces: Tensor) -> dict[str, Tensor]:
-            pair = channels_last(torch.cat([batch.source, faces], 1))
-            return {"discriminator": pair} if "discriminator" in networks else {}
+        def told(features: Tensor) -> dict[str, Tensor]:
+            if "discriminator" not in networks:
+                return {}
+            return {"discriminator": channels_last(torch.cat([features / size, code], 1))}
 
         def terms(score):
-            found = {"pixel": (config.weight_pixel, pixel(image, target))}
-            if config.weight_perceptual:
-                phi = perceptual.shared(config.perceptual_network, ("conv1_2",), image.device)
-                found["perceptual"] = (config.weight_perceptual, phi(*crops(image, target)))
-            found["mask"] = (config.weight_mask, made["mask"].mean())
-            if "discriminator" in networks:
-                found["adversarial"] = (config.weight_adversarial, score())
-            return found
+            return found | ({"adversarial": (config.weight_adversarial, score())} if "discriminator" in networks else {})
 
-        _, judged, parts = play(networks, optimisers, fabric, config.adversarial, image, target, pairs, terms)
+        _, judged, parts = play(
+            networks, optimisers, fabric, config.adversarial, seen[-1].float(), wanted[-1].float(), told, terms
+        )
         return judged | parts
 
     def forward(self, config: Config, networks, faces, source, target, label, intensity) -> Tensor:
@@ -116,9 +137,11 @@ class LandmarkFlow(Method):
         return self.parts(config, networks, faces, source, target, label, intensity)["image"]
 
     def parts(self, config: Config, networks, faces, source, target, label, intensity) -> dict[str, Tensor]:
-        """What the generator makes of faces and landmarks as they are: image, bent, mask, flow (px), paint."""
+        """What the generator makes of faces and landmarks as they are (see `FlowUNet`)."""
+        intensity = intensity.clamp(max=1)  # the paint of what is stronger has not been learnt
         flow, extra, gap = inputs(config, source, target, label, intensity)
-        return networks["generator"](faces, flow, extra, gap)
+        inside = torch.maximum(head(source, config.size), head(target, config.size))
+        return networks["generator"](faces, flow, extra, gap, inside, label_code(label, intensity))
 
     def synthesiser(self, config: Config, networks, motion=None) -> Flow:
         """See `Flow`."""
@@ -126,11 +149,11 @@ class LandmarkFlow(Method):
 
 
 def crops(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The same random part of both, CROP of the side."""
+    """The same part of both, CROP of the side, at a random place from brows to chin; of every EACH-th face."""
     side = image.shape[-1]
     part = int(side * CROP)
-    top, left = torch.randint(0, side - part + 1, (2,)).tolist()
-    window = (..., slice(top, top + part), slice(left, left + part))
+    left, top = (int(side * (low + (high - low) * float(torch.rand(())))) for low, high in PLACES)
+    window = (slice(None, None, EACH), slice(None), slice(top, top + part), slice(left, left + part))
     return image[window], target[window]
 
 
@@ -162,22 +185,20 @@ class Flow(Synthesiser):
         return self._parts(faces, *self.asked(faces, expression, intensity, landmarks, source_landmarks))
 
     def _parts(self, faces, source, target, label, intensity) -> dict[str, Tensor]:
+        """The network's flow, mask and paint on faces of any size; a face that is asked for nothing stays, bit for bit."""
+        changes = ((intensity != 0) | (source != target).flatten(1).any(1)).float()[:, None, None, None]
         target = settle(source, target, self.nose, self.eyes)
         side, size = faces.shape[-1], self.size
         points = rescale(source, side, size), rescale(target, side, size)
         made = self.method.parts(self.config, self.networks, resize(faces, size), *points, label, intensity)
-        if side == size:
-            return made
-        large = {
-            name: functional.interpolate(made[name], (side, side), mode="bilinear")
+        flow, mask, paint = (
+            functional.interpolate(made[name], (side, side), mode="bilinear") if side != size else made[name]
             for name in ("flow", "mask", "paint")
-        }
-        large["flow"] = large["flow"] * (side / size)
-        bent = warp(faces, large["flow"])
-        return large | {
-            "image": compose(bent, large["mask"], large["paint"], opened(source, target, side)),
-            "bent": bent,
-        }
+        )
+        flow, mask = flow * (changes * side / size), mask * changes
+        bent = warp(faces, flow)
+        image = compose(bent, mask, paint, opened(source, target, side), made["colour"])
+        return {"image": image, "bent": bent, "mask": mask, "flow": flow}
 
 
 METHOD = LandmarkFlow()

@@ -4,7 +4,11 @@ A face to be edited brings no target landmarks. People whose neutral and express
 of the training table, and of photographs that no network learns from. The nearer a person's neutral shape is to the face's
 own, the more he counts, so that each face gets a manner of its own; and as a mean of manners is weaker than every one of
 them, it is made as strong as they are. How far it goes at 100 % is known by the actions that are to be seen
-(`fersyn.methods.strength`). A ridge regression (scikit-learn) takes a face that already wears an expression back to neutral.
+(`fersyn.methods.strength`).
+
+An edit goes from what is there. Which expression a face wears already is told by its landmarks (linear discriminant analysis),
+and a ridge regression an expression says how to take it back (scikit-learn); a smile that is asked to be angry leaves the one
+as it takes on the other.
 
 All that was learnt from is kept, person by person (motion.npz), so that whoever is measured himself can be left out
 (`Motion.without`): what is left is what would have been learnt without him.
@@ -28,8 +32,9 @@ from fersyn.expressions import EXPRESSIONS
 from fersyn.files import write_arrays
 from fersyn.methods import strength
 
-COMPONENTS = 10  # principal components of the shape that the prediction looks at
-RIDGES = (3.0, 10.0, 30.0, 100.0, 300.0)  # strengths of the ridge; the best in cross-validation over people is taken
+COMPONENTS = 10  # principal components of the neutral shape that the prediction looks at
+WORN = 25  # principal components of all shapes, by which an expression that a face wears is told and taken back
+TAKEN_BACK = 3.0  # strength of the ridge
 WIDTHS = (0.35, 0.5, 0.7, 1.0)  # of the kernel, in deviations a component; the best for people left out is taken
 LEAST = 6  # displacements to an expression below which there is nothing to learn
 METERED = 8  # people of a table whose actions are measured: a few seconds
@@ -128,10 +133,10 @@ class Motion:
         Args:
             landmarks: (N, 68, 2) px of the faces as they are, in crops of `size` px.
             label: (N,) expression wanted.
-            intensity: from 0, neutral, to 1, the peak, and beyond; one or (N,). Displacements from the face's own neutral
-                shape grow with it in a straight line, until lids or lips meet or the mouth is as open as any was seen.
-            source_label: (N,) expression worn, -1 unknown; None: unknown for all. A face known to be neutral is taken
-                as it is; any other is first taken back to neutral.
+            intensity: from 0, as the face is, to 1, the peak, and beyond; one or (N,). Landmarks go there in a straight
+                line, until lids or lips meet or the mouth is as open as any was seen; at 0 they stay, bit for bit.
+            source_label: (N,) expression worn, -1 unknown, told by the landmarks; None: unknown for all. Of a face that
+                wears one the same part is taken back, at most all of it.
 
         Raises:
             FersynError: the people learnt from do not show an expression wanted.
@@ -144,15 +149,59 @@ class Motion:
                 f"there is: {', '.join(self.expressions)}"
             )
         shape = ((landmarks.detach().double().cpu().numpy() + 0.5) / size - 0.5).reshape(len(landmarks), -1)
-        known = np.zeros(len(shape), bool) if source_label is None else source_label.detach().cpu().numpy() == 0
-        neutral = np.where(known[:, None], shape, shape + self._extended(shape) @ self.rest)
+        back = self.back(shape, None if source_label is None else source_label.detach().cpu().numpy())
         degree = np.broadcast_to(np.asarray(torch.as_tensor(intensity).cpu(), float), len(shape))[:, None]
-        moved = neutral.copy()
+        moved = shape + degree.clip(max=1) * back
         for k in np.unique(wanted[wanted > 0]):
             own = wanted == k
-            moved[own] = self._bounded(neutral[own], neutral[own] + degree[own] * self.towards(neutral[own], int(k)))
-        points = (moved.reshape(-1, 68, 2) + 0.5) * size - 0.5
-        return torch.from_numpy(points).to(landmarks)
+            moved[own] += degree[own] * self.towards((shape + back)[own], int(k))
+        points = (self._bounded(shape + back, moved).reshape(-1, 68, 2) + 0.5) * size - 0.5
+        still = torch.from_numpy(degree[:, :, None] == 0).to(landmarks.device)
+        return torch.where(still, landmarks, torch.from_numpy(points).to(landmarks))
+
+    def worn(self, shape: np.ndarray) -> np.ndarray:
+        """Probabilities (N, len(EXPRESSIONS)) of the expressions that faces with shapes (N, 136) wear, by their landmarks."""
+        axes, judge, _ = self._wearing
+        found = np.zeros((len(shape), len(EXPRESSIONS)))
+        found[:, judge.classes_] = judge.predict_proba(axes(shape))
+        return found
+
+    def back(self, shape: np.ndarray, label: np.ndarray | None = None) -> np.ndarray:
+        """Displacements (N, 136) that take faces with shapes (N, 136) to neutral.
+
+        Args:
+            shape: of the faces.
+            label: (N,) expression worn, -1 unknown; None: unknown for all.
+        """
+        axes, _, ridges = self._wearing
+        share = self.worn(shape)
+        if label is not None:
+            share[label >= 0] = np.eye(len(EXPRESSIONS))[label[label >= 0].astype(int)]
+        scores, found = axes(shape), np.zeros_like(shape)
+        for k, ridge in ridges.items():
+            found += share[:, [k]] * ridge.predict(scores)
+        return found
+
+    @cached_property
+    def _wearing(self):
+        """Shapes (N, 136) -> scores (N, K), what tells the expression by them, and by label what takes it back."""
+        from sklearn.decomposition import PCA
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+        from sklearn.linear_model import Ridge
+
+        faces = np.concatenate([self.neutral + self.shift, self.neutral]).astype(float)
+        label = np.concatenate([self.label, np.zeros_like(self.label)])
+        pca = PCA(min(WORN, len(faces) - 1), svd_solver="full").fit(faces)
+        deviation = np.sqrt(pca.explained_variance_.clip(1e-12))
+
+        def axes(shape: np.ndarray) -> np.ndarray:
+            return (pca.transform(shape) / deviation).clip(-2 * FARTHEST, 2 * FARTHEST)
+
+        classes, scores = np.unique(label), axes(faces)
+        judge = LinearDiscriminantAnalysis("lsqr", "auto", np.full(len(classes), 1 / len(classes))).fit(scores, label)
+        peak, back = scores[: len(self.shift)], -self.shift.astype(float)
+        ridges = {k: Ridge(TAKEN_BACK).fit(peak[self.label == k], back[self.label == k]) for k in classes if k}
+        return axes, judge, ridges
 
     def towards(self, neutral: np.ndarray, label: int) -> np.ndarray:
         """Displacements (N, 136) at intensity 1 of faces with neutral shapes (N, 136)."""
@@ -195,22 +244,14 @@ class Motion:
         pca = PCA(min(COMPONENTS, len(first) - 1, first.shape[1]), svd_solver="full").fit(first)
         return pca.mean_, pca.components_.T / np.sqrt(np.maximum(pca.explained_variance_, 1e-9))
 
-    @cached_property
-    def rest(self) -> np.ndarray:
-        """(K + 1, 136) components and 1 of any face -> displacement to its neutral shape; a neutral one stays."""
-        faces = np.concatenate([self.neutral + self.shift, self.neutral]).astype(float)
-        back = np.concatenate([-self.shift, np.zeros_like(self.shift)]).astype(float)
-        return _ridge(self._scores(faces), back, np.tile(self.person, 2))
-
     def _scores(self, shape: np.ndarray) -> np.ndarray:
         mean, axes = self.basis
         return np.clip((shape - mean) @ axes, -FARTHEST, FARTHEST)
 
-    def _extended(self, shape: np.ndarray) -> np.ndarray:
-        return np.concatenate([self._scores(shape), np.ones((len(shape), 1))], 1)
-
     def _bounded(self, neutral: np.ndarray, moved: np.ndarray) -> np.ndarray:
-        """`moved` shapes with mouths no wider open than any seen, and lids and lips that do not pass through each other."""
+        """`moved` shapes of faces whose neutral shape is known, with mouths no wider open than any seen, and lids and lips that
+        do not pass through each other.
+        """
         start, end = neutral.reshape(-1, 68, 2), moved.reshape(-1, 68, 2).copy()
         seen = (self.neutral + self.shift).reshape(-1, 68, 2)
 
@@ -326,20 +367,6 @@ def _as_strong(weight: np.ndarray, seen: np.ndarray) -> np.ndarray:
     mean = weight @ seen
     usual = weight @ np.linalg.norm(seen, axis=1)
     return mean * (usual / np.linalg.norm(mean, axis=1).clip(1e-9))[:, None]
-
-
-def _ridge(scores: np.ndarray, outputs: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Weights (K + 1, 136) from components and 1, of the ridge that is best in cross-validation over people."""
-    from sklearn.linear_model import Ridge
-    from sklearn.model_selection import GridSearchCV, GroupKFold
-
-    folds = min(5, len(set(groups)))
-    model = Ridge(RIDGES[-1])
-    if folds >= 2:
-        search = GridSearchCV(Ridge(), {"alpha": RIDGES}, scoring="neg_mean_squared_error", cv=GroupKFold(folds))
-        model = search.fit(scores, outputs, groups=groups).best_estimator_
-    model.fit(scores, outputs)
-    return np.concatenate([model.coef_.T, model.intercept_[None]])
 
 
 def _pairs(table, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ def bend(image: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarra
     else:
         transform = PiecewiseAffineTransform()
         transform.estimate(where, whence)
-    return warp(image, transform, order=1, mode="edge", preserve_range=True)
+    return warp(image, transform, order=3, mode="edge", preserve_range=True)
 
 
 class WarpMethod(Method):
@@ -49,12 +49,12 @@ class Warp(Synthesiser):
         self.nose, self.eyes = nose, eyes
 
     def make(self, faces, source, target, label, intensity):
-        """Bend each face so that its landmarks come to lie on the target's."""
+        """Bend each face so that its landmarks come to lie on the target's; one whose landmarks stay is left as it is."""
         target = settle(source, target, self.nose, self.eyes)
         pictures = faces.detach().cpu().double().permute(0, 2, 3, 1).numpy()
         pairs = zip(pictures, source.cpu().numpy(), target.cpu().numpy(), strict=True)
-        out = np.stack([bend(image, a, b) for image, a, b in pairs]) if len(pictures) else pictures
-        return torch.from_numpy(out).permute(0, 3, 1, 2).to(faces)
+        made = [image if np.array_equal(a, b) else bend(image, a, b) for image, a, b in pairs]
+        return torch.from_numpy(np.stack(made) if made else pictures).permute(0, 3, 1, 2).to(faces)
 
     @torch.no_grad()
     def explain(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):

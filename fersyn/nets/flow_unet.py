@@ -9,8 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fersyn.nets.affine_flow import warp
+from fersyn.pixels import grey
 
 OPENED = 4.0  # added to the mask's logit where the mouth was opened: it begins at 0.88 there
+STILL = 0.05 / 128  # part of the side: what moves by less stays
+MOVING = 1.5 / 128  # part of the side: where the landmarks move the skin by so much its flow is corrected in full
+SHUT = 0.1  # a mask below it is none
+GREY, COLOUR = 0.01, 0.04  # mean distance from grey, of pixels in [-1, 1]: below it a photograph is grey, above it coloured
 GEOMETRY_WIDTH = 24  # channels of the first level of `FlowCorrection`; skin moves smoothly: it needs no more
 
 
@@ -26,10 +31,13 @@ class UNet(nn.Module):
     Args:
         inside, outside: channels.
         levels: channels of each level, multiples of 8; each level halves the side.
+        told: length of a code that scales and shifts the lowest level (FiLM, Perez et al., AAAI 2018); 0: none. What is
+            constant over a picture hardly passes the norms otherwise.
     """
 
-    def __init__(self, inside: int, outside: int, levels: list[int]):
+    def __init__(self, inside: int, outside: int, levels: list[int], told: int = 0):
         super().__init__()
+        self.told = nn.Linear(told, 2 * levels[-1]) if told else None
         pairs = list(zip(levels, levels[1:], strict=False))
         self.enter = _conv(inside, levels[0])
         self.down = nn.ModuleList(nn.Sequential(_conv(a, b, 2), _conv(b, b)) for a, b in pairs)
@@ -38,12 +46,15 @@ class UNet(nn.Module):
         nn.init.zeros_(self.leave[-1].weight)
         nn.init.zeros_(self.leave[-1].bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, inside, H, W) -> (N, outside, H, W)."""
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        """(N, inside, H, W), code (N, told) -> (N, outside, H, W)."""
         skips = [self.enter(x)]
         for level in self.down:
             skips.append(level(skips[-1]))
         x = skips.pop()
+        if self.told is not None:
+            scale, shift = self.told(code)[..., None, None].chunk(2, 1)
+            x = x * (1 + scale) + shift
         for level in reversed(self.up):
             x = level(torch.cat([skips.pop(), functional.interpolate(x, scale_factor=2, mode="nearest")], 1))
         return self.leave(x)
@@ -75,38 +86,76 @@ class FlowUNet(nn.Module):
     """output = bent * (1 - mask) + new pixels * mask, with bent = warp(source, flow + correction).
 
     Mask and new pixels come from a U-Net at half the picture's resolution (pixel unshuffle), which quarters its cost and
-    loses nothing of the source: the warp itself is done at full resolution.
+    loses nothing of the source: the warp itself is done at full resolution. Both are nothing outside the head, the flow where
+    landmarks move no skin, and the mask where it would be faint: there the pixel is the source's own, bit for bit.
 
     Args:
         extra: channels beside source, bent source and flow (heatmaps, label maps).
         width: channels of the first level; a multiple of 8.
         reach: of the correction, see `FlowCorrection`.
+        told: length of the label's code.
     """
 
-    def __init__(self, extra: int, width: int = 32, reach: float = 0.03):
+    def __init__(self, extra: int, width: int = 32, reach: float = 0.03, told: int = 8):
         super().__init__()
         self.correction = FlowCorrection(extra, reach)
-        self.painter = UNet(4 * (3 + 3 + 2 + extra + 1), 4 * 4, [width, 2 * width, 3 * width, 4 * width])
+        levels = [width, 2 * width, 3 * width, 4 * width]
+        self.painter = UNet(4 * (3 + 3 + 2 + extra + 1), 4 * 4, levels, told)
         with torch.no_grad():
             self.painter.leave[-1].bias[:4] = -2.0  # the mask begins almost shut: the plain warp is the starting point
 
-    def forward(self, source: Tensor, flow: Tensor, extra: Tensor, opened: Tensor) -> dict[str, Tensor]:
-        """source (N, 3, H, W) in [-1, 1], flow (N, 2, H, W) px, extra (N, C, H, W), opened (N, 1, H, W) in [0, 1], where
-        the bent source can have nothing of what belongs there -> image, bent, mask, flow (px), paint.
+    def forward(
+        self, source: Tensor, flow: Tensor, extra: Tensor, opened: Tensor, head: Tensor, code: Tensor
+    ) -> dict[str, Tensor]:
+        """Make the picture, and what it is made of.
+
+        Args:
+            source: (N, 3, H, W) in [-1, 1].
+            flow: (N, 2, H, W) px.
+            extra: (N, C, H, W).
+            opened: (N, 1, H, W) in [0, 1], where the bent source can have nothing of what belongs there.
+            head: (N, 1, H, W) in [0, 1], where anything may change.
+            code: (N, told) of the label.
+
+        Returns:
+            image, bent, mask, flow (px), paint (N, C, H, W); colour (N, 1, 1, 1), see `colour_of`.
         """
+        # In mixed precision they come in bfloat16, in which a place beyond 128 px is known to half a pixel.
+        source, flow, opened, head = (each.float() for each in (source, flow, opened, head))
         side = source.shape[-1]
-        flow = flow + self.correction(flow, extra)
+        moving = (_length(flow) / (MOVING * side)).clamp(max=1)
+        flow = quiet((flow + self.correction(flow, extra) * moving) * head, STILL * side)
         bent = warp(source, flow)
         # Detached: the correction learns from the picture that it bends, not by what it shows the painter.
         seen = torch.cat([source, bent.detach(), flow.detach() * (8 / side), extra, opened], 1)
-        out = functional.pixel_shuffle(self.painter(functional.pixel_unshuffle(seen, 2)), 2)
-        mask, paint = torch.sigmoid(out[:, :1] + OPENED * opened), out[:, 1:]
-        return {"image": compose(bent, mask, paint, opened), "bent": bent, "mask": mask, "flow": flow, "paint": paint}
+        out = functional.pixel_shuffle(self.painter(functional.pixel_unshuffle(seen, 2), code), 2)
+        soft, paint = torch.sigmoid(out[:, :1].float() + OPENED * opened) * head, out[:, 1:].float()
+        mask = soft + (((soft - SHUT) / (1 - SHUT)).clamp(min=0) - soft).detach()  # shut, it can still learn to open
+        colour = colour_of(source, head)
+        image = compose(bent, mask, paint, opened, colour)
+        return {"image": image, "bent": bent, "mask": mask, "flow": flow, "paint": paint, "colour": colour}
 
 
-def compose(bent: Tensor, mask: Tensor, paint: Tensor, opened: Tensor) -> Tensor:
+def quiet(flow: Tensor, least: float) -> Tensor:
+    """Displacements (N, 2, H, W) px made shorter by `least` px; shorter ones are nothing."""
+    return flow * (1 - least / _length(flow).clamp(min=least))
+
+
+def _length(flow: Tensor) -> Tensor:
+    return (flow.square().sum(1, keepdim=True) + 1e-12).sqrt()
+
+
+def colour_of(faces: Tensor, head: Tensor) -> Tensor:
+    """How much colour faces (N, 3, H, W) in [-1, 1] have where the head is (N, 1, H, W): (N, 1, 1, 1), 0 grey, 1 coloured."""
+    away = (faces - grey(faces)).abs().mean(1, keepdim=True)
+    mean = (away * head).sum((1, 2, 3), keepdim=True) / head.sum((1, 2, 3), keepdim=True).clamp(min=1)
+    return ((mean - GREY) / (COLOUR - GREY)).clamp(0, 1)
+
+
+def compose(bent: Tensor, mask: Tensor, paint: Tensor, opened: Tensor, colour: Tensor) -> Tensor:
     """bent * (1 - mask) + new * mask. The new pixels are a change of the bent ones on an unbounded scale; where the mouth was
-    opened the bent ones are stretched lips, and the change is one of mid-grey.
+    opened the bent ones are stretched lips, and the change is one of mid-grey. They have as much colour as the source
+    (`colour_of`): a grey photograph stays grey.
     """
     new = torch.tanh(torch.atanh(bent.detach().clamp(-0.98, 0.98)) * (1 - opened) + paint)
-    return bent + mask * (new - bent)
+    return bent + mask * (torch.lerp(grey(new).expand_as(new), new, colour) - bent)

@@ -25,6 +25,7 @@ from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.nets import mini_xception
 from fersyn.nets.tflite_graph import TFLiteGraph
+from fersyn.pixels import grey
 
 JUDGES = ("fer", "facex")
 TITLES = {
@@ -86,11 +87,6 @@ def cut(faces: Tensor, box: Box, size: int) -> Tensor:
         faces = functional.pad(faces, beyond, mode="replicate")
     inner = faces[..., max(0, top) : bottom + beyond[2], max(0, left) : right + beyond[0]]
     return functional.interpolate(inner, (size, size), mode="bilinear", antialias=True, align_corners=False)
-
-
-def grey(faces: Tensor) -> Tensor:
-    """RGB (N, 3, H, W) -> luma of ITU-R BT.601 (N, 1, H, W), as OpenCV and most trainings on grey faces have it."""
-    return (faces * faces.new_tensor((0.299, 0.587, 0.114))[:, None, None]).sum(1, keepdim=True)
 
 
 class Judge(nn.Module):

@@ -1,8 +1,9 @@
-"""PatchGAN discriminator (Isola et al., CVPR 2017) in the form of Li, Qi & Sun, IEEE Access 9, 2021, Table 3, and the weights
-that networks of its kind begin with.
+"""Discriminators: PatchGAN (Isola et al., CVPR 2017) in the form of Li, Qi & Sun, IEEE Access 9, 2021, Table 3, with the weights
+that networks of its kind begin with; and one that judges features.
 """
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 
 def initialise(network: nn.Module, deviation: float = 0.02) -> nn.Module:
@@ -59,3 +60,24 @@ class PatchGAN(nn.Module):
         assert pair.ndim == 4 and pair.shape[1] == self.inside, (pair.shape, self.inside)
         assert min(pair.shape[2:]) >= 32, f"PatchGAN needs 32 px at least, got {tuple(pair.shape)}"
         return self.layers(pair)
+
+
+class FeatureGAN(nn.Module):
+    """Judges features of a network that has learnt to see, and that nobody trains here (projected GAN, Sauer et al., NeurIPS
+    2021; its random projections are left out [ours]): it knows a mouth from a smear after some ten steps, where a PatchGAN
+    on pixels takes thousands. Spectral norm (Miyato et al., ICLR 2018) keeps it from running away.
+
+    Args:
+        inside: channels of the features and whatever is laid beside them.
+        width: channels of the first layer.
+    """
+
+    def __init__(self, inside: int, width: int = 16):
+        super().__init__()
+        sizes = ((inside, 4 * width, 1), (4 * width, 4 * width, 3), (4 * width, 1, 3))
+        first, second, last = (spectral_norm(nn.Conv2d(a, b, k, padding=k // 2)) for a, b, k in sizes)
+        self.layers = nn.Sequential(first, nn.LeakyReLU(0.2), second, nn.LeakyReLU(0.2), last)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, inside, H, W) -> logits (N, 1, H, W)."""
+        return self.layers(features)

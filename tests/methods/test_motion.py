@@ -62,19 +62,45 @@ def test_predicts_unseen_people_at_any_intensity(learnt, expression, label, stre
     assert missed < 0.3 * still
 
 
-def test_intensity_zero_and_neutral_leave_a_neutral_face(learnt):
+def test_neutral_leaves_a_neutral_face_and_intensity_zero_any(learnt):
     faces, model = learnt
-    calm, _ = held_out(faces, "anger", 1.0)
-    known = torch.zeros(len(calm))
-    assert torch.allclose(model.predict(calm, torch.full((len(calm),), 1), 0.0, known), calm, atol=1e-3)
-    assert torch.allclose(model.predict(calm, torch.zeros(len(calm), dtype=torch.long), 1.0, known), calm, atol=1e-3)
+    calm, loud = held_out(faces, "anger", 1.0)
+    known, neutral = torch.zeros(len(calm)), torch.zeros(len(calm), dtype=torch.long)
+    for face in (calm, loud):
+        for label in (0, 1, 5):
+            assert torch.equal(model.predict(face, torch.full((len(face),), label), 0.0), face), "bit for bit"
+    assert torch.allclose(model.predict(calm, neutral, 1.0, known), calm, atol=1e-3)
+    assert (model.predict(calm, neutral) - calm).norm(dim=-1).mean() < 0.2, "px: its landmarks say that it is neutral"
 
 
 def test_expression_worn_is_taken_back(learnt):
     faces, model = learnt
     calm, loud = held_out(faces, "happiness", 1.0)
-    found = model.predict(loud, torch.zeros(len(loud), dtype=torch.long))
-    assert (found - calm).norm(dim=-1).mean() < 0.6 * (loud - calm).norm(dim=-1).mean()
+    neutral = torch.zeros(len(loud), dtype=torch.long)
+    far = (loud - calm).norm(dim=-1).mean()
+    for known in (None, torch.full((len(loud),), 5)):
+        found = model.predict(loud, neutral, source_label=known)
+        assert (found - calm).norm(dim=-1).mean() < 0.3 * far
+        half = model.predict(loud, neutral, 0.5, known)
+        assert (half - loud - (found - loud) / 2).abs().mean() < 0.05, "half of the way"
+
+
+def test_an_edit_goes_from_the_expression_worn_to_the_one_asked(learnt):
+    faces, model = learnt
+    calm, loud = held_out(faces, "happiness", 1.0)
+    anger = torch.ones(len(loud), dtype=torch.long)
+    wanted = model.predict(calm, anger, 1.0, torch.zeros(len(calm)))
+    found = model.predict(loud, anger)
+    assert (found - wanted).norm(dim=-1).mean() < 0.3 * (loud - wanted).norm(dim=-1).mean()
+
+
+def test_the_landmarks_tell_what_a_face_wears(learnt):
+    faces, model = learnt
+    for name, label in (("happiness", 5), ("anger", 1)):
+        shapes = [((each.numpy() + 0.5) / SIZE - 0.5).reshape(len(each), -1) for each in held_out(faces, name, 1.0)]
+        for shape, worn in zip(shapes, (0, label), strict=True):
+            share = model.worn(shape)
+            assert np.allclose(share.sum(1), 1) and (share.argmax(1) == worn).all()
 
 
 def test_size_of_the_crop_does_not_matter(learnt):
