@@ -21,9 +21,11 @@ from fersyn.datasets.photo import read_photo
 from fersyn.errors import FersynError, NoFace
 from fersyn.expressions import EXPRESSIONS, STRONGEST, parse
 from fersyn.faces.align import Alignment, fit
+from fersyn.faces.heatmaps import head
 from fersyn.faces.turned import find_turned
 from fersyn.marks import Mark, marked
-from fersyn.methods.base import Synthesiser
+from fersyn.methods.base import Synthesiser, labels_of
+from fersyn.methods.motion import shuts
 from fersyn.pixels import to_bytes, to_floats, to_images, to_tensor
 
 LARGEST = 512  # px of a crop's side: more is wasted on networks that see 128; what bends is bent in the photograph
@@ -91,7 +93,8 @@ def edit_photo(
         return face.alignment.paste(as_images(made["image"])[0], photo, face_mask(face))
     change = (made["image"] - made["bent"])[0] * 127.5
     flow, change = (np.ascontiguousarray(each.permute(1, 2, 0).cpu().numpy()) for each in (made["flow"][0], change))
-    return face.alignment.bend(photo, flow, change, face_mask(face))
+    # Its own flow ends: a mask would lay what is bent over what is not, and contours would be double.
+    return face.alignment.bend(photo, flow, change, np.ones(flow.shape[:2], np.float32))
 
 
 def tensors(face: FoundFace) -> tuple[torch.Tensor, torch.Tensor]:
@@ -109,18 +112,12 @@ def as_images(faces: torch.Tensor) -> np.ndarray:
 def face_mask(face: FoundFace) -> np.ndarray:
     """Where the edited face is taken, float32 (S, S) in 0..1: inside the head, fading out before the crop's edge.
 
-    An ellipse round the landmarks, wide enough for a dropped jaw and raised brows; the rest of the crop (hair, neck,
-    background), which no expression moves, stays the photograph's.
+    The rest of the crop (hair, neck, background), which no expression moves, stays the photograph's.
     """
     size = len(face.crop)
-    centre = (face.landmarks[27] + face.landmarks[8]) / 2
-    tall = np.linalg.norm(face.landmarks[8] - face.landmarks[27])
-    half = np.array([np.ptp(face.landmarks[:17, 0]) * 0.60, tall * 0.98])
-    y, x = np.mgrid[0:size, 0:size]
-    away = np.hypot((x - centre[0]) / half[0], (y - centre[1]) / half[1])
-    inside = np.clip((1.15 - away) / 0.3, 0, 1)
+    inside = head(tensors(face)[1], size)[0, 0].numpy()
     ramp = np.clip(np.minimum(np.arange(size), np.arange(size)[::-1]) / (0.06 * size), 0, 1)
-    return (inside * inside * (3 - 2 * inside) * np.minimum.outer(ramp, ramp)).astype(np.float32)
+    return inside * np.minimum.outer(ramp, ramp).astype(np.float32)
 
 
 def sheet(
@@ -190,6 +187,14 @@ class Asked:
                 "motion, for want of sequences to learn it from; train it on more people"
             )
 
+    def _shuts(self, face: FoundFace) -> bool:
+        """Whether the face's wide open mouth is to be closed."""
+        motion, (_, points) = self.synthesiser.motion, tensors(face)
+        if motion is None:
+            return False
+        label = labels_of(self.expression, 1)
+        return bool(shuts(points, motion.predict(points, label, self.intensity, size=len(face.crop))))
+
     @property
     def words(self) -> str:
         """In words."""
@@ -234,6 +239,8 @@ class Asked:
         told += f"; face {' and '.join(small)} is small: expect a soft result" if small else ""
         if lying := [round(each.alignment.turn) for each in chosen if abs(each.alignment.turn) > LYING]:
             told += f"; found turned by {' and '.join(map(str, lying))} degrees and put back as it lay"
+        shut = [f"{number}" for number, each in enumerate(chosen, 1) if not self.sheet and self._shuts(each)]
+        told += f"; the open mouth of face {' and '.join(shut)} is to be closed: expect traces of it" if shut else ""
         return rows if self.sheet else photo, told + "".join(refused)
 
 

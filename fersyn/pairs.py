@@ -103,7 +103,11 @@ class Pairs:
         device: Any = "cpu",
     ):
         shares = (("neutral_share", neutral_share), ("cross_share", cross_share))
-        for name, value in (*shares, ("neutral_share + cross_share", neutral_share + cross_share), ("augment", augment)):
+        for name, value in (
+            *shares,
+            ("neutral_share + cross_share", neutral_share + cross_share),
+            ("augment", augment),
+        ):
             if not 0 <= value <= 1:
                 raise FersynError(f"{name} is {value}: a number between 0 and 1 is needed")
         self.table, self.size, self.augment = table, int(size or table.size), augment

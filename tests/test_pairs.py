@@ -81,8 +81,13 @@ def test_pairs_from_one_expression_to_another(small_table):
     before, after = (small_table.labels(seen[:, side]) for side in (0, 1))
     across = [tuple(pair) for pair in seen[(before != 0) & (after != 0)]]
     assert (after == 0).sum() == 90 and (before == 0).sum() == 180
-    assert sorted(across) == sorted(map(tuple, pairs.cross)) and (small_table.people[seen[:, 0]] == small_table.people[seen[:, 1]]).all()
-    assert np.array_equal(Pairs(small_table, size=16).chosen(5, 8), Pairs(small_table, size=16, cross_share=0.0).chosen(5, 8))
+    assert (
+        sorted(across) == sorted(map(tuple, pairs.cross))
+        and (small_table.people[seen[:, 0]] == small_table.people[seen[:, 1]]).all()
+    )
+    assert np.array_equal(
+        Pairs(small_table, size=16).chosen(5, 8), Pairs(small_table, size=16, cross_share=0.0).chosen(5, 8)
+    )
     with pytest.raises(FersynError, match="neutral_share . cross_share is 1.5"):
         Pairs(small_table, neutral_share=0.75, cross_share=0.75)
 
@@ -90,7 +95,9 @@ def test_pairs_from_one_expression_to_another(small_table):
 def test_two_strengths_of_one_expression_are_a_pair_where_they_differ_enough(small_table):
     labels = small_table.labels()
     rows = changed(
-        small_table, expression=np.where(labels == 0, "neutral", "anger"), intensity=np.where(labels == 0, 0, labels / 8)
+        small_table,
+        expression=np.where(labels == 0, "neutral", "anger"),
+        intensity=np.where(labels == 0, 0, labels / 8),
     )
     cross = Pairs(rows, size=16).cross
     assert (abs(labels[cross[:, 0]] - labels[cross[:, 1]]) >= 3).all() and len(cross) > 0

@@ -39,6 +39,7 @@ WARM = 0.3  # part of the steps in which the price of painting rises: nothing th
 LAYERS = ("conv1_2", "conv2_2", "conv3_1")  # grain, edges, and parts: the last is what the discriminator sees, too
 CHANNELS = 256  # of the last layer
 
+
 class Config(MethodConfig):
     """Settings; weights and sizes are [ours]."""
 
@@ -51,13 +52,17 @@ class Config(MethodConfig):
     cross_share: float = Field(0.25, ge=0, le=1, description="part of the pairs between two expressive faces")
     augment: float = Field(1.0, ge=0, le=1, description="strength of the augmentation of the pairs")
     width: int = Field(32, ge=8, le=256, multiple_of=8, description="channels of the U-Net's first level")
-    discriminator_width: int = Field(16, ge=4, le=128, description="channels of the discriminator's first layer")
+    discriminator_width: int = Field(
+        16, ge=2, le=128, multiple_of=2, description="a quarter of the discriminator's channels"
+    )
     sigma: float = Field(2.5, gt=0, le=20, description="heatmap width at 128 px")
     reach: float = Field(0.03, ge=0, le=0.2, description="largest correction of the flow, part of the side")
     weight_pixel: float = Field(10.0, ge=0)
     weight_perceptual: float = Field(2.0, ge=0)
     weight_adversarial: float = Field(0.05, ge=0, description="0 trains without a discriminator")
-    weight_mask: float = Field(0.3, ge=0, description="price of painting instead of bending, where nothing should change")
+    weight_mask: float = Field(
+        0.2, ge=0, description="price of painting instead of bending, where nothing should change"
+    )
     cheap: float = Field(0.1, ge=0, le=1, description="part of that price at mouth, eyes, brows and folds")
     adversarial: Kind = "hinge"
     perceptual_network: perceptual.Network = Field("auto", description="network of the perceptual loss")
@@ -125,7 +130,9 @@ class LandmarkFlow(Method):
             return {"discriminator": channels_last(torch.cat([features / size, code], 1))}
 
         def terms(score):
-            return found | ({"adversarial": (config.weight_adversarial, score())} if "discriminator" in networks else {})
+            return found | (
+                {"adversarial": (config.weight_adversarial, score())} if "discriminator" in networks else {}
+            )
 
         _, judged, parts = play(
             networks, optimisers, fabric, config.adversarial, seen[-1].float(), wanted[-1].float(), told, terms

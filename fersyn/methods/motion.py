@@ -41,6 +41,7 @@ METERED = 8  # people of a table whose actions are measured: a few seconds
 FARTHEST = 2.5  # deviations: a face unlike all seen is treated like the nearest that is not
 LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))  # (upper, lower): they meet, and do not pass through each other
 LIPS = ((61, 67), (62, 66), (63, 65))
+OPEN = 0.2  # part of a mouth's width: the lips of one that is wide open are farther apart
 JAW = (*range(5, 12), *range(55, 60), *range(65, 68))  # what goes down where a mouth opens: chin and lower lip
 _ROWS = ("neutral", "shift", "label", "person", "photo", "true", "bent")
 
@@ -272,6 +273,15 @@ class Motion:
     def arrays(self) -> dict[str, np.ndarray]:
         """All that was learnt from, by name, as `Motion` is made of it."""
         return {name: getattr(self, name) for name in (*_ROWS, "tables")}
+
+
+def shuts(source: Tensor, target: Tensor) -> Tensor:
+    """Whether (N,) mouths that are wide open in landmarks `source` (N, 68, 2) are closed in `target`: nobody has seen the lips
+    that belong there, and what was between them leaves traces.
+    """
+    (upper, lower), (left, right) = LIPS[1], (48, 54)
+    before, after = (each[:, lower, 1] - each[:, upper, 1] for each in (source, target))
+    return (before > OPEN * (source[:, right] - source[:, left]).norm(dim=-1)) & (after < before / 2)
 
 
 _SIDES = (("training", False), ("photographs", True))

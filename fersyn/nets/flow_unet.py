@@ -14,8 +14,11 @@ from fersyn.pixels import grey
 OPENED = 4.0  # added to the mask's logit where the mouth was opened: it begins at 0.88 there
 STILL = 0.05 / 128  # part of the side: what moves by less stays
 MOVING = 1.5 / 128  # part of the side: where the landmarks move the skin by so much its flow is corrected in full
-SHUT = 0.1  # a mask below it is none
-GREY, COLOUR = 0.01, 0.04  # mean distance from grey, of pixels in [-1, 1]: below it a photograph is grey, above it coloured
+SHUT = 0.04  # a mask below it is none
+GREY, COLOUR = (
+    0.01,
+    0.04,
+)  # mean distance from grey, of pixels in [-1, 1]: below it a photograph is grey, above it coloured
 GEOMETRY_WIDTH = 24  # channels of the first level of `FlowCorrection`; skin moves smoothly: it needs no more
 
 

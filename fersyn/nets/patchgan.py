@@ -3,7 +3,6 @@ that networks of its kind begin with; and one that judges features.
 """
 
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 
 def initialise(network: nn.Module, deviation: float = 0.02) -> nn.Module:
@@ -64,19 +63,21 @@ class PatchGAN(nn.Module):
 
 class FeatureGAN(nn.Module):
     """Judges features of a network that has learnt to see, and that nobody trains here (projected GAN, Sauer et al., NeurIPS
-    2021; its random projections are left out [ours]): it knows a mouth from a smear after some ten steps, where a PatchGAN
-    on pixels takes thousands. Spectral norm (Miyato et al., ICLR 2018) keeps it from running away.
+    2021; its random projections are left out [ours]): it need not learn first what a mouth is. Group norm [ours]: among
+    spectral norm, none and this one it learnt fastest to tell the truth from bent faces.
 
     Args:
         inside: channels of the features and whatever is laid beside them.
-        width: channels of the first layer.
+        width: a quarter of the channels of its layers; a multiple of 2.
     """
 
     def __init__(self, inside: int, width: int = 16):
         super().__init__()
-        sizes = ((inside, 4 * width, 1), (4 * width, 4 * width, 3), (4 * width, 1, 3))
-        first, second, last = (spectral_norm(nn.Conv2d(a, b, k, padding=k // 2)) for a, b, k in sizes)
-        self.layers = nn.Sequential(first, nn.LeakyReLU(0.2), second, nn.LeakyReLU(0.2), last)
+        channels, layers = 4 * width, []
+        for before, kernel in ((inside, 1), (channels, 3)):
+            layers += [nn.Conv2d(before, channels, kernel, padding=kernel // 2), nn.GroupNorm(8, channels)]
+            layers += [nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, 3, padding=1))
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, inside, H, W) -> logits (N, 1, H, W)."""

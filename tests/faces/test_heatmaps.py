@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fersyn.faces.heatmaps import folds, head, LOWER, UPPER, heatmaps, opening
+from fersyn.faces.heatmaps import LOWER, UPPER, folds, head, heatmaps, opening
 
 
 @settings(max_examples=30)

@@ -238,6 +238,13 @@ def test_extremes_are_bounded():
     assert np.allclose(closed[65:68, 1], closed[[63, 62, 61], 1]), "lips meet, and no lip passes through the other"
 
 
+def test_a_wide_open_mouth_that_is_to_be_closed_is_known():
+    wide, closed = torch.zeros(1, 68, 2), torch.zeros(1, 68, 2)
+    for face, gap in ((wide, 12.0), (closed, 0.0)):
+        face[:, 54, 0], face[:, 66, 1] = 40.0, gap
+    assert motion.shuts(wide, closed) and not motion.shuts(wide, wide) and not motion.shuts(closed, wide)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not instruments.available("actions"), reason="the meter's weights are not here")
 def test_photographs_left_out_show_as_much_as_their_true_peaks(tmp_path):

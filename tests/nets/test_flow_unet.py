@@ -18,7 +18,9 @@ def network(reach=0.03, seed=0, noise=0.0):
 def given(flow=0.0, opened=0.0, head=1.0, source=None):
     torch.manual_seed(1)
     source = torch.rand(2, 3, SIDE, SIDE) * 2 - 1 if source is None else source
-    maps = [torch.full((2, count, SIDE, SIDE), value) for count, value in ((2, flow), (10, 0.0), (1, opened), (1, head))]
+    maps = [
+        torch.full((2, count, SIDE, SIDE), value) for count, value in ((2, flow), (10, 0.0), (1, opened), (1, head))
+    ]
     return source, *maps, torch.zeros(2, 8)
 
 

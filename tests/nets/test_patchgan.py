@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from fersyn.nets.patchgan import PatchGAN
+from fersyn.nets.patchgan import FeatureGAN, PatchGAN
 
 
 def test_table_3():
@@ -56,3 +56,17 @@ def test_wrong_shapes_are_refused():
     for wrong in (torch.zeros(1, 5, 64, 64), torch.zeros(1, 6, 16, 16)):
         with pytest.raises(AssertionError):
             PatchGAN(6, width=2)(wrong)
+
+
+def test_features_are_judged_place_by_place_and_it_learns():
+    torch.manual_seed(0)
+    network = FeatureGAN(20, 4)
+    optimiser = torch.optim.Adam(network.parameters(), 3e-3)
+    for _ in range(60):  # true ones have a pattern in one channel
+        real, fake = torch.randn(8, 20, 8, 8), torch.randn(8, 20, 8, 8)
+        real[:, 3, ::2] += 2
+        loss = torch.relu(1 - network(real)).mean() + torch.relu(1 + network(fake)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert network(real).shape == (8, 1, 8, 8) and network(real).mean() > network(fake).mean() + 1
