@@ -34,7 +34,7 @@ FINE, COARSE = 2.0, 20.0  # px: a fold is wider than the one and narrower than t
 LIGHT = 0.3  # part of a coarse change that counts as light
 LEAST, WHOLE, MOST = 0.01, 0.05, 0.6  # logarithm of a ratio: below it counts for nothing, in full, and at most
 # How much further the photograph is bent, to show the actions that the generated face shows; less where openpeople's true
-# pictures are nearer then, and no judge loses a name by it.
+# pictures are nearer then, and its two judges lose one name of twenty at most.
 FURTHER, LESS = 1.2, {"disgust": 1.0, "happiness": 0.8}
 STILL = 0.02  # px: what moves by less is left alone
 
