@@ -174,7 +174,7 @@ class Method:
         return ()
 
     def needs_weights(self, config: MethodConfig) -> tuple[str, ...]:
-        """Names of `fersyn.weights`: networks of others that it cannot do without."""
+        """Networks of others (names of `fersyn.weights`) that its synthesiser cannot do without."""
         return ()
 
     def synthesiser(self, config: MethodConfig, networks: dict[str, nn.Module], motion: Any = None) -> Synthesiser:

@@ -23,6 +23,7 @@ from fersyn.losses import guided
 from fersyn.manners import Manners
 from fersyn.methods.base import Method, Stage, Synthesiser, labels_of
 from fersyn.methods.config import MethodConfig
+from fersyn.nets import mobile_stylegan
 from fersyn.nets.expression_mapper import GUIDES, MOVED, NEUTRAL, NONE, ExpressionMapper
 from fersyn.nets.expression_mapper import get as kits
 from fersyn.nets.instruments import ACTIONS, Judge
@@ -111,6 +112,10 @@ class GuidedMapping(Method):
         losses["actions"] = sum(getattr(config, f"weight_{name}") for name in ("actions", "sliders", *meshes))
         own = (name for name, weight in losses.items() if weight)
         return tuple(dict.fromkeys((*own, *(GUIDES if not config.neutral_steps else ()))))
+
+    def needs_weights(self, config):
+        """The generator's, and those of all guides: they look on, whatever their losses weigh."""
+        return (*mobile_stylegan.NAMES, *("dlib-face" if name == "dlib" else name for name in GUIDES))
 
     def synthesiser(self, config, networks, motion=None):
         """It draws people."""

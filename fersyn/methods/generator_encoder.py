@@ -21,7 +21,7 @@ from fersyn.faces.crop import ffhq_alignment
 from fersyn.manners import drawn_sliders
 from fersyn.methods.base import Method, Stage
 from fersyn.methods.config import MethodConfig
-from fersyn.nets import encoder, expression_mapper, generators
+from fersyn.nets import encoder, expression_mapper, generators, mobile_stylegan
 from fersyn.nets.guides import resample, vary
 from fersyn.nets.stylegan import Generator
 
@@ -87,6 +87,10 @@ class Inversion(Method):
         for name in ("mean", "sd", "axes"):
             getattr(made, name).copy_(getattr(mapper, name))
         return {"encoder": made, "generator": generator, "mapper": mapper}
+
+    def needs_weights(self, config):
+        """The generator's."""
+        return mobile_stylegan.NAMES
 
     def stages(self, config):
         """One; the learning rate rises before it falls."""

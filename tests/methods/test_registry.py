@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 import fersyn.methods as methods
+from fersyn import weights
 from fersyn.errors import FersynError
+from fersyn.nets import mobile_stylegan
 from fersyn.reporting import keys, project
 
 PLAIN = 'class Mine(Method):\n    """Mine."""\n\n\nMETHOD = Mine()\n'
@@ -27,6 +29,14 @@ def test_every_file_is_a_method_by_its_own_name():
     for name in methods.names():
         assert methods.get(name).name == name
     assert methods.module("landmark-flow") == "fersyn.methods.landmark_flow"
+
+
+def test_the_weights_that_a_method_needs_are_known_ones():
+    needed = {name: methods.get(name).needs_weights(methods.get(name).preset("paper")) for name in methods.names()}
+    assert {each for own in needed.values() for each in own} <= set(weights.ENTRIES)
+    assert not needed["landmark-flow"] and not needed["copy"]
+    for name in ("emotion-gan", "stylegan-fer", "expression-mapper", "generator-encoder"):
+        assert set(mobile_stylegan.NAMES) <= set(needed[name])
 
 
 @pytest.mark.parametrize("text", [PLAIN, "METHOD = Mine(\n"], ids=["whole", "half written"])
