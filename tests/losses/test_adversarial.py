@@ -85,3 +85,9 @@ def test_unknown_kind():
     for loss in (of_real, of_fake, adversarial.generator):
         with pytest.raises(ValueError, match="wasserstein"):
             loss(LOGITS, "wasserstein")
+
+
+def test_accuracy_counts_from_the_middle_that_the_loss_draws_to():
+    real, fake = torch.tensor([0.9, 0.6, 0.4]), torch.tensor([0.1, 0.4, 0.6])
+    assert adversarial.accuracy(real, fake, "least-squares") == pytest.approx(4 / 6)
+    assert adversarial.accuracy(real, fake, "hinge") == 0.5, "its middle is 0, and all of these lie above"
