@@ -82,7 +82,7 @@ class Explorer(Panel):
         self._connect()
         self._choose_table()
         if not self._tables:
-            self._take(*choices.portrait(), unsaved=True)
+            self._guarded(lambda: self._take(*choices.portrait(), unsaved=True))
         self._say(" ".join([*notes, *more]))
         self.wait(600)  # what is shown first is finished, in a notebook run in batch too
 

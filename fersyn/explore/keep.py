@@ -150,7 +150,8 @@ def make(
     """Edit one face as the panel of notebook 07 does.
 
     Args:
-        run: run folder of a method, or an exported file; empty: the model that comes with the kit; like `face`, looked for below the project's root where it is not here.
+        run: run folder of a method, or an exported file; empty: the model that comes with the kit. Like `face`, looked for below
+            the project's root where it is not here.
         face: a photograph, or with `row` a face table.
         expression: what the face is to show.
         intensity: 0..1.5.
