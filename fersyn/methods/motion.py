@@ -35,6 +35,7 @@ from fersyn.methods import strength
 COMPONENTS = 10  # principal components of the neutral shape that the prediction looks at
 WORN = 25  # principal components of all shapes, by which an expression that a face wears is told and taken back
 TAKEN_BACK = 3.0  # strength of the ridge
+PARTS_WORN = (1.0, 0.6, 0.3)  # of displacements: a weak smile is one, too
 WIDTHS = (0.35, 0.5, 0.7, 1.0)  # of the kernel, in deviations a component; the best for people left out is taken
 LEAST = 6  # displacements to an expression below which there is nothing to learn
 METERED = 8  # people of a table whose actions are measured: a few seconds
@@ -190,8 +191,10 @@ class Motion:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
         from sklearn.linear_model import Ridge
 
-        faces = np.concatenate([self.neutral + self.shift, self.neutral]).astype(float)
-        label = np.concatenate([self.label, np.zeros_like(self.label)])
+        count = len(PARTS_WORN)
+        way = np.concatenate([part * self.shift for part in (*PARTS_WORN, 0)]).astype(float)
+        faces = np.tile(self.neutral, (count + 1, 1)) + way
+        label = np.concatenate([np.tile(self.label, count), np.zeros_like(self.label)])
         pca = PCA(min(WORN, len(faces) - 1), svd_solver="full").fit(faces)
         deviation = np.sqrt(pca.explained_variance_.clip(1e-12))
 
@@ -200,8 +203,10 @@ class Motion:
 
         classes, scores = np.unique(label), axes(faces)
         judge = LinearDiscriminantAnalysis("lsqr", "auto", np.full(len(classes), 1 / len(classes))).fit(scores, label)
-        peak, back = scores[: len(self.shift)], -self.shift.astype(float)
-        ridges = {k: Ridge(TAKEN_BACK).fit(peak[self.label == k], back[self.label == k]) for k in classes if k}
+        ridges = {}
+        for k in classes[classes > 0]:
+            own = (label == k) | (label == 0)
+            ridges[k] = Ridge(TAKEN_BACK).fit(scores[own], -way[own])
         return axes, judge, ridges
 
     def towards(self, neutral: np.ndarray, label: int) -> np.ndarray:

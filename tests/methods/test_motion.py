@@ -81,6 +81,9 @@ def test_expression_worn_is_taken_back(learnt):
     for known in (None, torch.full((len(loud),), 5)):
         found = model.predict(loud, neutral, source_label=known)
         assert (found - calm).norm(dim=-1).mean() < 0.3 * far
+        calm_too, weak = held_out(faces, "happiness", 0.5)
+        found_weak = model.predict(weak, neutral, source_label=known)
+        assert (found_weak - calm_too).norm(dim=-1).mean() < 0.5 * (weak - calm_too).norm(dim=-1).mean()
         half = model.predict(loud, neutral, 0.5, known)
         assert (half - loud - (found - loud) / 2).abs().mean() < 0.05, "half of the way"
 
