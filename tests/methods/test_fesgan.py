@@ -264,12 +264,16 @@ def test_trained_like_every_method(small_table, resumed):
 @pytest.mark.parametrize("transfer", [False, True])
 def test_edit(transfer):
     config, networks, _ = made(transfer=transfer)
+    networks["generator"].decoder[0].weight.data.mul_(20)
+    for layer in networks["generator"].decoder:
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_var.fill_(1e-3)  # small signals grow, as after a training
     trained = METHOD.synthesiser(config, networks)
     faces = torch.rand(2, 3, 48, 48) * 2 - 1
     out = trained.edit(faces, ["happy", "neutral"], torch.tensor([0.5, 1.0]))
     assert out.shape == faces.shape and out.abs().max() <= 1 and not out.requires_grad
     assert torch.allclose(trained.edit(faces[:1], "happy", 0.5), out[:1], atol=1e-5)
-    assert not torch.equal(trained.edit(faces[:1], "happy", 1.0), out[:1])
+    assert not torch.allclose(trained.edit(faces[:1], "happy", 1.0), out[:1], atol=1e-3)
     assert trained.edit(faces[:0], "fear").shape == (0, 3, 48, 48)
 
 
