@@ -15,7 +15,7 @@ from torch import Tensor
 from fersyn import splits
 from fersyn.evaluation.recognition import usable
 from fersyn.faces.landmarks import GROUPS
-from fersyn.nets.recogniser import Recogniser, predict, train_recogniser
+from fersyn.nets.recogniser import predict, train_recogniser
 
 LEAST_CLASSES = 2
 # Points that lie on an edge of a rendered face, the rims of lids and lips, and so owe their place to no detector: eyes,
@@ -34,7 +34,7 @@ class OwnJudge:
         people, faces: how many it was trained on.
     """
 
-    network: Recogniser
+    network: torch.nn.Module
     classes: tuple[int, ...]
     people: int
     faces: int
@@ -44,7 +44,9 @@ class OwnJudge:
         return np.asarray(self.classes, np.int64)[predict(self.network, faces).argmax(1).numpy()]
 
 
-def train_judge(table, epochs: int = 60, seed: int = 0, device: str | torch.device = "cpu") -> OwnJudge | None:
+def train_judge(
+    table, epochs: int = 60, seed: int = 0, device: str | torch.device = "cpu", network: str = "cnn"
+) -> OwnJudge | None:
     """Train the recogniser on the real faces of the training people of a table, and freeze it after the last epoch.
 
     Args:
@@ -52,6 +54,7 @@ def train_judge(table, epochs: int = 60, seed: int = 0, device: str | torch.devi
         epochs: passes over the faces.
         seed: of weights, order and augmentation: the same judge for all methods and seeds.
         device: where it is trained.
+        network: one of `recogniser.NETWORKS`.
 
     Returns:
         the judge; None where the training people show fewer than two expressions.
@@ -68,8 +71,8 @@ def train_judge(table, epochs: int = 60, seed: int = 0, device: str | torch.devi
     if len(classes) < LEAST_CLASSES:
         return None
     own = torch.from_numpy(np.searchsorted(classes, labels))
-    network = train_recogniser(table.tensor(index), own, epochs, seed, len(classes), device=device)
-    return OwnJudge(network.cpu(), tuple(classes), len(set(table.people[index])), len(index))
+    taught = train_recogniser(table.tensor(index), own, epochs, seed, len(classes), device=device, network=network)
+    return OwnJudge(taught.cpu(), tuple(classes), len(set(table.people[index])), len(index))
 
 
 def landmark_errors(found: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -155,6 +155,7 @@ def cross_validate(
     classifier: str = "cnn",
     seed: int = 0,
     device: str | torch.device = "cpu",
+    network: str = "cnn",
 ) -> CrossValidation:
     """Trains on all folds of people but one and tests on that one, for each fold and seed.
 
@@ -166,6 +167,7 @@ def cross_validate(
         classifier: ``"cnn"`` or ``"landmarks"``.
         seed: the first seed.
         device: of the CNN.
+        network: which CNN, one of `recogniser.NETWORKS`.
 
     Raises:
         FersynError: fewer than two people or than two expressions, fewer than two folds, no epoch, no repetition, or
@@ -187,7 +189,7 @@ def cross_validate(
             f"{people} people with {len(classes)} labelled expressions; recognition needs two of each or more"
         )
     own, losses, found = np.searchsorted(classes, labels), [], []
-    learn = _cnn(table, index, own, epochs, device) if classifier == "cnn" else _linear(table, index, own)
+    learn = _cnn(table, index, own, epochs, device, network) if classifier == "cnn" else _linear(table, index, own)
     for repeat in range(seed, seed + seeds):
         fold_of = splits.assign(rows, splits.kfold(rows, min(folds, people), repeat))
         for number, fold in enumerate(sorted(set(fold_of)), 1):
@@ -200,17 +202,17 @@ def cross_validate(
     return CrossValidation(CLASSIFIERS[classifier], pd.concat(found, ignore_index=True), losses)
 
 
-def _cnn(table, index: np.ndarray, labels: np.ndarray, epochs: int, device: str | torch.device):
+def _cnn(table, index: np.ndarray, labels: np.ndarray, epochs: int, device: str | torch.device, network: str):
     """(train, test, seed) -> what the CNN calls the test faces, and its loss over epochs."""
     faces, classes = table.tensor(index), int(labels.max()) + 1
 
     def learn(train: np.ndarray, test: np.ndarray, seed: int) -> tuple[np.ndarray, list[float]]:
         curve: list[float] = []
-        network = train_recogniser(
+        taught = train_recogniser(
             faces[train], torch.from_numpy(labels[train]), epochs, seed, classes, device=device,
-            report=lambda _, loss: curve.append(loss),
+            report=lambda _, loss: curve.append(loss), network=network,
         )  # fmt: skip
-        return named(network, faces[test]), curve
+        return named(taught, faces[test]), curve
 
     return learn
 

@@ -1,7 +1,8 @@
 """A small convolutional network that names an expression, its input, its training. Half a minute on two cores.
 
 Made for few people: grey, locally normalised pixels (light and complexion say nothing about an expression), and a
-head that keeps the places on the face (faces are aligned, so a place means something).
+head that keeps the places on the face (faces are aligned, so a place means something). A stronger network, which takes ten times as
+long, is a setting: `NETWORKS`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ from torch.nn import functional
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.losses.intra_class import intra_class
+from fersyn.nets.resnet_recogniser import ResNet18
 from fersyn.pixels import to_bytes, to_floats
 
 INPUT = 48  # px that the network sees
@@ -30,6 +32,8 @@ GROUP = (
 )
 
 SMOOTHING = 0.1  # of the labels
+# Name of a network -> highest learning rate, where none is asked for.
+NETWORKS = {"cnn": 2e-3, "resnet18": 1e-3, "resnet18-imagenet": 3e-4}
 
 Vary = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -39,6 +43,8 @@ class Recogniser(nn.Sequential):
 
     ``forward``: prepared faces (N, 1, 48, 48) as `prepare` makes them -> logits (N, classes).
     """
+
+    side = INPUT
 
     def __init__(self, classes: int = len(EXPRESSIONS), width: int = 16):
         def block(inside: int, outside: int, kernel: int) -> list[nn.Module]:
@@ -52,6 +58,19 @@ class Recogniser(nn.Sequential):
             nn.BatchNorm1d(128), nn.ReLU(inplace=True), nn.Dropout(0.5),
             nn.Linear(128, classes),
         )  # fmt: skip
+        self.classes = classes
+
+    @staticmethod
+    def prepare(inner: Tensor, side: int) -> Tensor:
+        """The inner part of faces (N, 3, h, w) -> grey, local mean 0 and deviation about 1: (N, 1, side, side)."""
+        inner = inner.mean(1, keepdim=True)
+        grey = functional.interpolate(inner, (side, side), mode="bilinear", antialias=True, align_corners=False)
+
+        def local_mean(x: Tensor) -> Tensor:
+            return functional.avg_pool2d(functional.pad(x, (WINDOW // 2,) * 4, mode="reflect"), WINDOW, 1)
+
+        difference = grey - local_mean(grey)
+        return difference / (local_mean(difference**2) + 0.01).sqrt()
 
     def features(self, faces: Tensor) -> Tensor:
         """Prepared faces (N, 1, 48, 48) -> what the last layer names them by, (N, 128)."""
@@ -80,7 +99,7 @@ class Synthesis:
     intra_class: float = 0.0
     guided: bool = False
 
-    def loss(self, network: Recogniser, seen: Tensor, labels: Tensor, weight: Tensor, chosen: Tensor) -> Tensor:
+    def loss(self, network: nn.Module, seen: Tensor, labels: Tensor, weight: Tensor, chosen: Tensor) -> Tensor:
         """Of faces as the network sees them, (n, 1, 48, 48), at the positions `chosen` (n,); `weight`: of the classes."""
         features, made = network.features(seen), self.made.to(chosen.device)[chosen]
         logits = network.classify(features)
@@ -94,26 +113,30 @@ class Synthesis:
         return loss
 
 
-def prepare(faces: Tensor) -> Tensor:
-    """Faces (N, 3, H, W), bytes or in [-1, 1] -> grey, inner part, local mean 0 and deviation about 1: (N, 1, 52, 52)."""
+def make(network: str = "cnn", classes: int = len(EXPRESSIONS)) -> nn.Module:
+    """A network of `NETWORKS`: it has `side`, `prepare`, `features` and `classify`.
+
+    Raises:
+        FersynError: there is none of that name, or ImageNet's weights are missing.
+    """
+    if network not in NETWORKS:
+        raise FersynError(f"recogniser '{network}' is unknown; use one of: {', '.join(NETWORKS)}")
+    return Recogniser(classes) if network == "cnn" else ResNet18(classes, network.endswith("imagenet"))
+
+
+def prepare(faces: Tensor, network: type[nn.Module] | nn.Module = Recogniser) -> Tensor:
+    """Faces (N, 3, H, W), bytes or in [-1, 1] -> what a network looks at, with a margin: of the small CNN (N, 1, 52, 52)."""
     faces = to_floats(faces) if faces.dtype == torch.uint8 else faces
     edge = round(faces.shape[-1] * (1 - INNER) / 2)
-    inner = faces.mean(1, keepdim=True)[..., edge : faces.shape[-2] - edge, edge : faces.shape[-1] - edge]
-    side = INPUT + 2 * MARGIN
-    grey = functional.interpolate(inner, (side, side), mode="bilinear", antialias=True, align_corners=False)
-
-    def local_mean(x: Tensor) -> Tensor:
-        return functional.avg_pool2d(functional.pad(x, (WINDOW // 2,) * 4, mode="reflect"), WINDOW, 1)
-
-    difference = grey - local_mean(grey)
-    return difference / (local_mean(difference**2) + 0.01).sqrt()
+    inner = faces[..., edge : faces.shape[-2] - edge, edge : faces.shape[-1] - edge]
+    return network.prepare(inner, network.side + 2 * MARGIN)
 
 
 def augment(faces: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Prepared faces (N, 1, 52, 52) -> (N, 1, 48, 48), each mirrored or not, turned, scaled, shifted a little, with
+    """Prepared faces (N, C, side + 4, side + 4) -> (N, C, side, side), each mirrored or not, turned, scaled, shifted a little, with
     noise; drawn from `generator`, None: torch's global one. Gradients pass.
     """
-    count = len(faces)
+    count, side = len(faces), faces.shape[-1] - 2 * MARGIN
 
     def draw(low: float, high: float) -> Tensor:
         return (torch.rand(count, generator=generator) * (high - low) + low).to(faces.device)
@@ -123,13 +146,15 @@ def augment(faces: Tensor, generator: torch.Generator | None = None) -> Tensor:
     cos, sin = turn.cos() * scale, turn.sin() * scale
     first = torch.stack([cos * mirror, -sin, draw(-0.08, 0.08)], 1)
     second = torch.stack([sin * mirror, cos, draw(-0.08, 0.08)], 1)
-    grid = functional.affine_grid(torch.stack([first, second], 1), [count, 1, INPUT, INPUT], align_corners=False)
-    out = functional.grid_sample(faces, grid * (INPUT / faces.shape[-1]), padding_mode="border", align_corners=False)
+    grid = functional.affine_grid(
+        torch.stack([first, second], 1), [count, faces.shape[1], side, side], align_corners=False
+    )
+    out = functional.grid_sample(faces, grid * (side / faces.shape[-1]), padding_mode="border", align_corners=False)
     return out + 0.1 * torch.randn(out.shape, generator=generator).to(out.device)
 
 
 def middle(faces: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Prepared faces (N, 1, 52, 52) -> their middle (N, 1, 48, 48): `augment` without any variation."""
+    """Prepared faces (N, C, side + 4, side + 4) -> their middle (N, C, side, side): `augment` without any variation."""
     return faces[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
@@ -163,7 +188,7 @@ def train_recogniser(
     seed: int = 0,
     classes: int = len(EXPRESSIONS),
     batch: int = 32,
-    rate: float = 2e-3,
+    rate: float | None = None,
     device: str | torch.device = "cpu",
     report: Callable[[int, float], None] | None = None,
     steps: int | None = None,
@@ -171,8 +196,9 @@ def train_recogniser(
     before: Vary | None = None,
     pool: Tensor | None = None,
     synthesis: Synthesis | None = None,
-) -> Recogniser:
-    """Train a `Recogniser`; it comes back in evaluation mode as it is after the last epoch.
+    network: str = "cnn",
+) -> nn.Module:
+    """Train a recogniser; it comes back in evaluation mode as it is after the last epoch.
 
     AdamW, one-cycle learning rate, labels smoothed by `SMOOTHING`; every class weighs the same, however many pictures it has.
 
@@ -180,18 +206,17 @@ def train_recogniser(
         faces, labels: (N, 3, H, W), float in [-1, 1] or bytes; int (N,) in 0..classes-1.
         epochs: passes over the faces; what does not fill a batch is left out of a pass.
         seed: of the weights, of the order and of the augmentation.
-        classes, batch, rate, device: number of classes, faces a step, highest learning rate, where to train.
+        classes, batch, rate, device: their number, faces a step, highest learning rate (None: of `NETWORKS`), where to train.
         report: called after each epoch with its number (from 1) and its mean loss.
         steps: so many steps instead of `epochs`, however many faces there are.
-        vary: prepared faces (n, 1, 52, 52) and a generator -> what the network sees of them, (n, 1, 48, 48);
-            `augment`, or `middle` for no variation.
-        before: faces (n, 3, H, W) as they are given and a generator -> varied faces, before they are prepared, anew
-            in each step; None: nothing.
+        vary: prepared faces and a generator -> what the network sees of them: `augment`, or `middle` for no variation.
+        before: faces (n, 3, H, W) and a generator -> varied faces, before they are prepared, in each step; None: nothing.
         pool: int64, positions dealt in a pass, with repetitions; None: each face once.
         synthesis: which faces are synthesised, where that makes a difference.
+        network: one of `NETWORKS`.
 
     Raises:
-        FersynError: fewer than two faces, labels out of range, no step, or a `synthesis` of other faces.
+        FersynError: fewer than two faces, labels out of range, no step, a `synthesis` of other faces, or what `make` raises.
     """
     _check(faces, labels, classes, epochs, steps, synthesis)
     pool = torch.arange(len(faces)) if pool is None else pool
@@ -200,21 +225,22 @@ def train_recogniser(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         # Channels last: the convolutions take two thirds of the time on a CPU.
-        network = Recogniser(classes).to(device, memory_format=torch.channels_last)
+        taught = make(network, classes).to(device, memory_format=torch.channels_last)
         generator = torch.Generator().manual_seed(seed)
         faces, labels = faces.to(device), labels.to(device)
-        prepared = None if before else torch.cat([prepare(part) for part in faces.split(1024)])
+        prepared = None if before else torch.cat([prepare(part, taught) for part in faces.split(1024)])
 
         def loss_of(chosen: Tensor) -> Tensor:
-            seen = prepare(before(faces[chosen], generator)) if before else prepared[chosen]
+            seen = prepare(before(faces[chosen], generator), taught) if before else prepared[chosen]
             seen = vary(seen, generator).contiguous(memory_format=torch.channels_last)
             if synthesis is not None:
-                return synthesis.loss(network, seen, labels[chosen], weight, chosen)
-            return functional.cross_entropy(network(seen), labels[chosen], weight, label_smoothing=SMOOTHING)
+                return synthesis.loss(taught, seen, labels[chosen], weight, chosen)
+            return functional.cross_entropy(taught(seen), labels[chosen], weight, label_smoothing=SMOOTHING)
 
         weight = _class_weights(labels[pool.to(device)], classes)
-        _descend(network, loss_of, _dealt(pool, batch, total, generator), total, len(pool) // batch, rate, report)
-    return network.eval()
+        rate = rate or NETWORKS[network]
+        _descend(taught, loss_of, _dealt(pool, batch, total, generator), total, len(pool) // batch, rate, report)
+    return taught.eval()
 
 
 def _check(
@@ -273,18 +299,18 @@ def _descend(network, loss_of, batches: Iterable[Tensor], total: int, pass_: int
 
 
 @torch.inference_mode()
-def predict(network: Recogniser, faces: Tensor, batch: int = 256) -> Tensor:
+def predict(network: nn.Module, faces: Tensor, batch: int = 256) -> Tensor:
     """Class probabilities (N, classes), on the CPU: mean of each face and its mirror image. Faces (N, 3, H, W), float
     in [-1, 1] or bytes.
     """
     device = next(network.parameters()).device
     found = []
     for part in faces.split(batch):
-        seen = middle(prepare(part.to(device)))
+        seen = middle(prepare(part.to(device), network))
         found.append(((network(seen).softmax(1) + network(seen.flip(3)).softmax(1)) / 2).cpu())
-    return torch.cat(found) if found else torch.zeros(0, network[-1].out_features)
+    return torch.cat(found) if found else torch.zeros(0, network.classes)
 
 
-def named(network: Recogniser, faces: Tensor) -> np.ndarray:
+def named(network: nn.Module, faces: Tensor) -> np.ndarray:
     """The class (N,) that it finds likeliest for each of the faces, as given to `predict`."""
     return predict(network, faces).argmax(1).numpy()

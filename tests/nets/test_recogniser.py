@@ -133,3 +133,45 @@ def test_synthesis_of_other_faces_is_refused():
         recogniser.train_recogniser(faces, labels, classes=2, synthesis=recogniser.Synthesis(made[1:]))
     with pytest.raises(FersynError, match="smoothing"):
         recogniser.train_recogniser(faces, labels, classes=2, synthesis=recogniser.Synthesis(made, (0.0, 2.0)))
+
+
+def test_resnet18_is_trained_and_asked_as_the_small_cnn_is():
+    faces, labels, losses = torch.rand(8, 3, 64, 64) * 2 - 1, torch.arange(8) % 2, []
+    network = recogniser.train_recogniser(
+        faces, labels, 4, classes=2, batch=8, network="resnet18", vary=recogniser.middle,
+        report=lambda _, loss: losses.append(loss), synthesis=recogniser.Synthesis(torch.arange(8) < 4, intra_class=0.01),
+    )  # fmt: skip
+    assert losses[-1] < losses[0] and not network.training
+    assert recogniser.predict(network, faces).shape == (8, 2) and recogniser.predict(network, faces[:0]).shape == (0, 2)
+
+
+def test_resnet18_sees_colours_as_imagenet_s_and_begins_with_its_weights_where_they_are(monkeypatch):
+    from torchvision.models import resnet18
+
+    from fersyn import weights
+
+    network = recogniser.make("resnet18", 7)
+    seen = recogniser.middle(recogniser.prepare(torch.zeros(2, 3, 128, 128), network))
+    assert seen.shape == (2, 3, 64, 64) and network(seen).shape == (2, 7) and network.features(seen).shape == (2, 512)
+    torch.testing.assert_close(
+        seen[0, :, 0, 0], (0.5 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
+    )
+    torch.testing.assert_close(network.eval()(seen), network.network(seen))
+    given = resnet18().state_dict()
+    monkeypatch.setattr(weights, "state_dict", lambda name: {"resnet18": given}[name])
+    own = recogniser.make("resnet18-imagenet", 7).network.state_dict()
+    assert torch.equal(own["layer4.1.conv2.weight"], given["layer4.1.conv2.weight"]) and own["fc.weight"].shape == (
+        7,
+        512,
+    )
+    assert sum(weight.numel() for weight in network.parameters()) == 11_176_512 + 513 * 7
+    with pytest.raises(FersynError, match="'vgg' is unknown; use one of: cnn, resnet18, resnet18-imagenet"):
+        recogniser.make("vgg")
+
+
+def test_missing_imagenet_weights_say_how_to_get_them(monkeypatch):
+    from fersyn.weights import places
+
+    monkeypatch.setattr(places, "find", lambda name: None)
+    with pytest.raises(FersynError, match="resnet18"):
+        recogniser.make("resnet18-imagenet")

@@ -122,6 +122,7 @@ def run_fold(
     epochs: int = 60,
     real_share: float = 0.5,
     device: str | torch.device = "cpu",
+    network: str = "cnn",
     report: Callable[[int], None] | None = None,
 ) -> tuple[pd.DataFrame, dict]:
     """All recognisers of a fold: each factor, and each number of real people without synthesis; with and without
@@ -135,6 +136,7 @@ def run_fold(
         epochs: passes over the real faces; sets the number of steps of all (`steps_of`).
         real_share: least part of real faces among those seen, 0..<1; 0: as they fall, as in the paper.
         device: of synthesis and recognisers.
+        network: of the recognisers, one of `recogniser.NETWORKS`.
         report: called after each recogniser with 1.
 
     Returns:
@@ -154,12 +156,12 @@ def run_fold(
     tested, parts = shrunk(table, fold.test, SIZE), []
     for about, faces, labels, dealt in _learnt_from(fold, factors, more_people, real_share, device):
         for variation in VARIATIONS:
-            network = train_recogniser(
+            taught = train_recogniser(
                 faces, labels, seed=fold.seed, batch=BATCH, device=device, steps=steps, vary=middle, pool=dealt,
-                before=classical if variation == "classical" else None,
+                before=classical if variation == "classical" else None, network=network,
             )  # fmt: skip
             found = {"seed": fold.seed, "fold": fold.number, "variation": variation, **about}
-            parts.append(recognition.answers(table, fold.test, named(network, tested), **found))
+            parts.append(recognition.answers(table, fold.test, named(taught, tested), **found))
             if report:
                 report(1)
     facts = {
@@ -218,6 +220,7 @@ def run(
     real_share: float = 0.5,
     device: str | torch.device = "cpu",
     workers: int | None = None,
+    network: str = "cnn",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`run_fold` for all folds and seeds, with progress: its rows together, and its facts, a row a fold.
 
@@ -226,13 +229,13 @@ def run(
 
     Args:
         folds: of `fold_of`.
-        factors, more_people, epochs, real_share, device: as for `run_fold`.
+        factors, more_people, epochs, real_share, device, network: as for `run_fold`.
         workers: processes; 0: this one; None: as many as torch has threads, or none where there is little to do.
     """
     if workers is None:
         worth_it = str(device) == "cpu" and len(folds) > 1 and max(map(partial(steps_of, epochs=epochs), folds)) >= 50
         workers = min(len(folds), torch.get_num_threads()) if worth_it else 0
-    task, found = partial(_alone, given=(factors, more_people, epochs, real_share, device)), []
+    task, found = partial(_alone, given=(factors, more_people, epochs, real_share, device, network)), []
     with Progress(len(folds), "folds", unit="fold") as progress, ExitStack() as stack:
         each = map
         if workers > 1:  # not fork: torch's threads do not survive it
@@ -284,7 +287,9 @@ def kinds(fold: Fold, count: int = 320, device: str | torch.device = "cpu") -> d
     return found
 
 
-def judged(fold: Fold, shown: Mapping[str, Kind], epochs: int = 60, device: str | torch.device = "cpu") -> pd.DataFrame:
+def judged(
+    fold: Fold, shown: Mapping[str, Kind], epochs: int = 60, device: str | torch.device = "cpu", network: str = "cnn"
+) -> pd.DataFrame:
     """Do synthetic faces show what they should? The kit's judge names the kinds of faces that it is shown.
 
     The judge is trained on real faces of everybody but the people whose faces it names, the fold's test people among
@@ -295,6 +300,7 @@ def judged(fold: Fold, shown: Mapping[str, Kind], epochs: int = 60, device: str 
         shown: of `kinds`.
         epochs: as for the recognisers; the judge takes twice as many steps as they.
         device: of the judge.
+        network: its, one of `recogniser.NETWORKS`.
 
     Returns:
         rows faces (which), expression, right, neutral (shares named rightly, and neutral, 0..1), number; the judge's
@@ -304,13 +310,13 @@ def judged(fold: Fold, shown: Mapping[str, Kind], epochs: int = 60, device: str 
     usable = recognition.usable(table.rows)
     others = usable[~np.isin(table.people[usable].astype(str), table.people[fold.train].astype(str))]
     splits.check_disjoint(table.rows.iloc[others], table.rows.iloc[fold.train])
-    network = train_recogniser(
+    taught = train_recogniser(
         shrunk(table, others, SIZE), torch.from_numpy(table.labels(others)), seed=fold.seed, device=device,
-        steps=2 * steps_of(fold, epochs), vary=middle, before=classical,
+        steps=2 * steps_of(fold, epochs), vary=middle, before=classical, network=network,
     )  # fmt: skip
     lines = []
     for name, kind in shown.items():
-        called = named(network, kind.faces)
+        called = named(taught, kind.faces)
         for label in sorted(set(kind.labels.tolist())):
             own = called[kind.labels == label]
             lines.append((name, EXPRESSIONS[label], float((own == label).mean()), float((own == 0).mean()), len(own)))
