@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from fersyn.errors import FersynError
+from fersyn.reporting import paired
 from fersyn.reporting.record import SCHEMA, read
 
 # Of a run's JSON, what the numbers depend on: single words, and mappings of them.
@@ -60,7 +61,7 @@ def compare(a: str | Path, b: str | Path) -> dict[str, Any]:
     folder.
 
     Returns:
-        a, b (as they were named), runs (name -> result of `compare_runs`), only_a, only_b (runs that one has alone).
+        a, b (as they were named), paired (see `paired.differences`), runs (name -> result of `compare_runs`), only_a, only_b (runs that one has alone).
 
     Raises:
         FersynError: nothing there, no report in it, or a file that is none.
@@ -72,15 +73,15 @@ def compare(a: str | Path, b: str | Path) -> dict[str, Any]:
         name = name_a if name_a == name_b else f"{name_a} | {name_b}"
         files_a, files_b = {name: file_a}, {name: file_b}
     wanted = set(files_a) if a.is_file() else set(files_b) if b.is_file() else set(files_a) | set(files_b)
+    both = {
+        name: (read(file), read(files_b[name])) for name, file in files_a.items() if name in wanted and name in files_b
+    }
     return {
         "schema": SCHEMA, "a": str(a), "b": str(b),
         "only_a": [name for name in files_a if name in wanted and name not in files_b],
         "only_b": [name for name in files_b if name in wanted and name not in files_a],
-        "runs": {
-            name: compare_runs(read(file), read(files_b[name]))
-            for name, file in files_a.items()
-            if name in wanted and name in files_b
-        },
+        "paired": [line for name, own in both.items() for line in paired.differences(name, *own)],
+        "runs": {name: compare_runs(*own) for name, own in both.items()},
     }  # fmt: skip
 
 
@@ -208,9 +209,13 @@ def _numeric(value: Any) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
+def _head(found: Mapping[str, Any]) -> list[str]:
+    return [f"A: {found['a']}", f"B: {found['b']}"]
+
+
 def text(found: Mapping[str, Any], changed: bool = False) -> str:
     """The result of `compare` for a terminal; with `changed`, without the numbers that are equal."""
-    lines = [f"A: {found['a']}", f"B: {found['b']}"]
+    lines = _head(found)
     lines += [f"only {side} has the run {name}" for side in "AB" for name in found[f"only_{side.lower()}"]]
     for name, run in found["runs"].items():
         lines += ["", name, "=" * len(name), *_page(run, changed)]
@@ -281,10 +286,15 @@ def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def command(
     a: Annotated[Path, typer.Argument(help="A report's folder (reports/laptop), or a run's JSON file or page.")],
     b: Annotated[Path, typer.Argument(help="The other one.")],
-    changed: Annotated[bool, typer.Option("--changed", help="Leave out the numbers that are equal.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every number, and what else differs.")] = False,
+    changed: Annotated[bool, typer.Option("--changed", help="As --all, without the numbers that are equal.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print two reports side by side: every number with its difference and intervals, and what else differs."""
+    """Print what got better, what worse, and what cannot be told, from one report to another."""
     found = compare(a, b)
-    shown = json_files.dumps(found, indent=1, ensure_ascii=False, default=asdict) if json else text(found, changed)
-    typer.echo(shown, nl=json)
+    if json:
+        typer.echo(json_files.dumps(found, indent=1, ensure_ascii=False, default=asdict), nl=True)
+    elif every or changed:
+        typer.echo(text(found, changed), nl=False)
+    else:
+        typer.echo("\n".join([*_head(found), *paired.lines(found["paired"])]))

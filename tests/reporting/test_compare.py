@@ -190,7 +190,7 @@ def test_the_command(tmp_path):
     b = report(tmp_path / "b", {"02_y": {"n": 5, "m": 7}})
     app = typer.Typer()
     app.command()(command)
-    every, changed = (CliRunner().invoke(app, [str(a), str(b), *more]).output for more in ([], ["--changed"]))
+    every, changed = (CliRunner().invoke(app, [str(a), str(b), *more]).output for more in (["--all"], ["--changed"]))
     assert "m " in every and "2 numbers in both, 1 of them equal" in every and "+3" in every
     assert not any(line.startswith("m ") for line in changed.splitlines()) and "+3" in changed
     found = json.loads(CliRunner().invoke(app, [str(a), str(b), "--json"]).output)
