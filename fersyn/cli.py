@@ -44,6 +44,9 @@ app.add_typer(weights, name="weights")
 
 @app.command()
 def report(
+    notebook: Annotated[
+        Path | None, typer.Argument(help="An executed notebook (.ipynb): makes its page, beside it, and nothing else.")
+    ] = None,
     profile: Annotated[str, typer.Option(help="Name of a profile (profiles/NAME.yaml).")] = "laptop",
     cores: Annotated[int | None, typer.Option(help="Cores to use (default: all).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run.")] = False,
@@ -61,7 +64,12 @@ def report(
         ),
     ] = False,
 ) -> None:
-    """Run the notebooks and write reports/PROFILE/index.html."""
+    """Run the notebooks and write reports/PROFILE/index.html; or make the page of one that was run already."""
+    if notebook is not None:
+        from fersyn.reporting.execute import pages
+
+        typer.echo("\n".join(map(str, pages(notebook))))
+        return
     from fersyn.reporting.plan import report as run
 
     status = run(profile=profile, cores=cores, dry_run=dry_run, only=only, settings=settings or (), private=private)

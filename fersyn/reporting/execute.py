@@ -29,7 +29,8 @@ from traitlets.config import Config
 from fersyn import __version__
 from fersyn.errors import FersynError
 from fersyn.files import write_json
-from fersyn.reporting import export, privacy, provenance
+from fersyn.reporting import export, privacy, provenance, record
+from fersyn.reporting.findings import findings
 from fersyn.reporting.parameters import declared
 from fersyn.reporting.record import FAILED_SUFFIXES, ROWS, SCHEMA, SUFFIXES
 from fersyn.system import environment
@@ -146,16 +147,22 @@ def run(source: Path, stem: Path, parameters: dict[str, Any], runs: Sequence[str
     return content
 
 
-def _write_pages(notebook: nbformat.NotebookNode, stem: Path, content: dict[str, Any], runs: Sequence[str]) -> None:
-    """Writes the executed notebook and its two pages; warns on stderr of a page that is too large to be sent around, and
+def _write_pages(
+    notebook: nbformat.NotebookNode, stem: Path, content: dict[str, Any], runs: Sequence[str], keep: bool = False
+) -> None:
+    """Writes the executed notebook (unless it is to `keep` as it lies there) and its two pages; warns on stderr of a page that is too large to be sent around, and
     of pictures without description.
     """
     private = content["private"]
-    _write_notebook(notebook, _beside(stem, ".ipynb"), private)
+    answer = [found.text for found in findings(content, stem.parent.name)]
+    if not keep:
+        _write_notebook(notebook, _beside(stem, ".ipynb"), private)
     for suffix, other, text in ((".html", "-code.html", "With code"), ("-code.html", ".html", "Without code")):
         file = _beside(stem, suffix)
-        links, end = [HOME, {"href": stem.name + other, "text": text}], footer(content["seconds"])
-        page = export.html(notebook, suffix == "-code.html", links, end, runs, about=content, private=private)
+        home = [HOME] if not keep or (stem.parent / HOME["href"]).is_file() else []
+        links, end = [*home, {"href": stem.name + other, "text": text}], footer(content["seconds"])
+        code = suffix == "-code.html"
+        page = export.html(notebook, code, links, end, runs, about=content, private=private, answer=answer)
         file.write_text(page, encoding="utf-8")
         size = file.stat().st_size
         if size > export.MOST_BYTES:
@@ -165,6 +172,35 @@ def _write_pages(notebook: nbformat.NotebookNode, stem: Path, content: dict[str,
             )
     if missing := export.undescribed(notebook):
         _tell(f"{stem.name}: {missing} pictures without a description; show them as `fersyn.figures.Picture`")
+
+
+def pages(file: Path) -> list[Path]:
+    """The two pages of an executed notebook, wherever it was run, beside it; what it depends on stands in its own output, and in
+    the JSON beside it where there is one.
+
+    Raises:
+        FersynError: no notebook, or one that was not executed.
+    """
+    try:
+        notebook = privacy.scrub_notebook(nbformat.read(file, as_version=4))
+    except Exception:  # nbformat raises many kinds
+        raise FersynError(f"{file} is no notebook that can be read; name an executed .ipynb") from None
+    if not any(cell.get("outputs") for cell in notebook.cells):
+        raise FersynError(
+            f"{file} was not executed; run it first: papermill {file.name} out.ipynb, then fersyn report out.ipynb"
+        )
+    stem, made = file.with_suffix(""), notebook.metadata.get("papermill", {})
+    parameters = dict(made.get("parameters", {}))
+    content = {
+        "schema": SCHEMA, "title": export.title_of(notebook), "parameters": parameters, "notebook": stem.name,
+        "run": stem.name, "started": made.get("start_time", ""), "seconds": round(made.get("duration") or 0, 1),
+        "status": "done", "private": bool(parameters.get("private")),
+    }  # fmt: skip
+    numbers = _beside(stem, ".json")
+    content |= record.read(numbers) if numbers.is_file() else privacy.scrub_all(content)
+    runs = sorted({stem.name, *(each.name.removesuffix(".json") for each in stem.parent.glob("*.json"))})
+    _write_pages(notebook, stem, content, runs, keep=True)
+    return [_beside(stem, suffix) for suffix in (".html", "-code.html")]
 
 
 def _write_notebook(notebook: nbformat.NotebookNode, file: Path, private: bool) -> None:

@@ -159,6 +159,17 @@ def undescribed(notebook: nbformat.NotebookNode) -> int:
     return found
 
 
+def _take_provenance(notebook: nbformat.NotebookNode) -> str:
+    """Takes what a `Record` shows of itself out of the outputs, and returns its HTML; empty where there is none."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            shown = output.get("data", {}).get("text/html", "")
+            if shown.lstrip().startswith('<div class="provenance">'):
+                cell.outputs.remove(output)
+                return shown
+    return ""
+
+
 def html(
     notebook: nbformat.NotebookNode,
     with_code: bool = False,
@@ -167,8 +178,9 @@ def html(
     runs: Sequence[str] = (),
     about: dict[str, Any] | None = None,
     private: bool = False,
+    answer: Sequence[str] = (),
 ) -> str:
-    """The notebook as an HTML page.
+    """The notebook as an HTML page: its answer first, what its numbers depend on last.
 
     Args:
         notebook: an executed notebook; it is not changed.
@@ -178,6 +190,7 @@ def html(
         runs: names of the report's runs: links to their notebooks become links to their pages.
         about: the run's record, embedded as JSON; without its thumbnails.
         private: say on the page and in its title that it must not be passed on.
+        answer: sentences of the box below the title.
     """
     config = Config()
     config.TemplateExporter.exclude_input_prompt = True
@@ -199,8 +212,12 @@ def html(
         "with_code": with_code,
         "links": links or [],
         "footer": footer,
+        "answer": list(answer),
     }
     notebook = copy.deepcopy(notebook)
+    resources["made_of"] = _take_provenance(notebook)
+    if resources["made_of"]:
+        resources["contents"].append({"id": "provenance", "text": "What these numbers depend on"})
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "execute_result":  # one kind less for the template: they look the same

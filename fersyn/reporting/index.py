@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -14,8 +15,10 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from fersyn import __version__
+from fersyn.errors import FersynError
 from fersyn.files import write_atomic
-from fersyn.reporting import project, provenance
+from fersyn.reporting import project, provenance, results
+from fersyn.reporting.findings import SMOKE, findings
 from fersyn.reporting.privacy import BANNER
 from fersyn.reporting.record import TEMPLATES, render
 
@@ -78,8 +81,50 @@ def card(folder: Path, run: str) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, runs: Iterable[str]) -> Path:
-    """Writes ``folder/index.html`` with a card for each of ``runs`` and returns its path."""
+def abstract(cards: Iterable[dict[str, Any]], profile: str) -> list[dict[str, str]]:
+    """Three to five sentences on the whole report: the first of each notebook that compares methods, and more of 03."""
+    wanted = {"03": 2, "05": 1, "06": 2}
+    found = []
+    for item in cards:
+        own = findings(item, most=wanted.get(item["run"][:2], 0))
+        found += [{"text": one.text, "run": item["run"]} for one in own if one.claim["kind"] != "figure"]
+    return [{"text": SMOKE, "run": ""}] * (profile == "smoke") + found
+
+
+def board(folder: Path) -> dict[str, Any] | None:
+    """Methods x metrics as a table; a value is bold where its method is better than each other by more than chance."""
+    try:
+        made = results.read_all(folder)
+    except FersynError:  # of another version of the kit
+        return None
+    heads, rows, metrics = results.leaderboard(made)
+    if not rows:
+        return None
+    best = {
+        (found.claim["method"], metric)
+        for found in findings(made["03"], most=1_000)
+        if found.claim["kind"] == "best"
+        for metric in found.claim["metrics"]
+    }
+    lines = [
+        {
+            "method": name,
+            "cells": [
+                {
+                    "text": results.cell(own.get(key), metrics.get(key)),
+                    "sort": own[key]["value"] if key in own else None,
+                    "best": (name, key) in best,
+                }
+                for key in heads
+            ],
+        }
+        for name, own in rows.items()
+    ]
+    return {"heads": list(heads.values()), "lines": lines}
+
+
+def write(folder: Path, runs: Iterable[str], author: str = "") -> Path:
+    """Writes ``folder/index.html`` with a card for each of ``runs``, and who the ``author`` is, and returns its path."""
     cards = [card(folder, run) for run in runs]
     private = folder.name.endswith("-private") or any(item.get("private") for item in cards)
     profile = folder.name.removesuffix("-private")
@@ -91,6 +136,10 @@ def write(folder: Path, runs: Iterable[str]) -> Path:
         profile=profile,
         banner=BANNER if private else "",
         driven=driven(project.root(folder)),
+        author=author,
+        date=max((item.get("started") or "" for item in cards), default="")[:10],
+        abstract=abstract(cards, profile),
+        board=board(folder),
         provenance=provenance.element(about),
         cards=cards,
         credits=[credit for place, credit in enumerate(credits) if credit not in credits[:place]],
@@ -108,8 +157,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m fersyn.reporting.index")
     parser.add_argument("folder", type=Path)
     parser.add_argument("runs", nargs="*")
+    parser.add_argument("--author", default=os.environ.get("FERSYN_AUTHOR", ""))
     options = parser.parse_args(arguments)
-    write(options.folder, options.runs)
+    write(options.folder, options.runs, options.author)
     return 0
 
 

@@ -36,24 +36,36 @@ def table(folder: str | Path) -> str:
         FersynError: neither notebook 03 nor 05 has left its numbers in the folder.
     """
     folder = Path(folder)
-    files = {
-        name[:2]: folder / f"{name}.json"
-        for name in ("02_training", "03_image_quality", "05_identity", "06_augmentation")
-    }
-    made = {name: read(file) if file.is_file() else {} for name, file in files.items()}
+    made = read_all(folder)
     if not made["03"] and not made["05"]:
         raise FersynError(f"{folder}: no numbers of notebook 03 or 05 here; make them with: make report")
+    heads, rows, metrics = leaderboard(made)
+    lines = [[name, *(cell(own.get(key), metrics.get(key)) for key in heads)] for name, own in rows.items()]
+    lines = _markdown(["method", *heads.values()], 1, lines)
+    return "\n".join([*lines, "", *_judged(made["02"]), *_notes(made)]) + "\n"
+
+
+def read_all(folder: Path) -> dict[str, dict[str, Any]]:
+    """The records of the notebooks that measure methods, by number; of those that did not run, or failed, nothing."""
+    names = ("02_training", "03_image_quality", "05_identity", "06_augmentation")
+    files = {name[:2]: folder / f"{name}.json" for name in names}
+    return {name: read(file) if file.is_file() else {} for name, file in files.items()}
+
+
+def leaderboard(
+    made: Mapping[str, Mapping[str, Any]],
+) -> tuple[dict[str, str], dict[str, dict[str, Any]], dict[str, Any]]:
+    """Of notebooks 03 and 05: heads (metric -> title), rows (method -> metric -> row of the summary), what is known of the metrics."""
     ranks = [row for row in made["05"].get("summary", ()) if row.get("verifier") == VERIFIER]
     quality = made["03"].get("summary", ())
     # Not those of photographs, and not of single expressions.
     first = [row for row in quality if row["table"] == quality[0]["table"] and not row.get("expression")]
-    found = {(row["method"], row["metric"]): row for row in (*ranks, *first)}
+    found: dict[str, dict[str, Any]] = {}
+    for row in (*ranks, *first):
+        found.setdefault(row["method"], {})[row["metric"]] = row
     heads = {**(QUALITY if quality else {}), **(RANK if ranks else {})}
-    metrics = made["03"].get("metrics", {}) | made["05"].get("metrics", {})
-    methods = dict.fromkeys(name for name, _ in found if {(name, "psnr"), (name, "rank1")} & {*found})
-    rows = [[name, *(_cell(found.get((name, key)), metrics.get(key)) for key in heads)] for name in methods]
-    lines = _markdown(["method", *heads.values()], 1, rows)
-    return "\n".join([*lines, "", *_judged(made["02"]), *_notes(made)]) + "\n"
+    rows = {name: own for name, own in found.items() if {"psnr", "rank1"} & set(own)}
+    return heads, rows, made["03"].get("metrics", {}) | made["05"].get("metrics", {})
 
 
 def _markdown(head: Sequence[str], words: int, rows: Sequence[Sequence[str]]) -> list[str]:
@@ -79,7 +91,7 @@ def _judged(training: Mapping[str, Any]) -> list[str]:
         cells = [f"{100 * each[name]['value']:.0f}" if name in each else "" for name in named]
         weak = [len(values) > 1 and name in each and each[name]["value"] == min(values) for name in named]
         cells = [f"**{cell}**" if bold else cell for cell, bold in zip(cells, weak, strict=True)]
-        rows.append([*who, *cells, _cell(each.get(ALL), training["metrics"][each[ALL]["metric"]])])
+        rows.append([*who, *cells, cell(each.get(ALL), training["metrics"][each[ALL]["metric"]])])
     return [*_markdown(["faces", "named by, %", *named, ALL], 2, rows), ""]
 
 
@@ -102,7 +114,8 @@ def _made_with(about: Mapping[str, Any]) -> str:
     return f"commit {commit}; data {data}; seed {about.get('seed')}; {device}"
 
 
-def _cell(row: Mapping[str, Any] | None, metric: Mapping[str, Any] | None) -> str:
+def cell(row: Mapping[str, Any] | None, metric: Mapping[str, Any] | None) -> str:
+    """A value with its interval, as printed; empty where there is none."""
     if row is None or metric is None:
         return ""
     if row["value"] is None:

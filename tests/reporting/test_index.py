@@ -63,7 +63,7 @@ def test_failure_wins_over_an_older_success(tmp_path):
 def test_no_request_and_no_dead_link(tmp_path):
     put(tmp_path, "01-a")
     text = page(tmp_path, ["01-a", "01-b"])
-    assert text.count("<script") == text.count('type="application/json"') == 1
+    assert text.count("<script type") == text.count('type="application/json"') == 1
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", text)
     for target in re.findall(r'href="([^"#]+)"', text):
         assert target.startswith("data:") or (tmp_path / target).is_file(), target

@@ -1,0 +1,158 @@
+"""The sentences at the top of pages: each claim is worked out again from the JSON that it was made of."""
+
+import pytest
+
+from fersyn.reporting import export, index
+from fersyn.reporting.findings import SMOKE, findings
+
+METRICS = {
+    "ssim": {"title": "SSIM", "better": "higher", "unit": "", "digits": 3, "scale": 1.0},
+    "lpips": {"title": "LPIPS", "better": "lower", "unit": "", "digits": 3, "scale": 1.0},
+    "right": {"title": "named by the kit's recogniser", "better": "higher", "unit": "%", "digits": 1, "scale": 100.0},
+}
+
+
+def summary(method, metric, value, **more):
+    return {"table": "people", "method": method, "metric": metric, "value": value, "low": value, "high": value, **more}
+
+
+def gap(method, minus, metric, value, low, high, **more):
+    about = {"table": "people", "method": method, "minus": minus, "metric": metric}
+    return {**about, "value": value, "low": low, "high": high, **more}
+
+
+def content(**changes):
+    scores = [
+        ["flow", "people", "right", word, value] for word, value in (("anger", 1.0), ("fear", 0.25), ("fear", 0.0))
+    ]
+    return {
+        "status": "done", "title": "Image quality", "metrics": METRICS,
+        "summary": [
+            summary("flow", "ssim", 0.8), summary("copy", "ssim", 0.7), summary("gan", "ssim", 0.6),
+            summary("flow", "ssim", 0.1, expression="fear"), summary("flow", "lpips", 0.04),
+        ],
+        "differences": [
+            gap("flow", "copy", "ssim", 0.1, 0.08, 0.12), gap("flow", "gan", "ssim", 0.2, 0.1, 0.3),
+            gap("flow", "copy", "lpips", -0.1, -0.2, -0.01), gap("flow", "gan", "lpips", -0.3, -0.4, -0.2),
+            gap("flow", "copy", "right", 0.5, 0.4, 0.6), gap("flow", "gan", "right", -0.1, -0.2, -0.05),
+        ],
+        "scores": {"columns": ["method", "table", "metric", "expression", "value"], "data": scores},
+        **changes,
+    }  # fmt: skip
+
+
+def check(found, made):
+    """Work a claim out again; AssertionError where it is not so."""
+    claim, metrics = found.claim, made["metrics"]
+    rows = {(r["method"], r["minus"], r["metric"], r.get("verifier") or ""): r for r in made.get("differences", ())}
+
+    def kind(row):
+        sign = 1 if metrics[row["metric"]]["better"] == "higher" else -1
+        low, high = sorted((sign * row["low"], sign * row["high"]))
+        return "better" if low > 0 else "worse" if high < 0 else "unknown"
+
+    if claim["kind"] == "best":
+        for metric in claim["metrics"]:
+            own = [row for key, row in rows.items() if key[2] == metric]
+            assert {row["minus"] for row in own} == set(claim["beaten"])
+            assert all(row["method"] == claim["method"] and kind(row) == "better" for row in own)
+    elif claim["kind"] in ("better", "worse", "unknown"):
+        for method in claim["methods"]:
+            assert kind(rows[method, claim["minus"], claim["metric"], claim["verifier"]]) == claim["kind"]
+    elif claim["kind"] == "floor":
+        ssim = {
+            r["method"]: r["value"]
+            for r in made["summary"]
+            if r["metric"] == "ssim" and r["table"] == claim["table"] and not r.get("expression")
+        }
+        assert {name for name, value in ssim.items() if name != "copy" and value <= ssim["copy"]} == set(
+            claim["methods"]
+        )
+    elif claim["kind"] == "weakest":
+        at = {name: place for place, name in enumerate(made["scores"]["columns"])}
+        means = {}
+        for line in made["scores"]["data"]:
+            if all(line[at[name]] == claim[name] for name in ("method", "table", "metric")):
+                means.setdefault(line[at["expression"]], []).append(line[at["value"]])
+        means = {word: sum(values) / len(values) for word, values in means.items()}
+        assert means[claim["expression"]] == min(means.values())
+    else:
+        assert claim["kind"] in ("figure", "smoke")
+
+
+def test_every_sentence_is_true_and_says_its_numbers():
+    made = content()
+    found = findings(made)
+    for one in found:
+        check(one, made)
+    assert [one.text for one in found] == [
+        "On people, flow is best in SSIM (0.800) and LPIPS (0.040): more than chance against copy and gan.",
+        "The weakest expression of flow is fear: named by the kit's recogniser, 12.5 %.",
+        "Named by the kit's recogniser: flow (−10.0 points [−20.0, −5.0]) is worse than gan.",
+        "No nearer to the truth than the source itself (copy, SSIM 0.700): gan (0.600).",
+    ]
+
+
+def test_a_claim_that_is_not_so_is_seen_by_the_check():
+    made = content()
+    one = findings(made)[0]
+    with pytest.raises(AssertionError):
+        check(one._replace(claim={**one.claim, "metrics": ["right"]}), made)
+
+
+def test_chance_is_no_finding():
+    rows = [gap("10 ×", "0 ×", "right", -0.012, -0.03, 0.004), gap("5 ×", "0 ×", "right", 0.02, 0.01, 0.03)]
+    made = content(differences=rows, scores={}, summary=[])
+    told = [one.text for one in findings(made)]
+    assert told[0].endswith("5 × (+2.0 points [+1.0, +3.0]) is better than 0 ×.")
+    assert told[1].endswith("10 × (−1.2 points [−3.0, +0.4]) cannot be told from 0 ×.")
+    for one in findings(made):
+        check(one, made)
+
+
+def test_what_a_judge_says_who_had_a_hand_in_it_is_no_difference():
+    rows = [gap("flow", name, "ssim", 0.1, 0.05, 0.2, guide=True) for name in ("copy", "gan")]
+    assert not [one for one in findings(content(differences=rows)) if one.claim["kind"] == "best"]
+
+
+def test_without_methods_the_key_figures_answer_and_smoke_says_that_it_means_nothing():
+    figures = [
+        {"name": "Rank-1", "value": 99.84, "unit": "%", "digits": 1},
+        {"name": "speed", "value": 3.0, "unit": "images/s"},
+    ]
+    made = {"status": "done", "key_figures": figures}
+    assert [one.text for one in findings(made, "smoke")] == [SMOKE, "Rank-1 99.8 %."]
+    assert findings({"status": "failed"}) == [] and findings({"status": "done"}) == []
+
+
+def test_the_box_stands_below_the_title_and_what_it_depends_on_last():
+    import nbformat
+
+    made = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("# A\n\nWhy?"), nbformat.v4.new_code_cell("1")]
+    )
+    shown = {"text/html": '<div class="provenance">seed 3</div>'}
+    made.cells[1].outputs = [
+        nbformat.v4.new_output("display_data", shown),
+        nbformat.v4.new_output("stream", text="two"),
+    ]
+    page = export.html(made, answer=["5 < 6"])
+    places = [page.index(text) for text in ("</h1>", 'class="answer"', "5 &lt; 6", "Why?", "two", "seed 3", "<footer")]
+    assert places == sorted(places) and page.count("seed 3") == 1
+    assert 'class="answer"' not in export.html(made)
+
+
+def test_the_index_answers_first(tmp_path):
+    import json
+
+    both = {"schema": 2, "notebook": "03_image_quality", "started": "2026-01-02T03:04:05+00:00"}
+    summary_rows = [summary("flow", "psnr", 25.0), summary("copy", "psnr", 22.0), *content()["summary"]]
+    psnr = {"title": "PSNR", "better": "higher", "unit": "dB", "digits": 2, "scale": 1.0}
+    made = {**content(summary=summary_rows), **both, "metrics": {**METRICS, "psnr": psnr}}
+    (tmp_path / "03_image_quality.json").write_text(json.dumps(made))
+    page = index.write(tmp_path, ["03_image_quality"], "A. Author").read_text()
+    places = [
+        page.index(text) for text in ("A. Author · 2026-01-02", "flow is best in SSIM", 'id="board"', 'class="cards"')
+    ]
+    assert places == sorted(places)
+    assert "<strong>0.800 [0.800, 0.800]</strong>" in page and "<strong>0.700" not in page and 'src="http' not in page
