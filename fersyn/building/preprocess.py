@@ -19,7 +19,7 @@ from fersyn.files import write_atomic, write_json
 from fersyn.progress import Progress, say
 from fersyn.table import COLUMNS, FaceTable, fingerprint, write_metadata
 
-VERSION = 2  # of what is done to a picture: raised when the same picture would give another face
+VERSION = 3  # of what is done to a picture: raised when the same picture would give another face
 PREVIEWS = 24
 FOLDS = 10
 KNOWN = [field.name for field in fields(Frame)]  # what a reader says of a frame is a column each

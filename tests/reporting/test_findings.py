@@ -156,3 +156,27 @@ def test_the_index_answers_first(tmp_path):
     ]
     assert places == sorted(places)
     assert "<strong>0.800 [0.800, 0.800]</strong>" in page and "<strong>0.700" not in page and 'src="http' not in page
+
+
+def test_any_executed_notebook_becomes_a_page(tmp_path):
+    import nbformat
+    from typer.testing import CliRunner
+
+    from fersyn.cli import app
+
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Mine"), nbformat.v4.new_code_cell("1")])
+    nbformat.write(made, tmp_path / "out.ipynb")
+    refused = CliRunner().invoke(app, ["report", str(tmp_path / "out.ipynb")])
+    assert refused.exit_code == 2 and "was not executed; run it first: papermill out.ipynb" in refused.output
+    made.cells[1].outputs = [
+        nbformat.v4.new_output("display_data", {"text/html": '<div class="provenance">seed 3</div>'})
+    ]
+    made.metadata["papermill"] = {"parameters": {"seed": 3}, "duration": 2.0, "start_time": "2026-01-02T03:04:05"}
+    nbformat.write(made, tmp_path / "out.ipynb")
+    before = (tmp_path / "out.ipynb").read_bytes()
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "out.ipynb")])
+    assert done.exit_code == 0 and done.output.split() == [str(tmp_path / f"out{end}.html") for end in ("", "-code")]
+    page = (tmp_path / "out.html").read_text()
+    assert "<h1" in page and "seed 3" in page and '"seed":3' in page and "index.html" not in page
+    assert (tmp_path / "out.ipynb").read_bytes() == before
+    assert "no notebook that can be read" in CliRunner().invoke(app, ["report", str(tmp_path / "out.html")]).output
