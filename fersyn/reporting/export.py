@@ -201,7 +201,8 @@ def html(
     ]  # fmt: skip
     exporter = ReportExporter(config=config, template_name="report", extra_template_basedirs=[str(TEMPLATES)])
     resources = {
-        "page_title": (f"{BANNER}: " if private else "") + ((about or {}).get("title") or title_of(notebook) or "fersyn"),
+        "page_title": (f"{BANNER}: " if private else "")
+        + ((about or {}).get("title") or title_of(notebook) or "fersyn"),
         "banner": BANNER if private else "",
         "provenance": provenance.element(about) if about is not None else "",
         "runs": list(runs),

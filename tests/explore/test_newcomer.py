@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from fersyn import cli, drawing
 from fersyn.errors import FersynError
 from fersyn.explore import Explorer, keep, newcomer
+from fersyn.explore.explorer import PHOTO
 from fersyn.explore.newcomer import METHOD, NEW
 from fersyn.explore.view import jpeg
 from fersyn.generating.actions import LITTLE, WELL
@@ -171,7 +172,7 @@ def test_without_weights_nobody_is_offered_and_a_line_says_what_to_fetch(small_t
 
 def test_without_any_run_or_table_new_people_are_there(drawn, tmp_path):
     panel = Explorer([tmp_path / "none"], tmp_path / "runs", judge_epochs=0)
-    assert panel.set_.value is None and not drawn
+    assert panel.set_.value == PHOTO and not drawn, "a portrait of openpeople, by the model that comes with the kit"
     panel.set_.value = NEW
     assert panel.wait() and result(panel) and not error(panel)
     assert not any(each.disabled for each in panel.keep.values())
