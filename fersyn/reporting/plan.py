@@ -21,6 +21,7 @@ from fersyn.training.requests import Request, editor_of, of_methods
 
 # Parameters of a notebook that name a face table.
 TABLE_PARAMETERS = ("faces", "photos", "pairs_of", "rendered")
+LONG = ("03", "06", "08")  # notebooks
 
 
 @dataclass(frozen=True)
@@ -256,8 +257,10 @@ def report(
     if not (folder / "Snakefile").is_file():
         raise FersynError("no Snakefile here; run `fersyn report` inside the folder of the project")
     asked = plan(profile, settings, only, folder)  # wrong names end here, with a plain message
-    # The long trainings first, those of single notebooks (in folders of their own) fill the gaps.
+    pages = privacy.folder_of(profile, (job.parameters for job in asked.runs.values()))
+    # What takes long first; the trainings of single notebooks (in folders of their own) and short notebooks fill the gaps.
     first = [f"{asked.training_folder}/{name}.json" for name in asked.trainings if "/" not in name]
+    first += [f"{pages}/{name}.json" for name in asked.runs if name.startswith(LONG)]
     config = [f"{name}={';'.join(words)}" for name, words in (("set", settings), ("only", only)) if words]
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(folder / "Snakefile"), "--directory", str(folder),
@@ -266,7 +269,7 @@ def report(
         *(["--prioritize", *first] if first else []), *extra, "--config", f"profile={profile}", *config,
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.getenv("PYTHONPATH")]))}
-    index = folder / privacy.folder_of(profile, (job.parameters for job in asked.runs.values())) / "index.html"
+    index = folder / pages / "index.html"
     before = index.stat().st_mtime_ns if index.is_file() else None
     stale = _failures(index.parent)
     with _alone(folder):

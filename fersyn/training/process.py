@@ -6,6 +6,7 @@ rank). Dropout and whatever else a method draws thus is a function of the step a
 holds all random states by holding seed and step, also when it is resumed on another number of devices.
 """
 
+import logging
 import random
 import signal
 import sys
@@ -36,6 +37,9 @@ finally:
         del sys.modules["torchmetrics"]
 
 AUTO = "auto"
+logging.getLogger("lightning_fabric").setLevel(
+    logging.WARNING
+)  # the precision stands in run.json, not in a report's page
 INITIAL = -1  # the "step" from which networks are initialised
 
 
