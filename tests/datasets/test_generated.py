@@ -168,13 +168,14 @@ def test_rendered_people_stand_in_and_say_so(monkeypatch, tmp_path):
     from typer.testing import CliRunner
 
     from fersyn import cli
+    from fersyn.commands import data
 
     def offline():
         raise FersynError("stylegan-mapping cannot be fetched: no network")
 
     monkeypatch.setattr(generated, "fetch_makers", offline)
     built = []
-    monkeypatch.setattr(cli, "_build", lambda frame_set, **given: built.append(frame_set))
+    monkeypatch.setattr(data, "_build", lambda frame_set, **given: built.append(frame_set))
     ask = ["data", "generated", "--people", "3", "--seed", "1", "--out", str(tmp_path / "t")]
     refused = CliRunner().invoke(cli.app, ask)
     assert refused.exit_code == 2 and "no network" in refused.output and not built
