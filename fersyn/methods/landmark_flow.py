@@ -58,10 +58,10 @@ class Config(MethodConfig):
     sigma: float = Field(2.5, gt=0, le=20, description="heatmap width at 128 px")
     reach: float = Field(0.03, ge=0, le=0.2, description="largest correction of the flow, part of the side")
     weight_pixel: float = Field(10.0, ge=0)
-    weight_perceptual: float = Field(2.0, ge=0)
-    weight_adversarial: float = Field(0.05, ge=0, description="0 trains without a discriminator")
+    weight_perceptual: float = Field(0.5, ge=0)
+    weight_adversarial: float = Field(0.02, ge=0, description="0 trains without a discriminator")
     weight_mask: float = Field(
-        0.2, ge=0, description="price of painting instead of bending, where nothing should change"
+        0.05, ge=0, description="price of painting instead of bending, where nothing should change"
     )
     cheap: float = Field(0.1, ge=0, le=1, description="part of that price at mouth, eyes, brows and folds")
     adversarial: Kind = "hinge"
