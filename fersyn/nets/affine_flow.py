@@ -86,7 +86,7 @@ def _libraries():
 
 
 def warp(images: Tensor, flow: Tensor) -> Tensor:
-    """Sample images (N, C, H, W) at p + flow(p), bicubic and within the images' range; flow (N, 2, H, W) px, border repeated.
+    """Sample images (N, C, H, W) at p + flow(p), bicubic and within each image's range; flow (N, 2, H, W) px, border repeated.
 
     Where the flow is nothing the pixel is the image's own, bit for bit.
     """
@@ -95,7 +95,10 @@ def warp(images: Tensor, flow: Tensor) -> Tensor:
     x = torch.arange(width, device=flow.device, dtype=flow.dtype)[None] + flow[:, 0]
     places = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], -1).to(images.dtype)
     found = functional.grid_sample(images, places, mode="bicubic", padding_mode="border", align_corners=False)
-    found = found.clamp(images.detach().amin(), images.detach().amax())  # a cubic overshoots at edges
+    seen = images.detach()
+    found = found.clamp(
+        seen.amin((1, 2, 3), keepdim=True), seen.amax((1, 2, 3), keepdim=True)
+    )  # a cubic overshoots at edges
     return torch.where((flow == 0).all(1, keepdim=True), images, found)
 
 

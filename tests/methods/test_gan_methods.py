@@ -274,8 +274,8 @@ def test_edit_refuses_what_it_cannot_do(method):
     edit, faces, points = method.synthesiser(config, networks).edit, torch.zeros(2, 3, 32, 32), torch.zeros(2, 68, 2)
     with pytest.raises(FersynError, match="expression"):
         edit(faces, ["fear"], landmarks=points)
-    with pytest.raises(FersynError, match="0 and 1"):
-        edit(faces, "fear", 1.5, landmarks=points)
+    with pytest.raises(FersynError, match="0 and 1.5"):
+        edit(faces, "fear", 1.6, landmarks=points)
     with pytest.raises(ValueError, match="faces must be"):
         edit(torch.zeros(2, 3, 32, 40), "fear", landmarks=points)
 
