@@ -15,8 +15,8 @@ from fersyn.errors import FersynError, SubjectLeak
 from fersyn.expressions import EXPRESSIONS
 from fersyn.methods.base import Synthesiser
 from fersyn.methods.copy import CopySource
-from fersyn.nets.affine_flow import EYES, NOSE
 from fersyn.methods.warp import Warp
+from fersyn.nets.affine_flow import EYES, NOSE
 from fersyn.pairs import Batch, Pairs
 from fersyn.pixels import to_bytes
 
