@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from fersyn.losses import pixel
 from fersyn.losses.adversarial import Kind, channels_last, play
 from fersyn.methods.base import Method, MethodConfig
+from fersyn.methods.config import power_of_two
 from fersyn.nets.labels import label_maps
 from fersyn.nets.patchgan import PatchGAN
 from fersyn.nets.unet import UNet
@@ -43,12 +44,7 @@ class Config(MethodConfig):
         "paper": dict(size=128, steps=60_000, batch=16, lr=2e-4, betas=(0.5, 0.999), decay_share=0.5, ema=0.0),
     }
 
-    @field_validator("size")
-    @classmethod
-    def _fits(cls, size: int) -> int:
-        if size < 32 or size & (size - 1):
-            raise ValueError("a power of two, at least 32")
-        return size
+    _fits = field_validator("size")(power_of_two)
 
 
 class CGan(Method):

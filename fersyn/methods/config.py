@@ -75,6 +75,13 @@ class MethodConfig(BaseModel):
         return 1.0 if tail <= 0 else min(1.0, (steps - step) / tail)
 
 
+def power_of_two(size: int) -> int:
+    """What `field_validator("size")` asks where each layer halves the side; raises ValueError."""
+    if size < 32 or size & (size - 1):
+        raise ValueError("a power of two, at least 32")
+    return size
+
+
 def _value(text: str, setting: str) -> Any:
     try:
         value = yaml.safe_load(text)

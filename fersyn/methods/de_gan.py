@@ -26,6 +26,7 @@ from fersyn.errors import FersynError
 from fersyn.losses import pixel
 from fersyn.losses.adversarial import Kind, channels_last, discriminator, generator, judging
 from fersyn.methods.base import Method, MethodConfig, Stage, intensities_of, pairs_of
+from fersyn.methods.config import power_of_two
 from fersyn.methods.joint import Recognising, added
 from fersyn.nets.de_gan import Decoder, ExpressionEncoder, ResidueRecogniser
 from fersyn.nets.guides import vary
@@ -74,12 +75,7 @@ class Config(MethodConfig):
         "paper": dict(size=128, steps=60_000, batch=16, lr=2e-4, ema=0.0),
     }  # fmt: skip
 
-    @field_validator("size")
-    @classmethod
-    def _fits(cls, size: int) -> int:
-        if size < 32 or size & (size - 1):
-            raise ValueError("a power of two, at least 32")
-        return size
+    _fits = field_validator("size")(power_of_two)
 
 
 class Known:

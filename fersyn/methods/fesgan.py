@@ -37,6 +37,7 @@ from fersyn.losses.adversarial import (
 )  # fmt: skip
 from fersyn.losses.intra_class import intra_class
 from fersyn.methods.base import Method, MethodConfig, Stage, labels_of
+from fersyn.methods.config import power_of_two
 from fersyn.methods.joint import Recognising, added
 from fersyn.nets import identity
 from fersyn.nets.fesgan import FESGAN, CodeDiscriminator
@@ -97,12 +98,7 @@ class Config(MethodConfig):
         "paper": dict(size=128, steps=320_000, joint_steps=192_000, batch=16, lr=1e-4, betas=(0.5, 0.999), ema=0.0),
     }  # fmt: skip
 
-    @field_validator("size")
-    @classmethod
-    def _fits(cls, size: int) -> int:
-        if size < 32 or size & (size - 1):
-            raise ValueError("a power of two, at least 32")
-        return size
+    _fits = field_validator("size")(power_of_two)
 
 
 class JointFESGAN(Method):
