@@ -171,8 +171,12 @@ def verdict(outcome: Outcome) -> Note:
     def told(what: str, arm: Arm, base: Arm) -> str:
         found = outcome.difference(arm, base)
         sure = "more than chance" if found.excludes_zero else "which may be chance"
-        side = "gain" if found.value >= 0 else "loss"
-        return f"- {what}: **{interval(found, signed=True)} points**, a {side}, {sure}."
+        side, plainly = "gain" if found.value >= 0 else "loss", outcome.plain(arm) - outcome.plain(base)
+        fell = (
+            f" Plain accuracy, all pictures alike, moved the other way, by {number({'value': plainly}, 100, 1, '+')}."
+        )
+        both = fell if found.value * plainly < 0 else ""
+        return f"- {what}: **{interval(found, signed=True)} points**, a {side}, {sure}.{both}"
 
     plain = Arm("none")
     lines = []

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 # What is told first where there is much.
 ORDER = ("ssim", "lpips", "psnr", "named_fer", "named_facex", "right", "rank1", "person_balanced", "fid", "identity")
 JUDGED = ("named_fer", "named_facex", "right")  # whose mean may hide an expression that is never named
+RECOGNISED = "person_balanced"  # what recognisers are compared by
 MOST = 5  # sentences
 NUMBERS = ("value", "low", "high")
 KINDS = ("better", "worse", "unknown")
@@ -18,7 +19,8 @@ SMOKE = "The profile smoke shows that everything works: its numbers mean nothing
 
 
 class Finding(NamedTuple):
-    """A sentence, and what it claims: `kind` (smoke, best, better, worse, unknown, floor, weakest, figure) and its terms."""
+    """A sentence, and what it claims: `kind` (smoke, best, better, worse, unknown, none, floor, weakest,
+    figure) and its terms."""
 
     text: str
     claim: dict[str, Any]
@@ -29,7 +31,7 @@ def findings(content: Mapping[str, Any], profile: str = "", most: int = MOST) ->
     if content.get("status", "done") != "done":
         return []
     best, others = _compared(content)
-    found = [*best, *_weakest(content), *others, *_floor(content)]
+    found = [*best, *_weakest(content), *_across(content), *others, *_floor(content)]
     found += _figures(content) if len(found) < 2 else []
     return [Finding(SMOKE, {"kind": "smoke"})] * (profile == "smoke") + found[:most]
 
@@ -102,6 +104,26 @@ def _alike(kind: str, rows: Sequence[Mapping[str, Any]], metric: Mapping[str, An
     text = f"{of}: {_listed([gap(row) for row in rows])} {words} {rows[0]['minus']}."
     names = {name: rows[0][name] for name in ("table", "minus", "metric")}
     return Finding(text, {"kind": kind, **names, "verifier": verifier, "methods": [row["method"] for row in rows]})
+
+
+def _across(content: Mapping[str, Any]) -> list[Finding]:
+    """Of recognisers that name faces of several tables (notebook 09), one sentence a table on those that are better than the first
+    that they are held against.
+    """
+    metrics, rows = content.get("metrics") or {}, content.get("differences") or ()
+    rows = [row for row in rows if row["metric"] == RECOGNISED and RECOGNISED in metrics]
+    tables, fixed = list(dict.fromkeys(row["table"] for row in rows)), rows[0]["minus"] if rows else ""
+    found = []
+    for table in tables if len(tables) > 1 else ():
+        own = [row for row in rows if row["table"] == table and row["minus"] == fixed]
+        better = [row for row in own if verdict(row, metrics[RECOGNISED]) == "better"]
+        if better:
+            one = _alike("better", sorted(better, key=lambda row: -row["value"])[:3], metrics[RECOGNISED], "")
+            found.append(Finding(f"On {table}: {one.text[:1].lower()}{one.text[1:]}", one.claim))
+        elif own:
+            text = f"On {table} nothing names faces better than {fixed} by more than chance."
+            found.append(Finding(text, {"kind": "none", "table": table, "minus": fixed, "metric": RECOGNISED}))
+    return found
 
 
 def _floor(content: Mapping[str, Any]) -> list[Finding]:

@@ -83,7 +83,7 @@ def card(folder: Path, run: str) -> dict[str, Any]:
 
 def abstract(cards: Iterable[dict[str, Any]], profile: str) -> list[dict[str, str]]:
     """Three to five sentences on the whole report: the first of each notebook that compares methods, and more of 03."""
-    wanted = {"03": 2, "05": 1, "06": 2}
+    wanted = {"03": 2, "05": 1, "06": 1, "09": 3}
     found = []
     for item in cards:
         own = findings(item, most=wanted.get(item["run"][:2], 0))

@@ -20,8 +20,8 @@ from fersyn.reporting.parameters import Profile, check_profile, declared, load_p
 from fersyn.training.requests import Request, editor_of, of_methods
 
 # Parameters of a notebook that name a face table.
-TABLE_PARAMETERS = ("faces", "photos", "pairs_of", "rendered")
-LONG = ("03", "06", "08")  # notebooks
+TABLE_PARAMETERS = ("faces", "photos", "pairs_of", "rendered", "lab")
+LONG = ("03", "06", "08", "09")  # notebooks
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def requests_of(values: dict[str, Any]) -> dict[Any, Request]:
         from fersyn.evaluation.augmentation import requests
     elif "methods" in values:
         requests = of_methods
-    elif values.get("beside"):
-        return of_methods([values["beside"]], values["settings"], values["profile"], values["seed"])
+    elif alone := values.get("systems") or [name for name in [values.get("beside")] if name]:
+        return of_methods(alone, values["settings"], values["profile"], values["seed"])
     else:
         return {}
     return requests(**{name: values[name] for name in inspect.signature(requests).parameters if name in values})
@@ -120,7 +120,10 @@ def _training(book: Path, own: dict[str, Any], chosen: Profile) -> tuple[dict[st
     if faces not in folders:
         there = f"its `tables` make: {', '.join(folders) or 'none'}"
         raise FersynError(f"{where}: faces: `{faces}` is not made by this profile; {there}")
-    jobs, photos = {}, str(chosen.parameters.get("photos") or "") if {"methods", "beside"} & set(values) else ""
+    jobs, photos = (
+        {},
+        str(chosen.parameters.get("photos") or "") if {"methods", "beside", "systems"} & set(values) else "",
+    )
     beside = ["--photos", photos] if photos in folders or Path(photos, "table.json").is_file() else []
     try:
         asked = requests_of(values)

@@ -1,6 +1,7 @@
 """``fersyn results reports/laptop``: the main numbers of a report as Markdown tables, to quote and to paste.
 
-Reads the JSON files that notebooks 02, 03, 05 and 06 left; a notebook that did not run leaves its columns out.
+Reads the JSON files that notebooks 02, 03, 05, 06 and 09 left; a notebook that did not run leaves its columns out. One seed is no
+headline: what recognisers gained is told where it was measured `LEAST` times.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ RANK = {"rank1": "Rank-1 (dlib), % ↑"}  # of notebook 05
 VERIFIER = "dlib ResNet"  # it always works
 JUDGES = {"named_fer": "fer", "named_facex": "facex"}  # metrics of notebook 02: what strangers see
 ALL = "all"  # expressions together
+RECOGNISED = {"person_balanced": "balanced, %", "person_plain": "plain, %"}  # of notebook 09
+LEAST = 3  # seeds
 
 
 def table(folder: str | Path) -> str:
@@ -42,12 +45,12 @@ def table(folder: str | Path) -> str:
     heads, rows, metrics = leaderboard(made)
     lines = [[name, *(cell(own.get(key), metrics.get(key)) for key in heads)] for name, own in rows.items()]
     lines = _markdown(["method", *heads.values()], 1, lines)
-    return "\n".join([*lines, "", *_judged(made["02"]), *_notes(made)]) + "\n"
+    return "\n".join([*lines, "", *_judged(made["02"]), *_recognised(made["09"]), *_notes(made)]) + "\n"
 
 
 def read_all(folder: Path) -> dict[str, dict[str, Any]]:
     """The records of the notebooks that measure methods, by number; of those that did not run, or failed, nothing."""
-    names = ("02_training", "03_image_quality", "05_identity", "06_augmentation")
+    names = ("02_training", "03_image_quality", "05_identity", "06_augmentation", "09_recognition")
     files = {name[:2]: folder / f"{name}.json" for name in names}
     return {name: read(file) if file.is_file() else {} for name, file in files.items()}
 
@@ -95,10 +98,33 @@ def _judged(training: Mapping[str, Any]) -> list[str]:
     return [*_markdown(["faces", "named by, %", *named, ALL], 2, rows), ""]
 
 
+def _recognised(made: Mapping[str, Any]) -> list[str]:
+    """Of notebook 09: a row a way to learn, a column a table and accuracy; the deviation is that over deals and folds."""
+    own = [row for row in made.get("summary", ()) if not row.get("expression")]
+    if made.get("parameters", {}).get("deals", 0) < LEAST or not own:
+        return []
+    found = {(row["table"], row["method"], row["metric"]): row for row in own}
+    tables, rows = (list(dict.fromkeys(row[name] for row in own)) for name in ("table", "method"))
+    lines = []
+    for name in rows:
+        cells = []
+        for place in tables:
+            for metric in RECOGNISED:
+                spread = found.get((place, name, "balanced" if metric == "person_balanced" else "accuracy"), {}).get(
+                    "deviation"
+                )
+                text = cell(found.get((place, name, metric)), made["metrics"].get(metric))
+                cells.append(text + (f" ± {100 * spread:.1f}" if text and spread is not None else ""))
+        lines.append([name, *cells])
+    heads = [f"{place}: {word}" for place in tables for word in RECOGNISED.values()]
+    return [*_markdown(["learnt from", *heads], 1, lines), ""]
+
+
 def _notes(notebooks: Mapping[str, Mapping[str, Any]]) -> list[str]:
     found = [
         f"- {figure['name']}: {figure['value']} {figure.get('unit') or ''}".rstrip() + " of balanced accuracy"
         for figure in notebooks["06"].get("key_figures", ())
+        if notebooks["06"].get("parameters", {}).get("seeds", 0) >= LEAST
     ]
     made: dict[str, list[str]] = {}
     for name, about in notebooks.items():

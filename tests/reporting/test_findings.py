@@ -180,3 +180,25 @@ def test_any_executed_notebook_becomes_a_page(tmp_path):
     assert "<h1" in page and "seed 3" in page and '"seed":3' in page and "index.html" not in page
     assert (tmp_path / "out.ipynb").read_bytes() == before
     assert "no notebook that can be read" in CliRunner().invoke(app, ["report", str(tmp_path / "out.html")]).output
+
+
+def recognised(*rows):
+    gaps = [gap(method, minus, "person_balanced", *values, table=table) for table, method, minus, values in rows]
+    title = {"title": "balanced accuracy over people", "better": "higher", "unit": "%", "digits": 1, "scale": 100.0}
+    return {"status": "done", "metrics": {"person_balanced": title}, "differences": gaps, "summary": []}
+
+
+def test_what_helps_recognisers_is_told_of_each_set():
+    better, chance = (0.05, 0.01, 0.09), (0.05, -0.01, 0.09)
+    made = recognised(
+        ("lab", "+ a", "varied", chance), ("lab", "+ b", "varied", chance), ("photos", "+ a", "varied", better),
+        ("photos", "+ b", "varied", (0.09, 0.01, 0.2)), ("photos", "+ b", "real", better),
+    )  # fmt: skip
+    lab, photos = findings(made)[:2]
+    assert (
+        lab.text == "On lab nothing names faces better than varied by more than chance." and lab.claim["kind"] == "none"
+    )
+    assert photos.claim["methods"] == ["+ b", "+ a"] and photos.claim["table"] == "photos"
+    assert "On photos: balanced accuracy over people: + b (+9.0 points [+1.0, +20.0]) and + a" in photos.text
+    one_set = recognised(("lab", "+ a", "varied", better), ("lab", "+ a", "real", better))
+    assert not [found for found in findings(one_set) if found.text.startswith("On lab: ")]

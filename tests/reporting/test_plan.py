@@ -229,6 +229,19 @@ def test_the_generators_notebook_waits_for_the_tables_that_it_names():
     assert run.parameters["rendered"] == "data/smoke/rendered" and run.parameters["people"] == 2
 
 
+def test_the_leaderboard_shares_the_trainings_of_the_other_notebooks():
+    """One run of a name is one training, whoever asks for it; the lab's table is waited for."""
+    part = plan("laptop")
+    run = part.runs["09_recognition"]
+    assert run.tables == ["generated", "rendered", "openpeople"] and run.parameters["lab"] == "data/laptop/rendered"
+    assert run.trainings == ["landmark-label", "landmark-flow", "fesgan", "emotion-gan", "de-gan"]
+    assert set(part.runs["02_training"].trainings) & set(run.trainings) == {"landmark-label", "landmark-flow"}
+    alone = plan("laptop", only=["09"])
+    assert {name: job for name, job in part.trainings.items() if name in alone.trainings} == alone.trainings
+    with pytest.raises(FersynError, match="there is no method 'e-gan'"):
+        plan("laptop", ["systems=[e-gan]"])
+
+
 def test_which_method_is_looked_at_closely():
     assert chosen(["c-gan", "warp", "c-gan"]) == ["c-gan", "warp"] and chosen(["c-gan"], "warp") == ["warp"]
     assert editor_of("c-gan", ["warp", "c-gan", "copy"]) == "c-gan"

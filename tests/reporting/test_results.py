@@ -51,7 +51,10 @@ def report(tmp_path):
     files = {
         "03_image_quality": {"metrics": metrics, "summary": quality},
         "05_identity": {"metrics": metrics, "summary": ranks},
-        "06_augmentation": {"key_figures": [{"name": "10 x", "value": "+8.5 [+4.4, +12.5]", "unit": "points"}]},
+        "06_augmentation": {
+            "key_figures": [{"name": "10 x", "value": "+8.5 [+4.4, +12.5]", "unit": "points"}],
+            "parameters": {"seeds": 3},
+        },
     }
     for name, content in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps({**about, **content}))
@@ -73,6 +76,31 @@ def test_rows_are_methods_and_cells_have_intervals(report):
     assert rows["untouched"]["Rank-1 (dlib), % ↑"] == "96.0 [90.0, 100.0]" and rows["untouched"]["SSIM ↑"] == ""
     assert "- 10 x: +8.5 [+4.4, +12.5] points of balanced accuracy" in lines
     assert lines[-1] == "- 03, 05, 06: commit 0123456789ab; data faces ffffffffffff; seed 3; CPU"
+
+
+def test_what_recognisers_gain_is_told_of_three_seeds_or_more(report):
+    file = report / "06_augmentation.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps({**content, "parameters": {"seeds": 2}}))
+    assert "10 x" not in table(report)
+    kinds = {
+        name: {"title": name, "better": "higher", "scale": 100.0, "digits": 1}
+        for name in ("person_balanced", "person_plain")
+    }
+    summary = [
+        {"table": "lab", "method": "+ a", "metric": name, "value": value, "low": low, "high": high, "deviation": spread}
+        for name, value, low, high, spread in (
+            ("person_balanced", 0.6, 0.5, 0.7, 0.1), ("person_plain", 0.8, 0.7, 0.9, 0.1), ("balanced", 0.6, None, None, 0.025),
+            ("accuracy", 0.8, None, None, 0.011),
+        )
+    ]  # fmt: skip
+    own = {**content, "metrics": kinds, "summary": summary, "key_figures": []}
+    (report / "09_recognition.json").write_text(json.dumps({**own, "parameters": {"deals": 3}}))
+    text = table(report)
+    assert "| learnt from | lab: balanced, % | lab: plain, % |" in text
+    assert "| + a | 60.0 [50.0, 70.0] ± 2.5 | 80.0 [70.0, 90.0] ± 1.1 |" in text
+    (report / "09_recognition.json").write_text(json.dumps({**own, "parameters": {"deals": 1}}))
+    assert "+ a" not in table(report)
 
 
 def test_notebooks_of_two_seeds_are_told_apart(report):

@@ -22,6 +22,7 @@ from fersyn.evaluation.recognition import by_expression, by_run, confusion
 from fersyn.evaluation.scores import Metric, Scores, SetScore, differences, register, rows_of, summarise
 
 BALANCED = register(Metric("person_balanced", "balanced accuracy over people", "higher", "%", 1, 100.0)).name
+PLAIN = register(Metric("person_plain", "accuracy over people, pictures alike", "higher", "%", 1, 100.0)).name
 WORTH = register(Metric("worth", "worth in real people", "higher", digits=0, of_a_set=True)).name
 JUDGED = register(Metric("judged_right", "named rightly by the judge", "higher", "%", 1, 100.0)).name
 CALM = register(Metric("judged_neutral", "named neutral by the judge", "lower", "%", 0, 100.0)).name
@@ -83,6 +84,13 @@ def balanced(answers: pd.DataFrame, **keys: Any) -> pd.DataFrame:
     people, expressions = (share.index.get_level_values(level) for level in ("person", "expression"))
     items = [f"{person}, {expression}" for person, expression in share.index]
     return rows_of(BALANCED, share, people, items, expressions, **keys)
+
+
+def plain(answers: pd.DataFrame, **keys: Any) -> pd.DataFrame:
+    """Rows of plain accuracy, one a person: the share of all pictures that was named rightly, neutral ones as often as they are."""
+    named = (answers["expression"] == answers["named"]).astype(float)
+    share = named.groupby(answers["person"]).mean()
+    return rows_of(PLAIN, share, share.index, share.index, [""] * len(share), **keys)
 
 
 @dataclass(frozen=True)
