@@ -6,9 +6,7 @@ own, the more he counts, so that each face gets a manner of its own; and as a me
 them, it is made as strong as they are. How far it goes at 100 % is known by the actions that are to be seen
 (`fersyn.methods.strength`).
 
-An edit goes from what is there. Which expression a face wears already is told by its landmarks (linear discriminant analysis),
-and a ridge regression an expression says how to take it back (scikit-learn); a smile that is asked to be angry leaves the one
-as it takes on the other.
+An edit goes from what is there (`fersyn.methods.worn`): a smile that is asked to be angry leaves the one as it takes on the other.
 
 All that was learnt from is kept, person by person (motion.npz), so that whoever is measured himself can be left out
 (`Motion.without`): what is left is what would have been learnt without him.
@@ -30,12 +28,9 @@ from torch import Tensor
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.files import write_arrays
-from fersyn.methods import strength
+from fersyn.methods import strength, worn
 
 COMPONENTS = 10  # principal components of the neutral shape that the prediction looks at
-WORN = 25  # principal components of all shapes, by which an expression that a face wears is told and taken back
-TAKEN_BACK = 3.0  # strength of the ridge
-PARTS_WORN = (1.0, 0.6, 0.3)  # of displacements: a weak smile is one, too
 WIDTHS = (0.35, 0.5, 0.7, 1.0)  # of the kernel, in deviations a component; the best for people left out is taken
 LEAST = 6  # displacements to an expression below which there is nothing to learn
 METERED = 8  # people of a table whose actions are measured: a few seconds
@@ -151,7 +146,7 @@ class Motion:
                 f"there is: {', '.join(self.expressions)}"
             )
         shape = ((landmarks.detach().double().cpu().numpy() + 0.5) / size - 0.5).reshape(len(landmarks), -1)
-        back = self.back(shape, None if source_label is None else source_label.detach().cpu().numpy())
+        back = self.worn.back(shape, None if source_label is None else source_label.detach().cpu().numpy())
         degree = np.broadcast_to(np.asarray(torch.as_tensor(intensity).cpu(), float), len(shape))[:, None]
         moved = shape + degree.clip(max=1) * back
         for k in np.unique(wanted[wanted > 0]):
@@ -161,53 +156,10 @@ class Motion:
         still = torch.from_numpy(degree[:, :, None] == 0).to(landmarks.device)
         return torch.where(still, landmarks, torch.from_numpy(points).to(landmarks))
 
-    def worn(self, shape: np.ndarray) -> np.ndarray:
-        """Probabilities (N, len(EXPRESSIONS)) of the expressions that faces with shapes (N, 136) wear, by their landmarks."""
-        axes, judge, _ = self._wearing
-        found = np.zeros((len(shape), len(EXPRESSIONS)))
-        found[:, judge.classes_] = judge.predict_proba(axes(shape))
-        return found
-
-    def back(self, shape: np.ndarray, label: np.ndarray | None = None) -> np.ndarray:
-        """Displacements (N, 136) that take faces with shapes (N, 136) to neutral.
-
-        Args:
-            shape: of the faces.
-            label: (N,) expression worn, -1 unknown; None: unknown for all.
-        """
-        axes, _, ridges = self._wearing
-        share = self.worn(shape)
-        if label is not None:
-            share[label >= 0] = np.eye(len(EXPRESSIONS))[label[label >= 0].astype(int)]
-        scores, found = axes(shape), np.zeros_like(shape)
-        for k, ridge in ridges.items():
-            found += share[:, [k]] * ridge.predict(scores)
-        return found
-
     @cached_property
-    def _wearing(self):
-        """Shapes (N, 136) -> scores (N, K), what tells the expression by them, and by label what takes it back."""
-        from sklearn.decomposition import PCA
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-        from sklearn.linear_model import Ridge
-
-        count = len(PARTS_WORN)
-        way = np.concatenate([part * self.shift for part in (*PARTS_WORN, 0)]).astype(float)
-        faces = np.tile(self.neutral, (count + 1, 1)) + way
-        label = np.concatenate([np.tile(self.label, count), np.zeros_like(self.label)])
-        pca = PCA(min(WORN, len(faces) - 1), svd_solver="full").fit(faces)
-        deviation = np.sqrt(pca.explained_variance_.clip(1e-12))
-
-        def axes(shape: np.ndarray) -> np.ndarray:
-            return (pca.transform(shape) / deviation).clip(-2 * FARTHEST, 2 * FARTHEST)
-
-        classes, scores = np.unique(label), axes(faces)
-        judge = LinearDiscriminantAnalysis("lsqr", "auto", np.full(len(classes), 1 / len(classes))).fit(scores, label)
-        ridges = {}
-        for k in classes[classes > 0]:
-            own = (label == k) | (label == 0)
-            ridges[k] = Ridge(TAKEN_BACK).fit(scores[own], -way[own])
-        return axes, judge, ridges
+    def worn(self) -> worn.Worn:
+        """What faces wear, and how it is taken back, as these people tell it."""
+        return worn.fit(self.neutral, self.shift, self.label)
 
     def towards(self, neutral: np.ndarray, label: int) -> np.ndarray:
         """Displacements (N, 136) at intensity 1 of faces with neutral shapes (N, 136)."""
