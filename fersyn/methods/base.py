@@ -110,6 +110,9 @@ class Method:
         """
         return {}
 
+    def prepare(self, config: MethodConfig, networks: dict[str, nn.Module], table: Any) -> None:
+        """Fill buffers of new networks with what is worked out of the training people, before the first step."""
+
     def optimisers(self, config: MethodConfig, networks: dict[str, nn.Module]) -> dict[str, Optimizer]:
         """Make the optimisers, at learning rate `config.lr` (the loop lets it fall): Adam for each network that learns,
         all weights of a network in one pass (fused).

@@ -1,6 +1,7 @@
 """`landmark-flow`: bend the source along its landmarks, and paint only what bending cannot bring. [ours]
 
-The triangles between the landmarks give a dense flow. A small network that sees both heatmaps, the label maps and that flow,
+The triangles between the landmarks give a dense flow, and the training people's mean ratio images (`fersyn.nets.ratio_images`)
+the light and shade of folds. A small network that sees both heatmaps, the label maps and that flow,
 but no pixel, corrects it by a few pixels. A small U-Net that sees the source and the bent source too gives a mask and new
 pixels (teeth, tongue, wrinkles, shadows), above all where the inner lips have opened: output = bent source * (1 - m) +
 new * m. Where nothing moves and nothing is painted the pixel is the source's own. Trained with L1 + perceptual + adversarial
@@ -17,19 +18,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.heatmaps import folds, head, heatmaps, opening
 from fersyn.losses import perceptual, pixel
 from fersyn.losses.adversarial import Kind, channels_last, play
-from fersyn.methods.base import Method, MethodConfig, Synthesiser
+from fersyn.methods.base import Method, MethodConfig, Synthesiser, pairs_of
 from fersyn.nets.affine_flow import EYES, NOSE, dense_flow, settle, warp
 from fersyn.nets.flow_unet import FlowUNet, compose
 from fersyn.nets.labels import label_code, label_maps
 from fersyn.nets.patchgan import FeatureGAN
+from fersyn.nets.ratio_images import relight
 from fersyn.pixels import rescale, resize
 
 CROP = 0.5  # part of the picture's side on which the perceptual loss looks: a quarter of its cost
@@ -37,6 +41,8 @@ EACH = 2  # it looks at every second face, for it costs as much as all the rest
 PLACES = (0.15, 0.35), (0.15, 0.48)  # where that part begins: from left to right, from top to bottom
 WARM = 0.3  # part of the steps in which the price of painting rises: nothing that cannot paint yet would open a mask
 LAYERS = ("conv1_2", "conv2_2", "conv3_1")  # grain, edges, and parts: the last is what the discriminator sees, too
+MANY = 128  # people whose faces make a ratio image
+SHADE = 1.25
 CHANNELS = 256  # of the last layer
 
 
@@ -59,7 +65,7 @@ class Config(MethodConfig):
     reach: float = Field(0.03, ge=0, le=0.2, description="largest correction of the flow, part of the side")
     weight_pixel: float = Field(10.0, ge=0)
     weight_perceptual: float = Field(0.5, ge=0)
-    weight_adversarial: float = Field(0.02, ge=0, description="0 trains without a discriminator")
+    weight_adversarial: float = Field(0.15, ge=0, description="0 trains without a discriminator")
     weight_mask: float = Field(
         0.05, ge=0, description="price of painting instead of bending, where nothing should change"
     )
@@ -92,10 +98,19 @@ class LandmarkFlow(Method):
 
     def networks(self, config: Config) -> dict[str, torch.nn.Module]:
         """generator (FlowUNet), and discriminator (FeatureGAN on features and label) unless its weight is 0."""
-        made = {"generator": FlowUNet(10, config.width, config.reach)}
+        made = {"generator": FlowUNet(10, config.width, config.reach, size=config.size)}
         if config.weight_adversarial:
             made["discriminator"] = FeatureGAN(CHANNELS + 8, config.discriminator_width)
         return {name: network.to(memory_format=torch.channels_last) for name, network in made.items()}
+
+    def prepare(self, config: Config, networks, table) -> None:
+        """Work out the ratio images, of the training people's strongest faces."""
+        pairs = pairs_of(config, table, "cpu")
+        for label in range(1, len(EXPRESSIONS)):
+            if len(chosen := strongest(table, pairs.forward, label)):
+                found = pairs.gather(chosen)
+                given = (found.source, found.target, found.source_landmarks, found.target_landmarks)
+                networks["generator"].ratios.learn(label, *given)
 
     def features(self, config: Config) -> str | None:
         """Which network the perceptual loss compares features of on this machine, in words; None: it is not used."""
@@ -150,11 +165,21 @@ class LandmarkFlow(Method):
         intensity = intensity.clamp(max=1)  # the paint of what is stronger has not been learnt
         flow, extra, gap = inputs(config, source, target, label, intensity)
         inside = torch.maximum(head(source, config.size), head(target, config.size))
-        return networks["generator"](faces, flow, extra, gap, inside, label_code(label, intensity))
+        light = networks["generator"].ratios(source, target, label)
+        return networks["generator"](faces, flow, extra, gap, inside, label_code(label, intensity), light)
 
     def synthesiser(self, config: Config, networks, motion=None) -> Flow:
         """See `Flow`."""
         return Flow(config, networks, motion)
+
+
+def strongest(table, pairs: np.ndarray, label: int) -> np.ndarray:
+    """Those of `pairs` (P, 2) that lead to the strongest faces of one expression: one a person, MANY at most."""
+    pairs = pairs[table.labels(pairs[:, 1]) == label]
+    degree = table.intensities(pairs[:, 1])
+    order = np.argsort(-degree, kind="stable")
+    _, first = np.unique(table.people[pairs[order, 1]], return_index=True)
+    return pairs[order[np.sort(first)]][:MANY]
 
 
 def crops(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -178,11 +203,14 @@ class Flow(Synthesiser):
         motion: predicts landmarks where an edit is given none, or None.
         nose, eyes: parts of their way that an edit follows, 0..1 (`settle`); at the edit alone: in training the landmarks
             and the true picture agree.
+        shade: by how much the ratio images are made stronger, likewise: a mean of many people's folds is softer than any of them.
     """
 
-    def __init__(self, config: Config, networks, motion=None, nose: float = NOSE, eyes: float = EYES):
+    def __init__(
+        self, config: Config, networks, motion=None, nose: float = NOSE, eyes: float = EYES, shade: float = SHADE
+    ):
         super().__init__(METHOD, config, networks, motion)
-        self.nose, self.eyes = nose, eyes
+        self.nose, self.eyes, self.shade = nose, eyes, shade
 
     def make(self, faces, source, target, label, intensity) -> Tensor:
         """See `Flow`."""
@@ -200,12 +228,12 @@ class Flow(Synthesiser):
         side, size = faces.shape[-1], self.size
         points = rescale(source, side, size), rescale(target, side, size)
         made = self.method.parts(self.config, self.networks, resize(faces, size), *points, label, intensity)
-        flow, mask, paint = (
+        flow, mask, paint, light = (
             functional.interpolate(made[name], (side, side), mode="bilinear") if side != size else made[name]
-            for name in ("flow", "mask", "paint")
+            for name in ("flow", "mask", "paint", "light")
         )
         flow, mask = flow * (changes * side / size), mask * changes
-        bent = warp(faces, flow)
+        bent = relight(warp(faces, flow), light * (changes * self.shade))
         image = compose(bent, mask, paint, opened(source, target, side), made["colour"])
         return {"image": image, "bent": bent, "mask": mask, "flow": flow}
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fersyn.nets.affine_flow import warp
+from fersyn.nets.ratio_images import RatioImages, relight
 from fersyn.pixels import grey
 
 OPENED = 4.0  # added to the mask's logit where the mouth was opened: it begins at 0.88 there
@@ -86,7 +87,8 @@ class FlowCorrection(nn.Module):
 
 
 class FlowUNet(nn.Module):
-    """output = bent * (1 - mask) + new pixels * mask, with bent = warp(source, flow + correction).
+    """output = bent * (1 - mask) + new pixels * mask, with bent = warp(source, flow + correction) under the light of the
+    expression (`RatioImages`).
 
     Mask and new pixels come from a U-Net at half the picture's resolution (pixel unshuffle), which quarters its cost and
     loses nothing of the source: the warp itself is done at full resolution. Both are nothing outside the head, the flow where
@@ -97,10 +99,15 @@ class FlowUNet(nn.Module):
         width: channels of the first level; a multiple of 8.
         reach: of the correction, see `FlowCorrection`.
         told: length of the label's code.
+        size: side of the ratio images, px.
+
+    Attributes:
+        ratios: the ratio images, which are no weights: they are worked out once (`RatioImages.learn`).
     """
 
-    def __init__(self, extra: int, width: int = 32, reach: float = 0.03, told: int = 8):
+    def __init__(self, extra: int, width: int = 32, reach: float = 0.03, told: int = 8, size: int = 128):
         super().__init__()
+        self.ratios = RatioImages(size)
         self.correction = FlowCorrection(extra, reach)
         levels = [width, 2 * width, 3 * width, 4 * width]
         self.painter = UNet(4 * (3 + 3 + 2 + extra + 1), 4 * 4, levels, told)
@@ -108,7 +115,7 @@ class FlowUNet(nn.Module):
             self.painter.leave[-1].bias[:4] = -2.0  # the mask begins almost shut: the plain warp is the starting point
 
     def forward(
-        self, source: Tensor, flow: Tensor, extra: Tensor, opened: Tensor, head: Tensor, code: Tensor
+        self, source: Tensor, flow: Tensor, extra: Tensor, opened: Tensor, head: Tensor, code: Tensor, light: Tensor
     ) -> dict[str, Tensor]:
         """Make the picture, and what it is made of.
 
@@ -119,16 +126,18 @@ class FlowUNet(nn.Module):
             opened: (N, 1, H, W) in [0, 1], where the bent source can have nothing of what belongs there.
             head: (N, 1, H, W) in [0, 1], where anything may change.
             code: (N, told) of the label.
+            light: (N, 1, H, W), what `ratios` gives.
 
         Returns:
-            image, bent, mask, flow (px), paint (N, C, H, W); colour (N, 1, 1, 1), see `colour_of`.
+            image, bent, mask, flow (px), paint, light (N, C, H, W); colour (N, 1, 1, 1), see `colour_of`.
         """
         # In mixed precision they come in bfloat16, in which a place beyond 128 px is known to half a pixel.
-        source, flow, opened, head = (each.float() for each in (source, flow, opened, head))
+        source, flow, opened, head, light = (each.float() for each in (source, flow, opened, head, light))
         side = source.shape[-1]
         moving = (_length(flow) / (MOVING * side)).clamp(max=1)
         flow = quiet((flow + self.correction(flow, extra) * moving) * head, STILL * side)
-        bent = warp(source, flow)
+        light = light * head
+        bent = relight(warp(source, flow), light)
         # Detached: the correction learns from the picture that it bends, not by what it shows the painter.
         seen = torch.cat([source, bent.detach(), flow.detach() * (8 / side), extra, opened], 1)
         out = functional.pixel_shuffle(self.painter(functional.pixel_unshuffle(seen, 2), code), 2)
@@ -136,7 +145,8 @@ class FlowUNet(nn.Module):
         mask = soft + (((soft - SHUT) / (1 - SHUT)).clamp(min=0) - soft).detach()  # shut, it can still learn to open
         colour = colour_of(source, head)
         image = compose(bent, mask, paint, opened, colour)
-        return {"image": image, "bent": bent, "mask": mask, "flow": flow, "paint": paint, "colour": colour}
+        made = {"image": image, "bent": bent, "mask": mask, "flow": flow, "paint": paint}
+        return made | {"light": light, "colour": colour}
 
 
 def quiet(flow: Tensor, least: float) -> Tensor:

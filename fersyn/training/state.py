@@ -72,6 +72,8 @@ class Training:
         if unknown:
             own = ", ".join(self.networks)
             raise FersynError(f"averaged: {method.name} has no network {', '.join(unknown)}; it has: {own}")
+        if table is not None and not saved:
+            method.prepare(config, self.networks, table)
         self.held = checkpoint.held(self.networks)
         self.weights = {name: [w for w in net.parameters() if w.requires_grad] for name, net in self.networks.items()}
         for network in self.networks.values():

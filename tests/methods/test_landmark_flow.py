@@ -5,8 +5,9 @@ from lightning_fabric import Fabric
 
 from fersyn import methods
 from fersyn.errors import FersynError
+from fersyn.expressions import EXPRESSIONS
 from fersyn.methods import motion
-from fersyn.methods.landmark_flow import opened
+from fersyn.methods.landmark_flow import opened, strongest
 from fersyn.methods.warp import bend
 from fersyn.pairs import Pairs
 from fersyn.pixels import grey, to_bytes
@@ -37,6 +38,21 @@ def test_step_trains_both_networks(flow, pairs):
         moved = [not torch.equal(a, b) for a, b in zip(before[name], net.parameters(), strict=True)]
         assert sum(moved) > len(moved) / 2, name
         assert all(p.requires_grad for p in net.parameters())
+
+
+def test_ratio_images_are_of_the_strongest_training_faces_one_a_person(flow, small_table, pairs):
+    method, config, _ = flow
+    networks = method.networks(config)
+    method.prepare(config, networks, small_table)
+    known = networks["generator"].ratios.way.flatten(1).any(1)
+    shown = {EXPRESSIONS[k] for k in np.flatnonzero(known.numpy())}
+    assert shown == set(EXPRESSIONS) - {"neutral", "contempt"}  # openpeople shows no contempt
+    chosen = strongest(small_table, pairs.forward, EXPRESSIONS.index("fear"))
+    assert len(chosen) == len(set(small_table.people[chosen[:, 1]])) > 1
+    batch = pairs.gather(pairs.examples(6))
+    given = (batch.source, batch.source_landmarks, batch.target_landmarks, batch.label, batch.intensity)
+    light = method.parts(config, networks, *given)["light"]
+    assert (light.abs().amax((1, 2, 3)) > 0.02).all()
 
 
 def test_without_a_discriminator(pairs):

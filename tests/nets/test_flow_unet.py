@@ -21,7 +21,7 @@ def given(flow=0.0, opened=0.0, head=1.0, source=None):
     maps = [
         torch.full((2, count, SIDE, SIDE), value) for count, value in ((2, flow), (10, 0.0), (1, opened), (1, head))
     ]
-    return source, *maps, torch.zeros(2, 8)
+    return source, *maps, torch.zeros(2, 8), torch.zeros(2, 1, SIDE, SIDE)
 
 
 def test_untrained_it_is_the_plain_warp():
@@ -37,7 +37,7 @@ def test_shapes_and_ranges():
     shapes = {name: tuple(value.shape[1:]) for name, value in out.items()}
     assert shapes == {
         "image": (3, SIDE, SIDE), "bent": (3, SIDE, SIDE), "mask": (1, SIDE, SIDE), "flow": (2, SIDE, SIDE),
-        "paint": (3, SIDE, SIDE), "colour": (1, 1, 1),
+        "paint": (3, SIDE, SIDE), "light": (1, SIDE, SIDE), "colour": (1, 1, 1),
     }  # fmt: skip
     assert out["image"].abs().max() <= 1 and 0 <= out["mask"].min() <= out["mask"].max() <= 1
 
@@ -52,9 +52,9 @@ def test_where_landmarks_move_nothing_nothing_moves():
 
 
 def test_outside_the_head_the_pixel_is_the_source_s_own():
-    source, flow, extra, opened, head, code = given(2.0, 0.5)
+    source, flow, extra, opened, head, code, light = given(2.0, 0.5)
     head[..., : SIDE // 2] = 0
-    out = network(noise=0.5)(source, flow, extra, opened, head, code)
+    out = network(noise=0.5)(source, flow, extra, opened, head, code, light + 0.3)
     assert torch.equal(out["image"][..., : SIDE // 2], source[..., : SIDE // 2])
     assert not torch.allclose(out["image"][..., SIDE // 2 :], source[..., SIDE // 2 :], atol=0.1)
 
@@ -77,23 +77,32 @@ def test_the_correction_sees_no_pixel():
 
 
 def test_the_painter_sees_the_label():
-    net, (*rest, code) = network(noise=0.1), given(2.0)
+    net, (*rest, code, light) = network(noise=0.1), given(2.0)
     code[:, 3] = 1
-    assert not torch.allclose(net(*rest, code)["paint"], net(*rest, torch.zeros(2, 8))["paint"], atol=1e-3)
+    assert not torch.allclose(
+        net(*rest, code, light)["paint"], net(*rest, torch.zeros(2, 8), light)["paint"], atol=1e-3
+    )
 
 
 def test_all_weights_learn():
     net = network(noise=0.1)
-    source, flow, extra, opened, head, code = given(3.0)
-    inputs = torch.randn_like(flow) * 3, torch.rand_like(extra), torch.rand_like(opened), head, torch.rand_like(code)
+    source, flow, extra, opened, head, code, light = given(3.0)
+    inputs = (
+        torch.randn_like(flow) * 3,
+        torch.rand_like(extra),
+        torch.rand_like(opened),
+        head,
+        torch.rand_like(code),
+        light,
+    )
     net(source, *inputs)["image"].square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
 
 
 def test_the_mask_begins_open_where_the_mouth_was_opened():
-    source, flow, extra, opened, head, code = given()
+    source, flow, extra, opened, head, code, light = given()
     opened[:, :, 20:24, 10:20] = 1
-    mask = network()(source, flow, extra, opened, head, code)["mask"]
+    mask = network()(source, flow, extra, opened, head, code, light)["mask"]
     assert mask[opened > 0].min() > 0.8 and mask[opened == 0].max() < 0.1
 
 

@@ -1,0 +1,117 @@
+"""Expression ratio images: the light and shade that an expression brings to a face (Liu, Shan & Zhang, SIGGRAPH 2001).
+
+Skin that folds reflects other light than skin that does not, and the quotient of the two, taken from one face, may be laid on
+another: a furrow, a nasolabial fold, the white of an eye opened wide. The paper takes it of a single pair of photographs. Here it
+is the trimmed mean of many people's, in the frame of their mean landmarks [ours]: it has nobody's skin, beard or spectacles,
+and a fold that lies elsewhere in each face is still seen in it, where a network that is to be right pixel by pixel (L1) paints
+none. How strong it is to be is read off the landmarks.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fersyn.expressions import EXPRESSIONS
+from fersyn.faces import landmarks as ibug
+from fersyn.nets.affine_flow import dense_flow, warp
+from fersyn.pixels import grey
+
+DARK = 1.12  # added to pixels in [-1, 1] before they are divided: black is no 0
+MOST = 1.2  # of a single face's logarithm
+WIDE = 12 / 128  # part of the side: slower changes are another light or make-up, not a fold
+TRIMMED = 0.2  # of the faces, at either end
+LEAST = 0.02  # of the mean's logarithm: less is noise, and no pixel is touched for it
+FOREHEAD = 0.35  # of the way from chin to nasion, above the brows
+RIM = 3 / 128  # part of the side over which it fades
+ONE_SIDED = ("contempt",)  # the others are the same left and right
+FARTHEST = 1.5  # times the mean way of the landmarks
+
+
+class RatioImages(nn.Module):
+    """A ratio image an expression; what has not been learnt changes nothing.
+
+    Args:
+        size: side, px.
+
+    Attributes:
+        ratio: (len(EXPRESSIONS), 1, size, size), logarithms.
+        shape: (len(EXPRESSIONS), 68, 2) px, the landmarks it is in the frame of.
+        way: (len(EXPRESSIONS), 68, 2) px, how far landmarks go at full strength in the mean.
+    """
+
+    def __init__(self, size: int):
+        super().__init__()
+        count = len(EXPRESSIONS)
+        self.register_buffer("ratio", torch.zeros(count, 1, size, size))
+        self.register_buffer("shape", torch.zeros(count, 68, 2))
+        self.register_buffer("way", torch.zeros(count, 68, 2))
+
+    @torch.no_grad()
+    def learn(self, label: int, source: Tensor, target: Tensor, before: Tensor, after: Tensor) -> None:
+        """Learn the ratio image of one expression.
+
+        Args:
+            label: index into EXPRESSIONS.
+            source, target: (N, 3, size, size) in [-1, 1], N people without it and with it at full strength.
+            before, after: their landmarks (N, 68, 2) px.
+        """
+        size = self.ratio.shape[-1]
+        mirrored = EXPRESSIONS[label] not in ONE_SIDED
+        shape = after.mean(0)
+        if mirrored:
+            other = shape[list(ibug.MIRROR)] * shape.new_tensor((-1, 1)) + shape.new_tensor((size - 1, 0))
+            shape = (shape + other) / 2
+        bent = warp(source, dense_flow(before, after, size))
+        found = torch.log((grey(target) + DARK) / (grey(bent) + DARK)).clamp(-MOST, MOST)
+        found = found - _blurred(found, WIDE * size)
+        found = warp(found, dense_flow(after, shape.expand_as(after), size))
+        if mirrored:
+            found = (found + found.flip(-1)) / 2
+        out = int(TRIMMED * len(found))
+        found = found.sort(0).values[out : len(found) - out].mean(0)
+        found = found.sign() * (found.abs() - LEAST).clamp(min=0)
+        self.ratio[label] = found * _inside(shape, size).to(found)
+        self.shape[label], self.way[label] = shape, (after - before).mean(0)
+
+    def forward(self, source: Tensor, target: Tensor, label: Tensor) -> Tensor:
+        """The light (N, 1, size, size), a logarithm, of faces whose landmarks go from `source` to `target` (N, 68, 2) px, with
+        expressions `label` (N,): as far as they go on the expression's own way, so strong it is, up to FARTHEST.
+        """
+        source, target = source.float(), target.float()
+        way = self.way[label].float()
+        length = way.square().sum((1, 2))
+        part = ((target - source) * way).sum((1, 2)) / length.clamp(min=1e-6)
+        part = part.clamp(0, FARTHEST) * (length > 0)
+        shape = torch.where((length > 0)[:, None, None], self.shape[label].float(), target)
+        size = self.ratio.shape[-1]
+        return part[:, None, None, None] * warp(self.ratio[label].float(), dense_flow(shape, target, size))
+
+
+def relight(images: Tensor, light: Tensor) -> Tensor:
+    """Images (N, 3, H, W) in [-1, 1] under a light (N, 1, H, W), a logarithm; where that is 0 the pixel stays, bit for bit."""
+    return torch.where(light == 0, images, ((images + DARK) * light.exp() - DARK).clamp(-1, 1))
+
+
+def _blurred(maps: Tensor, sigma: float) -> Tensor:
+    half = int(1.5 * sigma)
+    line = torch.arange(-half, half + 1, device=maps.device, dtype=maps.dtype)
+    line = torch.exp(-line.square() / (2 * sigma**2))
+    line = line / line.sum()
+    maps = functional.pad(maps, (half,) * 4, mode="replicate")
+    return functional.conv2d(functional.conv2d(maps, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))
+
+
+def _inside(shape: Tensor, size: int) -> Tensor:
+    """Where skin folds (1, size, size): inside jaw and forehead, but not between the lips."""
+    points = shape.cpu().numpy()
+    top = points[17:27] - np.array([0, FOREHEAD * (points[8, 1] - points[27, 1])])
+    found, thick = np.zeros((size, size), np.float32), max(1, round(RIM * size))
+    cv2.fillConvexPoly(found, cv2.convexHull(np.concatenate([points[1:16], top]).round().astype(np.int32)), 1)
+    found = cv2.GaussianBlur(cv2.erode(found, np.ones((3 * thick,) * 2)), (0, 0), thick)
+    mouth = np.ones_like(found)
+    cv2.fillPoly(mouth, [points[60:68].round().astype(np.int32)], 0)
+    return torch.from_numpy(found * cv2.GaussianBlur(mouth, (0, 0), max(size / 128, 0.5)))[None]
