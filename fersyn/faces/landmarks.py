@@ -4,6 +4,7 @@ ensemble of regression trees (Kazemi & Sullivan, CVPR 2014); and the iBUG/300-W 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -127,12 +128,12 @@ def find_all_faces(image: np.ndarray, sizes: int = 3) -> list[Box]:
     boxes = [box for scale in set(_scales(image)[:sizes]) for box in _at_scale(image, scale)]
     kept: list[Box] = []
     for box in sorted(boxes, key=lambda box: -box.score):
-        if all(_overlap(box, other) < 0.3 for other in kept):
+        if all(overlap(box, other) < 0.3 for other in kept):
             kept.append(box)
     return sorted(kept, key=lambda box: -box.area)
 
 
-def _overlap(a: Box, b: Box) -> float:
+def overlap(a: Box, b: Box) -> float:
     """Shared area over that of the smaller box."""
     width, height = min(a.right, b.right) - max(a.left, b.left), min(a.bottom, b.bottom) - max(a.top, b.top)
     return max(0.0, width) * max(0.0, height) / max(min(a.area, b.area), 1e-9)
@@ -172,20 +173,30 @@ def find_landmarks(image: np.ndarray, box: Box) -> np.ndarray:
     return (points + 0.5) / factors - 0.5 + (left, top)
 
 
-def find_source_landmarks(faces: Tensor) -> Tensor:
-    """Landmarks (N, 68, 2) px of aligned faces (N, 3, H, H) in [-1, 1], by dlib.
+def search(faces: Tensor) -> list[tuple[np.ndarray, Box]]:
+    """Aligned faces (N, 3, H, H) in [-1, 1] as dlib looks at them: each enlarged, uint8 RGB, with the face's box there.
 
-    Where dlib's detector finds no face, its landmark trees start from the place at which aligned faces lie.
+    Where dlib's detector finds no face (score 0), it is the place at which aligned faces lie.
     """
-    import torch
-
     from fersyn import pixels  # preprocessing, which looks for landmarks too, needs no torch
 
-    size = faces.shape[-1]
-    large = pixels.resize(faces.detach().float().cpu(), max(_SEARCHED, size))
-    side = large.shape[-1]
-    images = pixels.to_images(pixels.to_bytes(large))
-    usual = Box(*(part * side for part in _BOX))
-    points = [find_landmarks(image, next(iter(find_faces(image)), usual)) for image in images]
-    found = torch.from_numpy(np.stack(points).astype(np.float32)) if points else torch.zeros(0, 68, 2)
-    return pixels.rescale(found, side, size).to(faces.device)
+    large = pixels.resize(faces.detach().float().cpu(), max(_SEARCHED, faces.shape[-1]))
+    usual = Box(*(part * large.shape[-1] for part in _BOX))
+    return [(image, next(iter(find_faces(image)), usual)) for image in pixels.to_images(pixels.to_bytes(large))]
+
+
+def find_source_landmarks(faces: Tensor) -> Tensor:
+    """Landmarks (N, 68, 2) px of aligned faces (N, 3, H, H) in [-1, 1], by dlib, in the boxes of `search`."""
+    return back_to(faces, [(image, find_landmarks(image, box)) for image, box in search(faces)])
+
+
+def back_to(faces: Tensor, found: Sequence[tuple[np.ndarray, np.ndarray]]) -> Tensor:
+    """Landmarks (68, 2) px of the pictures of `search` in px of the faces (N, 3, H, H): (N, 68, 2)."""
+    import torch
+
+    from fersyn import pixels
+
+    if not found:
+        return torch.zeros(0, 68, 2, device=faces.device)
+    points = torch.from_numpy(np.stack([points for _, points in found]).astype(np.float32))
+    return pixels.rescale(points, len(found[0][0]), faces.shape[-1]).to(faces.device)

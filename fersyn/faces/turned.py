@@ -8,15 +8,34 @@ face 0.75 or less; from boxes moved by 6 % the trees find an upright face's poin
 eyes (at most 3 %), those of faces tilted by 45 degrees to 10 to 50 %.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
 
 from fersyn.errors import NoFace
-from fersyn.faces.landmarks import EYES, SMALLEST, Box, find_all_faces, find_faces, find_landmarks, resize
+from fersyn.faces.landmarks import (
+    EYES,
+    SMALLEST,
+    Box,
+    back_to,
+    find_all_faces,
+    find_faces,
+    find_landmarks,
+    overlap,
+    resize,
+    search,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SURE = 1.0  # the detector's score, from which on a box is a face
+DOUBTFUL = (
+    0.75  # the most that it gave to what is no upright face; the trees come back to their points on some of these, too
+)
 LOOSE = 0.05  # points that the trees find again no better than that, of the distance between the eyes: look at turned copies
 MISFIT = 0.09  # no better than that, and the detector is not sure: these landmarks are no face's
 STEP = 15  # degrees by which copies are turned
@@ -41,7 +60,7 @@ class _Seen(NamedTuple):
     on_copy: Found
     found: Found
 
-    def overlaps(self, other: "_Seen") -> bool:
+    def overlaps(self, other: _Seen) -> bool:
         """Whether both are the same face: the middles of the eyes and mouths lie within half a face."""
         middles = [each.found.landmarks[27:].mean(0) for each in (self, other)]
         return np.hypot(*(middles[0] - middles[1])) < np.sqrt(min(self.found.box.area, other.found.box.area)) / 2
@@ -70,7 +89,8 @@ def find_turned(image: np.ndarray, every: bool = False) -> list[Found]:
         good += [seen for seen in upright if not any(seen is other for other in good)]
     kept: list[_Seen] = []
     for seen in sorted(good, key=lambda seen: -seen.found.box.score):
-        if not any(seen.overlaps(other) for other in kept):
+        # What the detector takes for another face half upon a surer one is that one's chin and neck.
+        if not any(seen.overlaps(other) or overlap(seen.found.box, other.found.box) > 0.5 for other in kept):
             kept.append(_stood_up(image, seen, every))
     fits = [seen.found for seen in kept if not _is_misfit(seen)]
     if kept and not fits:
@@ -96,6 +116,18 @@ def fitness(image: np.ndarray, found: Found) -> float:
     return float(away / max(np.linalg.norm(eyes[1] - eyes[0]), 1e-9))
 
 
+def find_fitting(faces: Tensor) -> tuple[Tensor, np.ndarray]:
+    """`find_source_landmarks` of aligned faces (N, 3, H, H) in [-1, 1], and (N,) bool whether they fit: dlib loses some that a
+    method made, and its trees then lay the points somewhere.
+    """
+    found, fits = [], []
+    for image, box in search(faces):
+        points = find_landmarks(image, box)
+        found.append((image, points))
+        fits.append(box.score >= SURE or fitness(image, Found(box, points)) <= LOOSE)
+    return back_to(faces, found), np.array(fits, bool)
+
+
 def tilt(points: np.ndarray) -> float:
     """By how many degrees the eyes' line of landmarks (68, 2) is turned clockwise: -180 .. 180, 0 upright."""
     right, left = (points[list(eye)].mean(0) for eye in EYES)
@@ -103,7 +135,8 @@ def tilt(points: np.ndarray) -> float:
 
 
 def _is_good(seen: _Seen) -> bool:
-    return seen.found.box.score >= SURE or fitness(seen.copy, seen.on_copy) <= LOOSE
+    score = seen.found.box.score
+    return score >= SURE or (score >= DOUBTFUL and fitness(seen.copy, seen.on_copy) <= LOOSE)
 
 
 def _is_misfit(seen: _Seen) -> bool:
