@@ -24,6 +24,7 @@ from fersyn.table import FaceTable
 from fersyn.training import checkpoint, model, runs
 
 FIRST = "landmark-flow"  # what the panel opens with, where it is trained
+INTERNAL = {"ablations", "augmentation"}  # folders of the variants of notebook 04 and the folds of 06
 KIT = "comes with the kit"  # the shipped model's name in the panel
 
 
@@ -150,9 +151,19 @@ def first_person(table: FaceTable) -> str | None:
 
     A notebook that is run in batch keeps what its widgets showed: nobody else is shown before a person asks for it.
     """
+    return next(iter(_shown(table)), None)
+
+
+def first_faces(table: FaceTable, number: int = 3) -> list[int]:
+    """Rows of the first pictures of some people of whom the panel may open with one (`first_person`): that one first."""
+    return [pictures_of(table, person)[0][1] for person in _shown(table)[:number]]
+
+
+def _shown(table: FaceTable) -> list[str]:
+    """People who may be shown in public, the hold-out first."""
     rows = table.rows
     closed = set(splits.people(rows)[~rows["publishable"].to_numpy(bool)])
-    return next((person for _, person in people_of(table) if person not in closed), None)
+    return [person for _, person in people_of(table) if person not in closed]
 
 
 def shipped() -> dict[str, Path]:
@@ -169,20 +180,22 @@ def portrait() -> tuple[str, bytes]:
 
 
 def find_runs(folder: str | Path) -> dict[str, Path]:
-    """Run folders below `folder` that can edit a face, by name (`landmark-flow`, `ablations/full.seed0`).
+    """Run folders below `folder` that can edit a face, by name (`landmark-flow`, `mine/c-gan`).
 
     Those directly in it come first, `landmark-flow` before its neighbours; folders that are no run of a method, or have no
-    checkpoint yet, are left out, and so are those that a report has set aside (`landmark-flow.old`).
+    checkpoint yet, are left out, and so are those that a report has set aside (`landmark-flow.old`), and those that notebooks train
+    for themselves (`INTERNAL`), unless `folder` is theirs.
     """
     folder, found = Path(folder), {}
     for config in folder.rglob("config.json") if folder.is_dir() else ():
         run = config.parent
-        if any(re.search(r"\.old\d*$", part) for part in run.relative_to(folder).parts):
+        parts = run.relative_to(folder).parts
+        if any(re.search(r"\.old\d*$", part) for part in parts) or INTERNAL & set(parts):
             continue
         try:
             method, _ = runs.read_config(run)
         except FersynError:
             continue
-        if method in methods.names() and checkpoint.find(run) is not None:
+        if method in methods.names() and methods.get(method).edits and checkpoint.find(run) is not None:
             found[run.relative_to(folder).as_posix() if run != folder else run.name] = run
     return dict(sorted(found.items(), key=lambda item: (item[0].count("/"), item[0].split("/")[-1] != FIRST, item[0])))

@@ -23,6 +23,7 @@ from fersyn.explore.shaped import HANDLES, Wish
 from fersyn.expressions import EXPRESSIONS, STRONGEST
 from fersyn.generating.actions import LITTLE, WELL
 
+LARGE, SMALL = 384, 189  # CSS px of a face, and of the two pictures below it
 LARGEST = 200_000_000  # bytes of a file
 HERE = Path(__file__).parent
 _STYLE = {"description_width": "104px"}
@@ -168,22 +169,19 @@ class Card:
 
     def __init__(self, first: bool):
         self.title = widgets.HTML()
-        self.result = Picture(232, "The edited face")
+        self.result = Picture(LARGE, "The edited face")
         if first:
             self.result.add_class("fersyn-result")
-        self.difference = Picture(113, "How far each pixel changed: dark, not at all")
-        self.landmarks = Picture(113, "Landmarks of the source in blue, those asked for in orange")
+        self.difference = Picture(SMALL, "How far each pixel changed: dark, not at all")
+        self.landmarks = Picture(SMALL, "Landmarks of the source in blue, those asked for in orange")
         self.measures = widgets.HTML()
-        small = box("fersyn-small", [self.difference, self.landmarks])
-        row = box("fersyn-small", [self.result, small], kind=widgets.HBox)
-        wide = widgets.Layout(width="355px", max_width="100%")
-        self.box = box("fersyn-card", [self.title, row, self.measures], wide)
+        small = box("fersyn-small", [self.difference, self.landmarks], kind=widgets.HBox)
+        wide = widgets.Layout(width=f"{LARGE + 4}px", max_width="100%")
+        self.box = box("fersyn-card", [self.title, self.result, small, self.measures], wide)
 
-    def show(self, shown: bool, narrow: bool) -> None:
-        """Show or hide the card; `narrow`: with the small pictures below the large one, so that two fit side by side."""
+    def show(self, shown: bool) -> None:
+        """Show or hide the card."""
         self.box.layout.display = None if shown else "none"
-        self.box.layout.width = "236px" if narrow else "355px"
-        (self.box.add_class if narrow else self.box.remove_class)("fersyn-narrow")
 
 
 class PhotoPicker(anywidget.AnyWidget):
@@ -257,7 +255,7 @@ class Panel(widgets.VBox):
         self.beside = dropdown("Beside it", "A second run, shown next to the first")
         self.again = button("Look for new runs", "Look again which runs are trained")
         self.wish = WishControls()
-        self.source = Picture(232, "The face as it is")
+        self.source = Picture(LARGE, "The face as it is")
         self.title, self.about = widgets.HTML(view.PIECES.titled("As it is", " ")), widgets.HTML()
         self.cards = [Card(True), Card(False)]
         self.keep = {
@@ -291,7 +289,11 @@ class Panel(widgets.VBox):
 
     def _right(self) -> widgets.VBox:
         """What comes of it."""
-        source = box("fersyn-card", [self.title, self.source, self.about], widgets.Layout(width="236px"))
+        source = box(
+            "fersyn-card",
+            [self.title, self.source, self.about],
+            widgets.Layout(width=f"{LARGE + 4}px", max_width="100%"),
+        )
         fitting = widgets.Layout(flex_flow="row wrap", max_width="100%")
         made = box("fersyn-pictures", [card.box for card in self.cards], fitting, widgets.HBox)
         shown = box("fersyn-pictures", [source, made], widgets.Layout(flex_flow="row wrap"), widgets.HBox)

@@ -9,17 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ipywidgets import FloatSlider
 
-from fersyn.editing import BLURRED
 from fersyn.errors import FersynError
-from fersyn.explore import choices, keep, newcomer, view
+from fersyn.explore import choices, keep, newcomer, opening, view
 from fersyn.explore.choices import Face
 from fersyn.explore.controls import Panel, PhotoPicker
-from fersyn.explore.measures import Measures, judge_of
+from fersyn.explore.measures import Measures, ready
 from fersyn.explore.newcomer import NEW, Newcomer
 from fersyn.explore.painter import Method, Painter, Request
+from fersyn.explore.uploaded import Uploaded
 from fersyn.methods.base import Synthesiser
 from fersyn.reporting.project import locate
 from fersyn.training import model
@@ -61,19 +60,17 @@ class Explorer(Panel):
         self._tables, notes = choices.open_tables(tables, profile)
         self._train_table = keep.shown(locate(first or f"data/{profile}/rendered"))
         self._loaded: dict[Path, Synthesiser] = {}
-        self._photo: tuple[str, np.ndarray, bytes, str] | None = None
-        self._faces: list[Face] = []
-        self._cut_size = 0
+        self._photo: Uploaded | None = None
         self._face: Face | None = None
         self._newcomer: Newcomer | None = None
         self._nth = 0  # of the newcomer, among those of the seed
-        self._snapshot: Path | None = None
         self._quiet = False
         below = keep.shown(locate(self._runs_folder))
         missing = f"No run is trained yet below {below}. One of these makes one; then press: Look for new runs."
         picker = PhotoPicker(self.upload, lambda text: self.status.fail("act", text))
         super().__init__(picker, view.PIECES.failed(missing))
-        measures, more = self._instruments(first, judge_epochs, seed)
+        table = next((each for each in self._tables.values() if first and each.path == locate(first)), None)
+        measures, more = ready(table, first, judge_epochs, seed)
         self._nobody_new = newcomer.lacking()
         more += [self._nobody_new] if self._nobody_new else []
         self.painter = Painter(self, measures)
@@ -83,19 +80,30 @@ class Explorer(Panel):
         self._choose_table()
         if not self._tables:
             self._guarded(lambda: self._take(*choices.portrait(), unsaved=True))
+        self._guarded(lambda: self._open(measures))
         self._say(" ".join([*notes, *more]))
         self.wait(600)  # what is shown first is finished, in a notebook run in batch too
 
-    def _instruments(self, path: str, epochs: int, seed: int) -> tuple[Measures, list[str]]:
-        table = next((table for table in self._tables.values() if path and table.path == locate(path)), None)
-        judge, how = None, f"it would learn from {path or 'the first table'}, which is not there"
-        if epochs > 0 and table is not None:
-            judge, how = judge_of(table, epochs, seed)
-        told = f"There is no recogniser: {how}"
-        if judge is not None:
-            told = f"The recogniser knows the faces of {judge.people} training people of {table.path.name}; {how}"
-        measures = Measures(judge)
-        return measures, [f"{sentence}." for sentence in [*([told] if epochs > 0 else []), *measures.missing()]]
+    def _open(self, measures: Measures) -> None:
+        """Show first what its recognisers agree with, if any of the first people and expressions is such."""
+        self.wait(600)  # the instruments are the worker's, too
+        request = self._request()
+        if request is None:
+            return
+        faces = [request.face]
+        if request.face.row is not None:
+            table = self._tables[self.set_.value]
+            faces = [choices.of_table(table, row, keep.shown(table.path)) for row in choices.first_faces(table)]
+        found = opening.agreed(
+            measures, faces, request.wish, self.wish.expression.options, request.methods[0].synthesiser
+        )
+        if found is None:
+            return
+        with self._still():
+            self.wish.expression.value = found[1]
+            if found[0].row is not None:
+                self.person.value = found[0].person
+        self._choose_person() if found[0].row is not None else self._ask()
 
     def _connect(self) -> None:
         for widgets, react in (
@@ -149,7 +157,7 @@ class Explorer(Panel):
         if self._face is None:
             self._choose_table()
         elif self._face.photo is not None:
-            self._cut()
+            self._face = self._photo.cut(self._size, self._face)
         count = len(self._runs) - len(choices.shipped())
         self._say(f"{count} run{'s' * (count != 1)} below {keep.shown(locate(self._runs_folder))}.")
         self._ask()
@@ -166,7 +174,7 @@ class Explorer(Panel):
         try:
             self._using = tuple(map(self._load, wanted))
             if self._photo is not None and self._face is not None and self._face.photo is not None:
-                self._cut()
+                self._face = self._photo.cut(self._size, self._face)
         except FersynError:
             self._using = before
             with self._still():
@@ -186,7 +194,7 @@ class Explorer(Panel):
     def _show_method(self) -> None:
         using = self._methods
         for number, card in enumerate(self.cards):
-            card.show(number < len(using), narrow=len(using) > 1)
+            card.show(number < len(using))
         if using:
             first, *others = (each.synthesiser.expressions for each in using)
             with self._still():
@@ -221,7 +229,7 @@ class Explorer(Panel):
             return
         self._show_method()
         self.set_.layout.display = None if self.set_.options else "none"
-        self.number.layout.display = None if photo and len(self._faces) > 1 else "none"
+        self.number.layout.display = None if photo and len(self._photo.faces) > 1 else "none"
         if photo:
             self._choose_number()
             return
@@ -252,8 +260,8 @@ class Explorer(Panel):
         self._ask()
 
     def _choose_number(self) -> None:
-        if self._faces:
-            self._face = self._faces[min(self.number.value or 0, len(self._faces) - 1)]
+        if self._photo is not None:
+            self._face = self._photo.faces[min(self.number.value or 0, len(self._photo.faces) - 1)]
             self._show_face()
             self._ask()
 
@@ -281,34 +289,19 @@ class Explorer(Panel):
     def _take(self, name: str, data: bytes, unsaved: bool) -> None:
         """`unsaved`: it has no file yet."""
         self._say(f"Looking for faces in {name} ...")
-        snapshot = locate(self._saved_folder) / name if unsaved else None
-        photo = choices.read_bytes(name, data)
-        before = self._photo, self._faces, self._face
-        self._photo = (name, photo, data, keep.shown(snapshot) if snapshot else name)
-        try:
-            self._faces = []
-            self._cut()
-        except FersynError:
-            self._photo, self._faces, self._face = before
-            raise
-        self._snapshot = snapshot
+        photo = Uploaded(name, data, locate(self._saved_folder) / name if unsaved else None)
+        self._face, self._photo = photo.cut(self._size, self._face), photo
         self._offer_tables()
         with self._still():
-            self.number.options = [(str(k + 1), k) for k in range(len(self._faces))]
+            self.number.options = [(str(k + 1), k) for k in range(len(photo.faces))]
             self.set_.value = PHOTO
         self._choose_table()
-        many = f"{len(self._faces)} faces, from the left" if len(self._faces) > 1 else "one face"
-        small = self._face.found.alignment.scale > BLURRED
-        self._say(f"{name}: {many}." + (" It is small: expect a soft result." if small else ""))
+        self._say(photo.told(self._face))
 
-    def _cut(self) -> None:
-        """The photograph's faces, at the size that the chosen method asks for."""
-        name, photo, data, origin = self._photo
-        size = self._using[0].synthesiser.size if self._using else 128
-        if not self._faces or self._cut_size != size:
-            self._faces, self._cut_size = choices.of_photo(photo, name, size, data, origin), size
-            chosen = self._face.number - 1 if self._face is not None and self._face.photo is photo else 0
-            self._face = self._faces[min(chosen, len(self._faces) - 1)]
+    @property
+    def _size(self) -> int:
+        """Side of the crops that the chosen method asks for, px."""
+        return self._using[0].synthesiser.size if self._using else 128
 
     def _reset(self, sliders: Mapping[str, FloatSlider]) -> None:
         with self._still():
@@ -364,8 +357,8 @@ class Explorer(Panel):
         face, folder, synthesiser = request.face, locate(self._saved_folder), request.methods[0].synthesiser
         try:
             path = keep.save(kind, folder, face, request.wish, synthesiser)
-            if self._snapshot is not None and face.photo is not None and not self._snapshot.exists():
-                self._snapshot.write_bytes(face.data)  # the line of Python names it
+            if face.photo is not None:
+                self._photo.write()
         except OSError as error:  # a full disk, a folder that one may only read
             cure = "make room, or give another folder: saved=..."
             raise FersynError(f"{error.filename or folder}: {error.strerror or error}; {cure}") from None

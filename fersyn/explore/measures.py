@@ -133,6 +133,25 @@ def judge_of(table: FaceTable, epochs: int = 30, seed: int = 0) -> tuple[OwnJudg
     return judge, "trained now, and kept for the next time"
 
 
+def ready(table: FaceTable | None, path: str, epochs: int, seed: int) -> tuple[Measures, list[str]]:
+    """The instruments, and sentences on where the kit's recogniser is from and what is missing.
+
+    Args:
+        table: that it learns from; None: it is not there.
+        path: of it, for the sentence.
+        epochs: 0: there is to be no recogniser.
+        seed: of its training.
+    """
+    judge, how = None, f"it would learn from {path or 'the first table'}, which is not there"
+    if epochs > 0 and table is not None:
+        judge, how = judge_of(table, epochs, seed)
+    told = f"There is no recogniser: {how}"
+    if judge is not None:
+        told = f"The recogniser knows the faces of {judge.people} training people of {table.path.name}; {how}"
+    measures = Measures(judge)
+    return measures, [f"{sentence}." for sentence in [*([told] if epochs > 0 else []), *measures.missing()]]
+
+
 def _stamp(table: FaceTable, epochs: int, seed: int) -> dict[str, str]:
     """What the weights depend on."""
     sources = b"".join(Path(module.__file__).read_bytes() for module in (recogniser, fidelity))

@@ -111,8 +111,8 @@ def drawn(face: Face, crop: np.ndarray, target: np.ndarray | None) -> tuple[byte
     """A card's pictures as JPEG: the result, what changed, and the landmarks."""
     return (
         view.jpeg(view.enlarged(crop)),
-        view.jpeg(view.enlarged(view.difference(face.crop, crop), 160)),
-        view.jpeg(view.with_landmarks(crop, face.landmarks, target, 176)),
+        view.jpeg(view.enlarged(view.difference(face.crop, crop), 256)),
+        view.jpeg(view.with_landmarks(crop, face.landmarks, target, 378)),
     )
 
 

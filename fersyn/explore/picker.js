@@ -2,6 +2,8 @@ const PIECE = 1 << 20, LARGEST = 200e6;
 
 function render({ model, el }) {
   el.classList.add("fersyn-picker");
+  // Run All ends at the notebook's last cell: the panel comes back into sight, once.
+  setTimeout(() => el.closest(".fersyn-explorer")?.scrollIntoView({ block: "start" }), 400);
   const make = (tag, parent, text, title) => {
     const made = document.createElement(tag);
     if (text) made.textContent = text;

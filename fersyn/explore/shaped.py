@@ -24,6 +24,7 @@ from fersyn.explore.newcomer import Newcomer
 from fersyn.expressions import parse
 from fersyn.faces.landmarks import EYES, find_source_landmarks
 from fersyn.methods.base import Synthesiser, intensities_of, labels_of
+from fersyn.nets.affine_flow import warp
 
 
 @dataclass(frozen=True)
@@ -157,14 +158,38 @@ class Shaped(Synthesiser):
         """See `Synthesiser.words`: a blend is named as such, and so are handles."""
         return marks.words(expression, intensity, self.second, self.share, self.amounts)
 
+    @torch.no_grad()
     def explain(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None) -> dict[str, Tensor]:
-        """See `Synthesiser.explain`; a blend is bent twice, and by no one flow."""
-        if self.second and self.share:
-            return super().explain(faces, expression, intensity, landmarks, source_landmarks)
+        """See `Synthesiser.explain`; given `landmarks` of the target are taken as they are, neither blended nor pulled."""
         if self.needs_landmarks and landmarks is None:
             source_landmarks = find_source_landmarks(faces) if source_landmarks is None else source_landmarks
             landmarks = self.target(source_landmarks, expression, intensity, faces.shape[-1])
-        return self.inner.explain(faces, expression, intensity, landmarks, source_landmarks)
+        share = self.share if self.second else 0.0
+        if share in (0.0, 1.0):
+            expression = self.second if share else expression
+            return self.inner.explain(faces, expression, intensity, landmarks, source_landmarks)
+        count = len(faces)
+        first = [expression] * count if isinstance(expression, str) else list(expression)
+
+        def twice(values):
+            return None if values is None else torch.cat([values, values])
+
+        made = self.inner.explain(
+            twice(faces), [*first, *([self.second] * count)], twice(intensities_of(intensity, count, faces.device)),
+            twice(landmarks), twice(source_landmarks),
+        )  # fmt: skip
+        if "flow" not in made:
+            return {"image": self._mixed(made["image"])}
+        flow = self._mixed(made["flow"])
+        bent = warp(faces, flow)
+        # What each label paints is moved along with the source's places: averaged where they lie, two mouths had four lips.
+        painted = warp(made["image"] - made["bent"], twice(flow) - made["flow"])
+        return {"image": bent + self._mixed(painted), "bent": bent, "flow": flow}
+
+    def _mixed(self, both: Tensor) -> Tensor:
+        """What the two labels made, (2N, ...), averaged: (N, ...)."""
+        first, second = both.chunk(2)
+        return (1 - self.share) * first + self.share * second
 
     def edit(
         self,
@@ -174,25 +199,8 @@ class Shaped(Synthesiser):
         landmarks: Tensor | None = None,
         source_landmarks: Tensor | None = None,
     ) -> Tensor:
-        """See `Synthesiser.edit`; given `landmarks` of the target are taken as they are, neither blended nor pulled."""
-        if self.needs_landmarks and landmarks is None:
-            source_landmarks = find_source_landmarks(faces) if source_landmarks is None else source_landmarks
-            landmarks = self.target(source_landmarks, expression, intensity, faces.shape[-1])
-        share = self.share if self.second else 0.0
-        if share in (0.0, 1.0):
-            expression = self.second if share else expression
-            return self.inner.edit(faces, expression, intensity, landmarks, source_landmarks)
-        count = len(faces)
-        first = [expression] * count if isinstance(expression, str) else list(expression)
-
-        def twice(values):
-            return None if values is None else torch.cat([values, values])
-
-        made = self.inner.edit(
-            twice(faces), [*first, *([self.second] * count)], twice(intensities_of(intensity, count, faces.device)),
-            twice(landmarks), twice(source_landmarks),
-        )  # fmt: skip
-        return (1 - share) * made[:count] + share * made[count:]
+        """See `Synthesiser.edit`: the image of `explain`."""
+        return self.explain(faces, expression, intensity, landmarks, source_landmarks)["image"]
 
 
 @dataclass(frozen=True)

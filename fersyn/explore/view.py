@@ -15,7 +15,7 @@ from fersyn.explore.measures import DLIB_SAME, SFACE_SAME, Measured
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures.faces import overlay
 
-SIDE = 320  # px of a picture as it is sent: sharp on a dense screen at the width at which it is shown
+SIDE = 512  # px of a picture as it is sent: more than the width at which it is shown, for a dense screen
 WHO = {"kit": "the kit's", "fer": "fer", "facex": "facex"}  # heads of the columns of who names a face
 FULL = 64  # a difference of so many grey levels is drawn as the strongest
 

@@ -44,7 +44,7 @@ def error(panel):
 
 def test_opens_with_a_result_and_offers_what_is_there(panel):
     assert panel.run.options == ("landmark-flow", "c-gan", choices.KIT) and panel.run.value == "landmark-flow"
-    assert Image.open(io.BytesIO(result(panel))).size == (320, 320)
+    assert Image.open(io.BytesIO(result(panel))).size == (512, 512)
     assert "surprise" in panel.wish.expression.options and not error(panel)
     assert "never seen" in panel.about.value
 
@@ -81,7 +81,8 @@ def test_two_methods_side_by_side(panel):
     panel.beside.value = "c-gan"
     assert panel.wait()
     assert panel.cards[1].box.layout.display is None and panel.cards[1].result.value != result(panel)
-    assert all(card.box.layout.width == "236px" for card in panel.cards)  # they fit beside each other
+    faces = (panel.source, *(card.result for card in panel.cards))
+    assert all(int(each.layout.width.removesuffix("px")) >= 384 for each in faces)
     panel.wish.handles["mouth_open"].value = 0.2
     assert panel.wait() and "handles do nothing" in panel.cards[1].title.value
     assert "handles do nothing" not in panel.cards[0].title.value
@@ -292,6 +293,10 @@ def test_other_folders_are_no_runs(small_table, runs, tmp_path):
     assert list(find_runs(tmp_path / "more")) == ["c-gan"]
     names = [f"{runs.name}/landmark-flow", f"{runs.name}/c-gan"]
     assert [name for name in find_runs(runs.parent) if name in names] == names
+    for inner in ("ablations/full.seed0", "augmentation/landmark-flow.fold1.seed0"):
+        shutil.copytree(runs / "c-gan", tmp_path / "more" / inner)
+    assert list(find_runs(tmp_path / "more")) == ["c-gan"], "what a notebook trains for itself is nobody's to choose"
+    assert list(find_runs(tmp_path / "more" / "ablations")) == ["full.seed0"]
 
 
 def test_upload_in_pieces_and_two_faces(panel, portrait):

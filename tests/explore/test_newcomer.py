@@ -183,5 +183,5 @@ def test_without_any_run_or_table_new_people_are_there(drawn, tmp_path):
 def test_a_true_person(panel):
     panel.set_.value = NEW
     assert panel.wait() and not error(panel), panel.status.value
-    assert Image.open(io.BytesIO(result(panel))).size == (320, 320)
+    assert Image.open(io.BytesIO(result(panel))).size == (512, 512)
     assert moved(panel, panel.wish.actions["jawOpen"], 0.9)

@@ -6,12 +6,15 @@ from bench_explore import still_motion
 
 from fersyn.errors import FersynError
 from fersyn.explore.shaped import Shaped, pull
+from fersyn.methods.base import Synthesiser
+from fersyn.nets.affine_flow import warp
 
 
 class Spy:
     """Synthesiser that paints each face in a grey that depends on expression and intensity, and remembers the call."""
 
     name, size, weights = "spy", 32, ""
+    explain = Synthesiser.explain
 
     def __init__(self, motion=None, needs_landmarks=True):
         self.motion, self.needs_landmarks = motion, needs_landmarks
@@ -45,6 +48,35 @@ def test_blend_mixes_motions_and_results(motion, source, share):
     first, second = (motion.predict(points, label[name], 0.5, size=faces.shape[-1]) for name in label)
     assert torch.allclose(spy.landmarks[:2], (1 - share) * first + share * second, atol=1e-4)
     assert len(spy.names) == (2 if share in (0, 1) else 4)
+
+
+class Bending(Spy):
+    """Bends down by so many px as the label says, and paints a line of the face (8) white: where it lies then."""
+
+    PX = {"happiness": 2.0, "surprise": -2.0}
+
+    def explain(self, faces, expression, intensity=1.0, landmarks=None, source_landmarks=None):
+        flow = torch.zeros(len(faces), 2, *faces.shape[-2:])
+        flow[:, 1] = torch.tensor([self.PX[name] for name in expression])[:, None, None]
+        bent = warp(faces, flow)
+        image = bent.clone()
+        for face, name in zip(image, expression, strict=True):
+            face[:, int(8 - self.PX[name])] = 1
+        return {"image": image, "bent": bent, "flow": flow}
+
+    def edit(self, *asked, **more):
+        return self.explain(*asked, **more)["image"]
+
+
+def test_two_mouths_lie_on_each_other():
+    faces = torch.full((1, 3, 32, 32), -1.0)
+    spy = Bending(needs_landmarks=False)
+    both = spy.edit(torch.cat([faces, faces]), ["happiness", "surprise"]).mean(0)
+    assert (both[0, :, 0] > -0.5).sum() == 2, "the mean of the two has two lines"
+    made = Shaped(spy, "surprise", 0.5).explain(faces, "happiness")
+    assert (made["flow"] == 0).all() and torch.equal(made["bent"], faces)
+    assert torch.allclose(made["image"][0, :, 8], torch.ones(3, 32), atol=1e-5)
+    assert (made["image"][0, 0, :, 0] > -0.5).nonzero().flatten().tolist() == [8]
 
 
 def test_without_blend_and_handles_it_is_the_method_itself(motion, source):
