@@ -1,4 +1,8 @@
-"""MMI: films of people who show one of six expressions and let it go again (Pantic et al., ICME 2005; Valstar & Pantic 2010)."""
+"""MMI: films of people who show one of six expressions and let it go again (Pantic et al., ICME 2005; Valstar & Pantic 2010).
+
+The layout and the six codes are written from memory, for nobody of this project has the set: compare some films with their labels
+before you trust them.
+"""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -169,7 +169,7 @@ def measure_runs(runs: Mapping[Key, Path], table, fid: bool = True, seed: int = 
         seed: the first one.
 
     Returns:
-        what was measured, each variant a method; and the true pictures.
+        what was measured, each variant a method, and `copy`, which all have to beat; and the true pictures.
 
     Raises:
         FersynError: nobody is held out, or a folder holds no run.
@@ -177,10 +177,12 @@ def measure_runs(runs: Mapping[Key, Path], table, fid: bool = True, seed: int = 
     """
     from fersyn.evaluation import measure, protocol
     from fersyn.evaluation.scores import of_group
+    from fersyn.methods.copy import CopySource
     from fersyn.training.runs import load
 
     pairs, chosen = protocol.measured_pairs(table)
     protocol.check_people(runs.values(), table.people[chosen[:, 1]])
     true = measure.truth(pairs, chosen, sets=fid, content=False)
-    made = {name: [load(run) for run in own] for name, own in distinct(runs).items()}
+    made = {"copy": CopySource(table.size)}
+    made |= {name: [load(run) for run in own] for name, own in distinct(runs).items()}
     return measure.evaluate(made, true, of_group("picture"), seed), true

@@ -114,6 +114,18 @@ def mean(values: Any, people: Sequence, resamples: int = RESAMPLES, seed: int = 
     return Interval(middle, float(found.low), float(found.high), len(own))
 
 
+def median(values: Any, people: Sequence, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+    """The middle person's mean value, with its percentile interval: what a few wild readings do not move.
+
+    Args:
+        values, people, resamples, seed: as of `mean`.
+    """
+    own = by_person(values, people)
+    if not len(own):
+        return Interval(float("nan"), float("nan"), float("nan"), 0)
+    return statistic(lambda drawn: float(np.median(own[drawn])), range(len(own)), resamples, seed)
+
+
 def statistic(
     function: Callable[[np.ndarray], float],
     people: Sequence,

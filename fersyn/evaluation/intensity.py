@@ -12,14 +12,14 @@ from fersyn.evaluation.fidelity import TRUE
 from fersyn.evaluation.scores import Metric, Scores, register, rows_of
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.descriptors import describe
-from fersyn.faces.landmarks import find_source_landmarks
+from fersyn.faces.turned import find_fitting
 from fersyn.methods.base import Synthesiser
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_bytes, to_images
 
 LEVELS = (0.25, 0.5, 0.75, 1.0)  # intensities that a sweep asks for, besides 0, the source itself
 METRICS = [
-    register(Metric(name, title, "higher", unit, digits, scale, group="intensity")).name
+    register(Metric(name, title, "higher", unit, digits, scale, group="intensity", robust=True)).name
     for name, title, unit, digits, scale in (
         ("rising", "steps that rise", "%", 0, 100.0),
         ("rank", "rank correlation", "", 2, 1.0),
@@ -90,7 +90,7 @@ def sweep(
 
     The instrument is the landmarks: those found on the made face, less those found on the source, projected on the
     whole way of the expression. A recogniser's probability would not do: it jumps from 0 to 1 half way. What moves no
-    landmark (a wrinkle, a shadow) is not seen.
+    landmark (a wrinkle, a shadow) is not seen. Where dlib loses a face, nothing is measured, and counted (`lost`).
 
     Args:
         synthesiser: the method; it predicts the landmarks itself, for nobody gives it those of the strength asked. None:
@@ -102,8 +102,8 @@ def sweep(
         identity: whether dlib's distance from the source is measured, too.
 
     Returns:
-        a row a face, and one at 0 for each source: person, expression, pair, asked, measured (1 is the whole way), and with
-        `identity` apart.
+        a row a face, and one at 0 for each source: person, expression, pair, asked, measured (1 is the whole way; NaN where
+        dlib has lost this face or the source's), and with `identity` apart.
 
     Raises:
         FersynError: the method's landmark motion does not know one of the expressions.
@@ -122,14 +122,20 @@ def sweep(
                 batch.source_landmarks.repeat(count),
             )  # fmt: skip
         faces = torch.cat([batch.source, made.to(batch.source)])
-        points = find_source_landmarks(faces).numpy()
+        found, fits = find_fitting(faces)
+        points = found.numpy()
         own = pd.DataFrame({"person": person, "expression": EXPRESSIONS[label], "pair": number, "asked": [0.0, *asked]})
-        own["measured"] = along((points - points[0]) / size, way)
+        own["measured"] = np.where(fits & fits[0], along((points - points[0]) / size, way), np.nan)
         if identity:
-            found = describe(list(to_images(to_bytes(faces))), list(points))
-            own["apart"] = np.linalg.norm(found - found[0], axis=1)
+            described = describe(list(to_images(to_bytes(faces))), list(points))
+            own["apart"] = np.linalg.norm(described - described[0], axis=1)
         frames.append(own)
     return pd.concat(frames, ignore_index=True)
+
+
+def lost(frame: pd.DataFrame) -> int:
+    """How many of the faces of a sweep dlib has lost, so that they were left out."""
+    return int(frame["measured"].isna().sum())
 
 
 def sweep_numbers(frame: pd.DataFrame) -> pd.DataFrame:
@@ -139,7 +145,7 @@ def sweep_numbers(frame: pd.DataFrame) -> pd.DataFrame:
         person, expression, rising (share 0..1 of the steps from one strength to the next at which the measured one grew),
         rank (Spearman correlation of asked and measured; 0 where nothing moved), pearson (the same, linear), full
         (measured over asked, at the strongest asked), and apart at that one, where it was measured. Of the true pictures,
-        with one strength each, only full is known.
+        with one strength each, only full is known. What was lost is left out: NaN where too little remains.
     """
     from scipy.stats import pearsonr, spearmanr
 
@@ -149,13 +155,16 @@ def sweep_numbers(frame: pd.DataFrame) -> pd.DataFrame:
         asked, measured = own["asked"].to_numpy(), own["measured"].to_numpy()
         line = {"person": own["person"].iloc[0], "expression": own["expression"].iloc[0]}
         line |= dict.fromkeys(("rising", "rank", "pearson"), float("nan"))
-        if len(asked) > 2:
+        seen = np.isfinite(measured)
+        if seen.sum() > 2:
+            asked, measured = asked[seen], measured[seen]
             still = np.ptp(measured) < 1e-9
             line["rising"] = float((np.diff(measured) > 0).mean())
             line["rank"] = 0.0 if still else float(spearmanr(asked, measured)[0])
             line["pearson"] = 0.0 if still else float(pearsonr(asked, measured)[0])
         line |= {APART: own[APART].iloc[-1]} if APART in own else {}
-        lines.append({**line, "full": float(measured[-1] / asked[-1])})
+        strongest = own.iloc[-1]
+        lines.append({**line, "full": float(strongest["measured"] / strongest["asked"])})
     return pd.DataFrame(lines)
 
 

@@ -34,13 +34,11 @@ class Pictures:
     """Some pictures, and what the instruments read on them: each reads once, when it is first asked.
 
     Args:
-        pixels: uint8 (P, 3, H, W).
-        faces: the same in [-1, 1] where they were never bytes; None: the bytes as floats.
+        pixels: uint8 (P, 3, H, W); `faces` are the same in [-1, 1].
     """
 
-    def __init__(self, pixels: Tensor, faces: Tensor | None = None):
-        self.pixels = pixels
-        self.faces = to_floats(pixels) if faces is None else faces
+    def __init__(self, pixels: Tensor):
+        self.pixels, self.faces = pixels, to_floats(pixels)
         self._described: Descriptors | None = None
 
     @cached_property
@@ -220,23 +218,20 @@ def evaluate(
     true: Truth,
     metrics: Sequence[str] | None = None,
     seed: int = 0,
-    rounded: bool = True,
 ) -> Measured:
-    """Edit each source to its target's expression, given the target's landmarks (the paper's protocol), and measure.
+    """Edit each source to its target's expression, given the target's landmarks (the paper's protocol), and measure the
+    pictures as they would be saved, as bytes.
 
     Args:
         synthesisers: by name; several of one name are its runs with seed, seed + 1, ...
         true: the pairs, and what the results are compared with.
         metrics: names; None: all of the tables of notebook 03.
         seed: of each method's first run, for the rows.
-        rounded: pictures are measured as bytes, as they would be saved and looked at. [notebook 02 measures the floats
-            before they are rounded, as it always did; to be given up with its next change of numbers]
     """
     found = Measured(Scores(pd.DataFrame()))
     for name, runs in synthesisers.items():
         for number, each in enumerate(runs if isinstance(runs, Sequence) else [runs]):
-            made = edited_pairs(each, true.pairs, true.chosen, rounded=rounded)
-            pictures = Pictures(made) if rounded else Pictures(to_bytes(made), made)
+            pictures = Pictures(edited_pairs(each, true.pairs, true.chosen))
             scores = measure(pictures, true, name, seed + number, metrics, each.guides)
             if AT_ZERO in metrics if metrics else true.content:
                 scores = scores + at_zero(each, true, name, seed + number)

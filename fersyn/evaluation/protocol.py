@@ -53,15 +53,10 @@ def edited(synthesiser: Synthesiser, batch: Batch) -> Tensor:
     return synthesiser.edit(batch.source, names, batch.intensity, batch.target_landmarks, batch.source_landmarks)
 
 
-def edited_pairs(
-    synthesiser: Synthesiser, pairs: Pairs, chosen: np.ndarray, batch: int = BATCH, rounded: bool = True
-) -> Tensor:
-    """`edited` of the chosen pairs (P, 2), some at a time: uint8 (P, 3, H, W) on the CPU, as they would be saved.
-
-    With `rounded=False` floats in [-1, 1], as the method gave them.
-    """
+def edited_pairs(synthesiser: Synthesiser, pairs: Pairs, chosen: np.ndarray, batch: int = BATCH) -> Tensor:
+    """`edited` of the chosen pairs (P, 2), some at a time: uint8 (P, 3, H, W) on the CPU, as they would be saved."""
     made = (edited(synthesiser, pairs.gather(chosen[k : k + batch])) for k in range(0, len(chosen), batch))
-    return torch.cat([(to_bytes(faces) if rounded else faces.detach()).cpu() for faces in made])
+    return torch.cat([to_bytes(faces).cpu() for faces in made])
 
 
 def moved(

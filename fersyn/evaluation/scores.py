@@ -38,6 +38,8 @@ class Metric:
         group: the table of notebook 03 that it is a column of, "picture", "named" or "content"; others have tables of their own.
         of_a_set: whether no picture has one of its own.
         centred: of a set's number: whether people drawn twice push it to one side (`bootstrap.statistic`).
+        robust: whether the middle person stands for all (`bootstrap.median`) and not the mean: of instruments that are now and then
+            far off.
         function: (made, true), `measure.Pictures` and `measure.Truth` -> (N,) values, or of a set a function of positions
             (M,); None where it cannot be measured here. A metric that some other instrument fills in has none.
     """
@@ -52,6 +54,7 @@ class Metric:
     group: str = ""
     of_a_set: bool = False
     centred: bool = False
+    robust: bool = False
     function: Callable[..., Any] | None = field(default=None, compare=False)
 
     @property
@@ -249,7 +252,8 @@ class _Grid:
         return [float(bootstrap.by_person(own, self.people).mean()) for own in self.values]
 
     def interval(self, metric: str, resamples: int, seed: int) -> bootstrap.Interval:
-        return bootstrap.mean(self.pooled(), self.people, seed=seed)
+        middle = bootstrap.median if METRICS[metric].robust else bootstrap.mean
+        return middle(self.pooled(), self.people, seed=seed)
 
     def minus(self, other: _Grid) -> _Grid:
         place = other.items.get_indexer(self.items)

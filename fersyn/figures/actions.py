@@ -46,7 +46,7 @@ def bars(profiles: Mapping[str, pd.DataFrame]) -> Picture | Note:
             axis.invert_yaxis()
             axis.tick_params(axis="y", length=0, labelcolor=charts.INK)
             axis.grid(axis="x")
-        axes[0].legend(fontsize=8.5)
+        charts.key(figure)
         said = "; ".join(f"{name} {row.idxmax()} {row.max():.2f}" for name, row in first.iterrows())
         return Picture.of_figure(figure, **described("actions.bars", sets=" and ".join(profiles), said=said))
 

@@ -9,14 +9,14 @@ import pandas as pd
 
 from fersyn.evaluation.augmentation import gain, synthetic
 from fersyn.evaluation.augmentation.experiment import BATCH, SIZE, Fold
-from fersyn.evaluation.augmentation.gain import PUBLISHED, Arm, Outcome
+from fersyn.evaluation.augmentation.gain import Arm, Outcome
 from fersyn.evaluation.bootstrap import Interval, counted, marked
 from fersyn.evaluation.recognition import confusion
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
 from fersyn.figures.score_table import number
-from fersyn.figures.table import Note, Table, described, note, sentence
+from fersyn.figures.table import Note, Table, described, note, published, sentence
 from fersyn.pixels import to_images
 from fersyn.training.runs import load
 
@@ -106,15 +106,18 @@ def _whiskers(axes, at: Sequence[float], found: Sequence[Interval], variation: s
     )  # fmt: skip
 
 
-def _finished(figure, axes, xlabel: str, name: str, said: Sequence[str]) -> Picture:
+def _finished(figure, axes, xlabel: str, name: str, said: Sequence[str], **texts: str) -> Picture:
     axes.set(xlabel=xlabel, ylabel="balanced accuracy, %")
     axes.grid(axis="y")
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2, fontsize=10)
-    return Picture.of_figure(figure, **described(f"augmentation.{name}", said="; ".join(said)))
+    charts.key(figure)
+    return Picture.of_figure(figure, **described(f"augmentation.{name}", said="; ".join(said), **texts))
 
 
-def curve(outcome: Outcome) -> Picture:
-    """Accuracy over the number of synthetic faces to a real one, with intervals, beside the published curve."""
+def curve(outcome: Outcome, dataset: str = "") -> Picture:
+    """Accuracy over the number of synthetic faces to a real one, with intervals; beside the published curve, where that is of this
+    `dataset`, too.
+    """
+    paper = published("table4", dataset) or {}
     factors = gain.factors(outcome.frame)
     at, said = np.arange(len(factors), dtype=float), []
     with charts.drawing(height=3.4) as (figure, axes):
@@ -123,16 +126,17 @@ def curve(outcome: Outcome) -> Picture:
             _whiskers(axes, at + shift, found, variation, "ours")
             points = zip(factors, found, strict=True)
             said.append(f"{TITLES[variation]} " + ", ".join(f"{times(k)} {interval(one)}" for k, one in points))
-        known = [(x, PUBLISHED[factor]) for x, factor in zip(at, factors, strict=True) if factor in PUBLISHED]
+        known = [(x, paper[factor]) for x, factor in zip(at, factors, strict=True) if factor in paper]
         if known:
-            line = "published, Oulu-CASIA (other faces and network)"
+            line = "published (another network)"
             axes.plot(*zip(*known, strict=True), color=charts.SOFT, ls="--", marker="s", ms=4, lw=1.3, label=line)
         axes.set_xticks(at, [times(factor) for factor in factors])
-        return _finished(figure, axes, "synthetic faces to each real one", "curve", said)
+        more = " The dashed line is Table 4 of the paper: compare shapes, not heights." if known else ""
+        return _finished(figure, axes, "synthetic faces to each real one", "curve", said, published=more)
 
 
-def table(outcome: Outcome) -> Table:
-    """Table 4: accuracy by factor, the gain over 0 × below it, and the published row."""
+def table(outcome: Outcome, dataset: str = "") -> Table:
+    """Table 4: accuracy by factor, the gain over 0 × below it, and the published row, where that is of this `dataset`, too."""
     factors = gain.factors(outcome.frame)
     lines, bold = [], set()
     for variation, title in TITLES.items():
@@ -144,10 +148,11 @@ def table(outcome: Outcome) -> Table:
             if found.excludes_zero:
                 bold.add((len(lines), column))
         lines.append(gained)
-    cells = [f"{PUBLISHED[factor]:.1f}" if factor in PUBLISHED else "–" for factor in factors]
-    lines.append(["Oulu-CASIA, as published*", *cells])
-    number = outcome.frame["person"].nunique()
-    caption = sentence("augmentation.table", people=counted(number), marked=marked(number))
+    paper, number = published("table4", dataset), outcome.frame["person"].nunique()
+    if paper:
+        lines.append(["as published*", *(f"{paper[each]:.1f}" if each in paper else "–" for each in factors)])
+    more = ". *Table 4 of the paper: another network" if paper else ""
+    caption = sentence("augmentation.table", people=counted(number), marked=marked(number), published=more)
     return Table(lines, ["recogniser", *map(times, factors)], caption=caption, bold=bold)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,17 @@ def panels(number: int, height: float, more: float = 0.0, **options) -> Iterator
         for axis in axes.flat[number - columns : number]:
             axis.tick_params(labelbottom=True)  # sharing hides them where a row below is not full
         yield figure, list(axes.flat[:number])
+
+
+def key(figure: Any) -> None:
+    """The legend of a figure, each name once, in lines below its charts: never upon a curve."""
+    own: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            own.setdefault(name, handle)
+    letters = max(map(len, own), default=0)
+    columns = max(1, min(len(own), round(figure.get_figwidth() * 9 / (letters + 5))))
+    figure.legend(own.values(), own.keys(), loc="outside lower center", ncols=columns, fontsize=10)
 
 
 def dots(
@@ -99,7 +111,7 @@ def counts(values: Mapping[str, Mapping[str, int]], unit: str = "pictures", capt
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         if len(frame.columns) > 1:
-            axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+            key(figure)
         said = "; ".join(f"{bar} {number:.0f}" for bar, number in total.items())
         return Picture.of_figure(figure, f"Bar chart of {unit}: {said}.", caption)
 
@@ -120,7 +132,7 @@ def histogram(
         axes.set(xlabel=label, ylabel="density" if density else "number")
         axes.grid(axis="y")
         if len(clean) > 1:
-            axes.legend()
+            key(figure)
         said = "; ".join(f"{name}: median {np.median(sample):.3g}" for name, sample in clean.items() if len(sample))
         return Picture.of_figure(figure, f"Histogram of {label}. {said}.", caption)
 
@@ -179,7 +191,7 @@ def roc(
         axes.set(xlabel="false accept rate (FAR)", ylabel="true accept rate (TAR)")
         axes.grid()
         if not alone:
-            axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+            key(figure)
         return Picture.of_figure(figure, alt, caption)
 
 
@@ -192,7 +204,7 @@ def learning(curves: Mapping[str, Sequence[float]], ylabel: str, caption: str = 
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid()
         if 1 < len(curves) <= 10:
-            axes.legend()
+            key(figure)
         said = ", ".join(f"{name} ends at {curve[-1]:.3g}" for name, curve in curves.items())
         return Picture.of_figure(figure, f"{ylabel} over epochs: {said}.", caption)
 

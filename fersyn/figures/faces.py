@@ -22,6 +22,9 @@ LINES = (
     False),
     (range(36, 42), True), (range(42, 48), True), (range(48, 60), True), (range(60, 68), True),
 )  # fmt: skip
+WIDEST = 1200  # CSS px of a grid: a page's column with its margins
+CELL = 128  # CSS px of a face in a grid: as many as it has in the tables of profile laptop
+NOBODY = 170  # grey level of an empty cell: no white slab on a dark page, and no black one on a light page
 
 
 def _font(size: int) -> Any:
@@ -61,13 +64,15 @@ def overlay(image: np.ndarray, landmarks: np.ndarray, scale: float = 2, truth: n
 
 
 def mosaic(rows: Sequence[Sequence[np.ndarray | None]], size: int, gap: int = 4) -> np.ndarray:
-    """Lays pictures out in rows of cells ``size`` px wide and high on white; None leaves a cell empty. uint8 RGB."""
+    """Lays pictures out in rows of cells ``size`` px wide and high on white; of None a cell is grey. uint8 RGB."""
     columns = max((len(row) for row in rows), default=1)
     step = size + gap
     out = np.full((len(rows) * step - gap, columns * step - gap, 3), 255, np.uint8)
     for y, row in enumerate(rows):
         for x, cell in enumerate(row):
-            if cell is not None:
+            if cell is None:
+                out[y * step : y * step + size, x * step : x * step + size] = NOBODY
+            else:
                 out[y * step : y * step + size, x * step : x * step + size] = fit(cell, size)
     return out
 
@@ -92,7 +97,7 @@ def grid(
     column_names: Sequence[str] = (),
     alt: str = "Grid of faces",
     caption: str = "",
-    cell: int = 88,
+    cell: int = CELL,
 ) -> Picture | Note:
     """A labelled grid of faces; a sentence where there is none.
 
@@ -102,24 +107,24 @@ def grid(
         column_names: written above each column.
         alt: description.
         caption: Markdown below the picture.
-        cell: shown width of a face, CSS px.
+        cell: shown width of a face, CSS px; less where they would be wider than a page together.
     """
     if not any(map(len, rows)):
         return nothing()
-    size, gap = cell * DENSITY, 4 * DENSITY
-    faces = mosaic(rows, size, gap)
-    font = _font(11 * DENSITY)
+    font, gap = _font(12 * DENSITY), 2 * DENSITY
     left = max((round(font.getlength(name)) for name in row_names), default=0)
-    left += 6 * DENSITY if left else 0
-    top = 18 * DENSITY if column_names else 0
+    left += 8 * DENSITY if left else 0
+    size = min(cell * DENSITY, (WIDEST * DENSITY - left) // max(map(len, rows)) - gap)
+    faces = mosaic(rows, size, gap)
+    top = 20 * DENSITY if column_names else 0
     page = Image.new("RGB", (faces.shape[1] + left, faces.shape[0] + top), "white")
     page.paste(Image.fromarray(faces), (left, top))
     draw = ImageDraw.Draw(page)
     for x, name in enumerate(column_names):
         draw.text((left + x * (size + gap) + size / 2, top - 5 * DENSITY), name, INK, font, anchor="ms")
     for y, name in enumerate(row_names):
-        draw.text((left - 6 * DENSITY, top + y * (size + gap) + size / 2), name, INK, font, anchor="rm")
-    return Picture.of_image(page, alt, caption)
+        draw.text((left - 8 * DENSITY, top + y * (size + gap) + size / 2), name, INK, font, anchor="rm")
+    return Picture.of_image(page, alt, caption, labels=(top / page.height, left / page.width))
 
 
 def before_after(

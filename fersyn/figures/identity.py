@@ -16,8 +16,8 @@ from fersyn.evaluation.verifiers import AXES, Verifier
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.score_table import ScoreTable, number
-from fersyn.figures.table import PUBLISHED, Note, Table, described, sentence
+from fersyn.figures.score_table import ScoreTable, number, plain
+from fersyn.figures.table import Note, Table, described, elsewhere, published, sentence
 
 TITLES = {name: rate.title for name, rate in RATES.items()}
 
@@ -56,11 +56,11 @@ def sources_note(line: LineUp) -> Note:
 
 def _percent(row: Mapping, sign: str = "") -> str:
     """A rate or a difference of two in %: '83.3 ± 2.1 [72, 91]'."""
-    text = f"{100 * row['value']:{sign}.1f}"
+    text = plain(100 * row["value"], 1, sign)
     if np.isfinite(row.get("deviation", np.nan)):
-        text += f" ± {100 * row['deviation']:.1f}"
+        text += f" ±\u00a0{100 * row['deviation']:.1f}"
     if np.isfinite(row["low"]):
-        text += f" [{100 * row['low']:{sign}.0f}, {100 * row['high']:{sign}.0f}]"
+        text += f" [{plain(100 * row['low'], 0, sign)},\u00a0{plain(100 * row['high'], 0, sign)}]"
     return text
 
 
@@ -123,9 +123,12 @@ def base_of(methods: Sequence[str]) -> str:
     return "c-gan" if "c-gan" in methods else "warp"
 
 
-def published() -> Table:
-    """Table 6 of the paper."""
-    lines = [(network, row, *(f"{value:.2f}" for value in values)) for network, row, *values in PUBLISHED["table6"]]
+def table6_of_the_paper(dataset: str) -> Table | Note:
+    """The published one, where our faces are of its `dataset`; otherwise why it does not stand here."""
+    rows = published("table6", dataset)
+    if rows is None:
+        return elsewhere("table6")
+    lines = [(network, row, *(f"{value:.2f}" for value in values)) for network, row, *values in rows]
     return Table(lines, ["network", "probe", *TITLES.values()], caption=sentence("identity.published"))
 
 
@@ -187,7 +190,7 @@ def histograms(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
             axis.set_ylabel("density")
         for axis in axes[-3:]:
             axis.set_xlabel("distance")
-        axes[0].legend(fontsize=9)
+        charts.key(figure)
         said = "; ".join(f"{name} {middle:.2f}" for name, middle in middles.items())
         about = {"verifier": verifier.title, "axis": AXES[verifier.score], "more": _first_seed(rows)}
         return Picture.of_figure(figure, **described("identity.histograms", said=said, **about))

@@ -8,19 +8,19 @@ import numpy as np
 import pandas as pd
 
 from fersyn.evaluation import fid, image_metrics
-from fersyn.evaluation.bootstrap import counted, marked, mean, too_few
+from fersyn.evaluation.bootstrap import counted, marked, median, too_few
 from fersyn.evaluation.borrowed import BORROWED
 from fersyn.evaluation.fidelity import TRUE
-from fersyn.evaluation.intensity import APART
+from fersyn.evaluation.intensity import APART, lost
 from fersyn.evaluation.intensity import METRICS as SWEEP
 from fersyn.evaluation.judging import JUDGED
 from fersyn.evaluation.measure import Measured, Truth
-from fersyn.evaluation.scores import METRICS, guided, of_group, sure
+from fersyn.evaluation.scores import METRICS, Scores, guided, of_group, sure
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts
 from fersyn.figures.picture import Picture
 from fersyn.figures.score_table import ScoreTable, missing
-from fersyn.figures.table import PUBLISHED, Note, Table, described, note, sentence
+from fersyn.figures.table import Note, Table, described, note, published, sentence
 
 # Behind the numbers of notebook 03.
 WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "dlib-face", "dlib-landmarks", *JUDGED)
@@ -65,14 +65,8 @@ def first_look(summary: pd.DataFrame) -> Table:
     return ScoreTable(summary, FIRST, interval=False, spread="people_deviation", caption=caption)
 
 
-def published() -> Table:
-    """Table 5 of the paper."""
-    lines = [(name, f"{psnr:.3f}", f"{ssim:.3f}", f"{fid:.2f}") for name, psnr, ssim, fid in PUBLISHED["table5"]]
-    return Table(lines, ["method", "PSNR, dB", "SSIM", "FID"], caption=sentence("image_quality.published"))
-
-
 def pictures(summary: pd.DataFrame, true: Truth) -> Table:
-    """All metrics that compare pictures, a row a method, the best of each column bold; the published rows below.
+    """All metrics that compare pictures, a row a method, the best of each column bold; below it, of CK+, the published rows.
 
     Args:
         summary: of `scores.summarise`.
@@ -81,9 +75,9 @@ def pictures(summary: pd.DataFrame, true: Truth) -> Table:
     names = of_group("picture")
     last = [
         [f"{name}*", *({"psnr": f"{psnr:.3f}", "ssim": f"{ssim:.3f}", "fid": f"{fid_:.2f}"}.get(n, "–") for n in names)]
-        for name, psnr, ssim, fid_ in PUBLISHED["table5"]
+        for name, psnr, ssim, fid_ in published("table5", true.pairs.table.info["dataset"]) or ()
     ]
-    caption = sentence("image_quality.pictures", whose=_whose(summary, true))
+    caption = _whose(summary, true) + (". " + sentence("image_quality.published") if last else "")
     rows = [name for name in dict.fromkeys(summary["method"]) if name != TRUE]
     return ScoreTable(summary, names, rows=rows, caption=caption, last=last)
 
@@ -135,13 +129,13 @@ def chart(summary: pd.DataFrame) -> Picture:
     )  # fmt: skip
 
 
-def by_expression(measured: Measured, metric: str) -> Table | Note:
-    """A metric's mean for each expression (rows) and method (columns), the best of each row bold."""
+def by_expression(measured: Measured, metric: str, readings: Scores | None = None) -> Table | Note:
+    """A metric's mean for each expression (rows) and method (columns), the best method of each row bold; first, where the instrument
+    was shown the true pictures, too (`readings`, of `Truth.readings`), what it reads there.
+    """
     about = METRICS[metric]
-    frames = {name: measured.frame(name) for name in measured.pictures}
-    found = pd.DataFrame(
-        {name: about.scale * frame.groupby("expression")[metric].mean() for name, frame in frames.items()}
-    )
+    frames = {name: measured.frame(name).groupby("expression")[metric].mean() for name in measured.pictures}
+    found = pd.DataFrame({name: about.scale * means for name, means in frames.items()})
     if not np.isfinite(found).any(axis=None):
         return Note(f"*{about.label}: not measured here.*")
     found = found.reindex([name for name in EXPRESSIONS if name in found.index])
@@ -156,9 +150,14 @@ def by_expression(measured: Measured, metric: str) -> Table | Note:
     rows = measured.scores.of(metric=metric).rows.to_dict("records")
     guides = {row["method"] for row in rows if guided(row)}
     heads = [f"{name} (guide)" if name in guides else name for name in found]
-    return Table(
-        list(found.itertuples(name=None)), ["expression", *heads], about.digits, f"{about.head} by expression", bold
-    )
+    lines = found.reset_index()
+    true = readings.of(metric=metric).rows if readings is not None else ()
+    if len(true):
+        own = about.scale * true.groupby("expression")["value"].mean()
+        lines.insert(1, TRUE, own.reindex(found.index).to_numpy())
+        heads, bold = [TRUE, *heads], {(y, x + 1) for y, x in bold}
+    rows = list(lines.itertuples(index=False, name=None))
+    return Table(rows, ["expression", *heads], about.digits, f"{about.head} by expression", bold)
 
 
 def photographs(summary: pd.DataFrame, true: Truth, best: bool = True) -> Table:
@@ -223,6 +222,10 @@ def sweep_table(summary: pd.DataFrame, sweeps: Mapping[str, pd.DataFrame]) -> Ta
     frame = list(sweeps.values())[-1]
     number, steps, people = (frame[name].nunique() for name in ("pair", "asked", "person"))
     caption = sentence("image_quality.sweeps", sweeps=number, steps=steps - 1, people=counted(people))
+    gone = {name: lost(own) for name, own in sweeps.items() if lost(own)}
+    if gone:
+        whose = ", ".join(f"{name} {count}" for name, count in gone.items())
+        caption += sentence("image_quality.lost", whose=f" {whose}")
     heads = {name: METRICS[name].label for name in (*SWEEP, APART) if (summary["metric"] == name).any()}
     return ScoreTable(summary, heads, caption=caption, bold="", spread="")
 
@@ -239,12 +242,12 @@ def sweep_chart(
         axes.plot([0, 100], [0, 100], color=charts.SOFT, ls="--", lw=1, label="as asked")
         if TRUE in sweeps:
             own = sweeps[TRUE][sweeps[TRUE]["asked"] > 0]
-            x, y = (100 * mean(own[name], own["person"], 500, seed).value for name in ("asked", "measured"))
+            x, y = (100 * median(own[name], own["person"], 500, seed).value for name in ("asked", "measured"))
             axes.plot(x, y, "*", color=charts.INK, ms=13, label=TRUE, zorder=5)
         methods = {name: frame for name, frame in sweeps.items() if name != TRUE}
         for (name, frame), shade in zip(methods.items(), shades, strict=False):
             parts = frame.groupby("asked", sort=True)
-            own = [mean(part["measured"], part["person"], 500, seed) for _, part in parts]
+            own = [median(part["measured"], part["person"], 500, seed) for _, part in parts]
             x = 100 * np.array(list(parts.groups))
             y, low, high = 100 * np.array([[o.value, o.low, o.high] for o in own]).T
             axes.plot(x, y, "o-", color=shade, lw=2, ms=5, label=name)
@@ -252,7 +255,7 @@ def sweep_chart(
             said.append(f"{name} reaches {y[-1]:.0f} %")
         axes.set(xlabel="intensity asked for, %", ylabel="intensity measured, %", xlim=(0, None))
         axes.grid()
-        axes.legend(loc="upper left")
+        charts.key(figure)
         return Picture.of_figure(figure, **described(texts, said=", ".join(said)))
 
 

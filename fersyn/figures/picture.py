@@ -9,6 +9,7 @@ from PIL import Image
 
 # Rendered at twice the size at which it is shown: sharp on a dense screen and in print.
 DENSITY = 2
+QUALITY = 90  # of JPEGs, colours as sharp as light: lips and eyes are what is looked at
 INK = "#1c2128"  # of all that is written into a picture
 
 
@@ -20,15 +21,24 @@ class Picture:
         alt: what the picture shows, for readers who do not see it.
         caption: Markdown below the picture: what to look at.
         width: width at which it is shown, CSS px.
+        labels: parts of its height and width, at the top and at the left, that hold ink on white and no picture: a page in
+            dark mode turns them.
 
     Raises:
         ValueError: no description.
     """
 
-    def __init__(self, data: bytes, alt: str, caption: str = "", width: int | None = None):
+    def __init__(
+        self,
+        data: bytes,
+        alt: str,
+        caption: str = "",
+        width: int | None = None,
+        labels: tuple[float, float] = (0.0, 0.0),
+    ):
         if not alt.strip():
             raise ValueError("a picture needs a description (alt) for readers who do not see it")
-        self.data, self.alt, self.caption, self.width = data, alt, caption, width
+        self.data, self.alt, self.caption, self.width, self.labels = data, alt, caption, width, labels
         self.mime = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
 
     @classmethod
@@ -43,15 +53,21 @@ class Picture:
 
     @classmethod
     def of_image(
-        cls, image: Image.Image, alt: str, caption: str = "", jpeg: bool = True, density: int = DENSITY
+        cls,
+        image: Image.Image,
+        alt: str,
+        caption: str = "",
+        jpeg: bool = True,
+        density: int = DENSITY,
+        labels: tuple[float, float] = (0.0, 0.0),
     ) -> "Picture":
         """Encodes a PIL image that holds ``density`` pixels for each shown one."""
         file = io.BytesIO()
         if jpeg:
-            image.convert("RGB").save(file, "JPEG", quality=84, optimize=True, progressive=True)
+            image.convert("RGB").save(file, "JPEG", quality=QUALITY, subsampling=0, optimize=True, progressive=True)
         else:
             image.save(file, "PNG", optimize=True)
-        return cls(file.getvalue(), alt, caption, round(image.width / density))
+        return cls(file.getvalue(), alt, caption, round(image.width / density), labels)
 
     @classmethod
     def of_array(cls, array: np.ndarray, alt: str, caption: str = "", density: int = DENSITY) -> "Picture":
@@ -66,6 +82,8 @@ class Picture:
         about: dict[str, Any] = {"alt": self.alt}
         if self.width:
             about["width"] = self.width
+        if any(self.labels):
+            about["labels"] = self.labels
         return {self.mime: base64.b64encode(self.data).decode(), "text/plain": self.alt}, {self.mime: about}
 
     def _ipython_display_(self) -> None:

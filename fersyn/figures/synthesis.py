@@ -50,7 +50,8 @@ def _may(true: Truth, shown: np.ndarray) -> np.ndarray:
 
 
 def _stack(true: Truth, measured: Measured, rows: np.ndarray) -> tuple[list, list[str]]:
-    made = {name: pixels(runs[0][rows]) for name, runs in measured.pictures.items()}
+    # `copy` is the source, which stands above.
+    made = {name: pixels(runs[0][rows]) for name, runs in measured.pictures.items() if name != "copy"}
     return [pixels(true.source[rows]), *made.values(), pixels(true.target[rows])], ["source", *made, "true"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,37 @@ import pandas as pd
 
 from fersyn.files import data_of
 
+# What is counted on a page, and the words that may stand before it: "1 pairs" is a pair.
+_NOUNS = {
+    f"{word}s": word
+    for word in (
+        "column", "epoch", "expression", "face", "fold", "moment", "pair", "person", "photograph", "picture", "point", "probe",
+        "recogniser", "row", "run", "seed", "sheet", "source", "step", "sweep",
+    )
+} | {"people": "person"}  # fmt: skip
+_ONE = re.compile(rf"(?<![\d.,/])\b1 ((?:made|true|neutral|training|held-out|other|real)? ?)({'|'.join(_NOUNS)})\b")
 _TEXTS = data_of(Path(__file__).with_name("texts"))
-PUBLISHED = data_of(Path(__file__).with_name("published"))  # numbers of the paper, by table
+PUBLISHED = data_of(Path(__file__).with_name("published"))  # numbers of the papers, by table
+
+
+def agree(text: str) -> str:
+    """The text with what is one in the singular: "1 pairs of 3 people" is "1 pair of 3 people"."""
+    return _ONE.sub(lambda found: f"1 {found[1]}{_NOUNS[found[2]]}", text)
+
+
+def coded(text: str) -> str:
+    """A plain text as HTML, what stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
+LONG = 60  # letters of a cell, from which on it is prose, which is to wrap rather than take the page's margins
 
 
 class Note:
     """Markdown that a cell shows as its result: why there is nothing to show, or what a number means."""
 
     def __init__(self, text: str):
-        self.text = text
+        self.text = agree(text)
 
     def _repr_markdown_(self) -> str:
         return self.text
@@ -31,7 +54,7 @@ class Note:
 def sentence(name: str, /, **values: Any) -> str:
     """One of `texts.yaml`, by 'notebook.name'; `values` fill in its braces."""
     group, name = name.split(".")
-    return _TEXTS[group][name].format(**values)
+    return agree(_TEXTS[group][name].format(**values))
 
 
 def note(name: str, /, **values: Any) -> Note:
@@ -39,10 +62,22 @@ def note(name: str, /, **values: Any) -> Note:
     return Note(sentence(name, **values))
 
 
+def published(table: str, dataset: str) -> Any | None:
+    """The numbers of a table of the paper, where our faces are of the `dataset` that they are of; None: they are of others, and would
+    compare what cannot be compared.
+    """
+    return PUBLISHED[table]["numbers"] if PUBLISHED[table]["of"] == dataset else None
+
+
+def elsewhere(table: str) -> Note:
+    """In place of numbers of the paper that are of other faces."""
+    return note("published.elsewhere", table=table.removeprefix("table"), dataset=PUBLISHED[table]["of"])
+
+
 def described(name: str, /, **values: Any) -> dict[str, str]:
     """The `alt` and the `caption` of a picture, of `texts.yaml`, by 'notebook.figure'."""
     group, name = name.split(".")
-    return {part: text.format(**values) for part, text in _TEXTS[group][name].items()}
+    return {part: agree(text.format(**values)) for part, text in _TEXTS[group][name].items()}
 
 
 class Table:
@@ -65,7 +100,7 @@ class Table:
         bold: Collection[tuple[int, int]] = (),
     ):
         self.frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows), columns=list(columns))
-        self.digits, self.caption, self.bold = digits, caption, set(bold)
+        self.digits, self.caption, self.bold = digits, agree(caption), set(bold)
 
     def _text(self, value: Any) -> tuple[str, bool]:
         """The cell's text, and whether it is a number."""
@@ -82,7 +117,7 @@ class Table:
     def _repr_html_(self) -> str:
         def cell(tag: str, text: str, number: bool, bold: bool = False) -> str:
             kind = ' class="number"' if number else ""
-            inside = f"<strong>{html.escape(text)}</strong>" if bold else html.escape(text)
+            inside = f"<strong>{coded(text)}</strong>" if bold else coded(text)
             return f"<{tag}{kind}>{inside}</{tag}>"
 
         body = [[self._text(value) for value in row] for row in self.frame.itertuples(index=False)]
@@ -92,8 +127,10 @@ class Table:
             "<tr>" + "".join(cell("td", *item, (y, x) in self.bold) for x, item in enumerate(row)) + "</tr>"
             for y, row in enumerate(body)
         )
-        caption = f"<caption><span>{html.escape(self.caption)}</span></caption>" if self.caption else ""
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+        caption = f"<caption><span>{coded(self.caption)}</span></caption>" if self.caption else ""
+        long = any(not number and len(text) > LONG for row in body for text, number in row)
+        kind = ' class="prose"' if long else ""
+        return f"<table{kind}>{caption}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
     def __repr__(self) -> str:
         return self.frame.to_string(index=False)

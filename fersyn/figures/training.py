@@ -13,7 +13,8 @@ from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.figures import charts, faces
 from fersyn.figures.picture import Picture
-from fersyn.figures.table import Note, Table, described
+from fersyn.figures.table import Note, Table, described, sentence
+from fersyn.training import contest
 from fersyn.training.runs import facts, speed
 
 # Behind every training: landmarks, the perceptual loss, which takes the first of the two that is there, and the meter that
@@ -100,8 +101,18 @@ def curves(name: str, run: Path, most: int = 9) -> Picture | Note:
             axis.grid(axis="y")
         for axis in axes[-3:]:
             axis.set_xlabel("step")
-        steps = int(rows["step"].iloc[-1])
-        return Picture.of_figure(figure, **described("training.curves", name=name, steps=steps, said=said))
+        texts = described("training.curves", name=name, steps=int(rows["step"].iloc[-1]), said=said)
+        texts["caption"] += contested(contest.verdicts(run / "log.csv"))
+        return Picture.of_figure(figure, **texts)
+
+
+def contested(fared: Mapping[str, Mapping]) -> str:
+    """What is to be said of discriminators (of `contest.verdicts`) that have won, or sleep; empty: nothing."""
+    return "".join(
+        " " + sentence(f"training.{each['state']}", name=name.replace("_", " "), **each)
+        for name, each in fared.items()
+        if each["state"]
+    )
 
 
 def samples(name: str, run: Path, table, shown: np.ndarray, most: int = 5) -> Picture | Note:

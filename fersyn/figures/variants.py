@@ -15,7 +15,7 @@ from fersyn.evaluation.scores import METRICS, of_group, sure
 from fersyn.figures import charts, image_quality
 from fersyn.figures.picture import Picture
 from fersyn.figures.score_table import ScoreTable, number, plain
-from fersyn.figures.table import PUBLISHED, Note, Table, described, note, sentence
+from fersyn.figures.table import Note, Table, described, elsewhere, note, published, sentence
 from fersyn.training.runs import facts
 
 # Behind the numbers of notebook 04.
@@ -59,7 +59,7 @@ def _present(table: pd.DataFrame) -> list[str]:
 def scores(
     summary: pd.DataFrame, true: Truth, variants: Sequence[str], trained: Mapping[tuple[str, int], Path]
 ) -> Table:
-    """A row a variant, the best of each column in bold; a line for what is missing.
+    """A row a variant below that of `copy`, the best of each column in bold; a line for what is missing.
 
     Args:
         summary: of `scores.summarise`.
@@ -74,7 +74,7 @@ def scores(
     over = f"mean ± deviation over {seeds} seeds" if seeds > 1 else "one seed, so no deviation"
     caption = f"{len(true)} pairs of {people} people; {over}; ↑ higher is better, ↓ lower is better"
     return ScoreTable(
-        summary, of_group("picture"), rows=[one.name for one in asked], corner="variant", caption=caption,
+        summary, of_group("picture"), rows=["copy", *(one.name for one in asked)], corner="variant", caption=caption,
         interval=False, instead=instead,
     )  # fmt: skip
 
@@ -92,7 +92,7 @@ def differences(gaps: pd.DataFrame) -> Picture | Note:
     said = {}
     for row in gaps.to_dict("records"):
         metric = METRICS[row["metric"]]
-        told = f"{row['minus']} {row['value'] * metric.scale:+.{metric.digits}f}"
+        told = f"{row['minus']} {plain(row['value'] * metric.scale, metric.digits, '+')}"
         said.setdefault(row["metric"], []).append(told)
     metrics = _present(gaps)
     all_said = "; ".join(f"{METRICS[name].label}: {', '.join(said[name])}" for name in metrics)
@@ -107,15 +107,20 @@ def _shade(row: Mapping, own: pd.DataFrame) -> str:
     return charts.GREEN if METRICS[row["metric"]].improves(row["value"]) else charts.RED
 
 
-def published(found: pd.DataFrame) -> Table:
-    """Table 7 of the paper and our FID beside it, each with what the part is worth."""
+def table7(found: pd.DataFrame, dataset: str) -> Table | Note:
+    """Table 7 of the paper and our FID beside it, each with what the part is worth, where our faces are of its `dataset`; otherwise
+    why it does not stand here.
+    """
+    paper = published("table7", dataset)
+    if paper is None:
+        return elsewhere("table7")
     ours = {row["method"]: row for row in found[found["metric"] == "fid"].to_dict("records")}
     names = {FULL: "all", "no-initialise": "without feature initialise network", "no-label": "without label"}
     lines, full = [], ours.get(FULL)
-    for name, value in PUBLISHED["table7"].items():
+    for name, value in paper.items():
         mine, gained, own_gain = ours.get(name), "", ""
         if name != FULL:
-            gained = plain(value - PUBLISHED["table7"][FULL], 2, "+")
+            gained = plain(value - paper[FULL], 2, "+")
             own_gain = plain(mine["value"] - full["value"], 1, "+") if mine else ""
         printed = number({key: mine[key] for key in ("value", "deviation")}, 1, METRICS["fid"].digits) if mine else "–"
         lines.append((names[name], f"{value:.2f}", gained, printed, own_gain))

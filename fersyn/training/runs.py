@@ -18,7 +18,7 @@ from fersyn import methods
 from fersyn.errors import FersynError
 from fersyn.files import write_atomic, write_json
 from fersyn.methods.base import Method, MethodConfig, Synthesiser
-from fersyn.training import checkpoint
+from fersyn.training import checkpoint, contest
 from fersyn.weights.places import sha256_of
 
 PACKAGES = ("torch", "lightning-fabric", "numpy", "opencv-python-headless", "scikit-learn", "stlpips-pytorch")
@@ -102,14 +102,15 @@ def _guides(run: Path) -> list[str]:
 
 
 def facts(run: Path) -> dict[str, Any]:
-    """What a run folder says about itself: run.json, the settings under ``config``, and under ``motion`` whom the landmark
-    motion has learnt from (None: there is none).
+    """What a run folder says about itself: run.json, the settings under ``config``, under ``motion`` whom the landmark motion has
+    learnt from (None: there is none), and under ``discriminators`` how each of them fares (`contest.verdicts`).
     """
     from fersyn.methods import motion
 
     path = Path(run) / "motion.npz"
     learnt = motion.load(path).about() if path.is_file() else None
-    return {**_record(run, "run.json"), "config": read_config(run)[1], "motion": learnt}
+    fared = contest.verdicts(Path(run) / "log.csv")
+    return {**_record(run, "run.json"), "config": read_config(run)[1], "motion": learnt, "discriminators": fared}
 
 
 def speed(run: Path) -> float:

@@ -16,6 +16,7 @@ def test_every_text_is_told_and_every_told_text_is_there():
         for name in re.findall(r'(?:note|sentence|described)\(\\?"(\w+\.\w+)', file.read_text(encoding="utf-8"))
     }
     told |= {"augmentation.curve", "augmentation.people"}  # named by `_finished`
+    told |= {"training.won", "training.asleep"}  # named by `contested`
     told |= {"image_quality.sweep_chart", "generator.growing"}  # named by who calls `sweep_chart`
     there = {f"{group}.{name}" for group, own in table._TEXTS.items() for name in own}
     assert told == there

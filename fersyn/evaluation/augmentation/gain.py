@@ -26,8 +26,6 @@ PLAIN = register(Metric("person_plain", "accuracy over people, pictures alike", 
 WORTH = register(Metric("worth", "worth in real people", "higher", digits=0, of_a_set=True)).name
 JUDGED = register(Metric("judged_right", "named rightly by the judge", "higher", "%", 1, 100.0)).name
 CALM = register(Metric("judged_neutral", "named neutral by the judge", "lower", "%", 0, 100.0)).name
-# Li, Qi & Sun, IEEE Access 9, 2021, Table 4: Oulu-CASIA, synthetic faces to a real one -> accuracy, %.
-PUBLISHED = {0: 67.3, 1: 68.6, 5: 71.4, 10: 76.2, 100: 76.2}
 
 
 @dataclass(frozen=True)
