@@ -31,7 +31,9 @@ WEIGHTS = f"{DATA}/weights.json"
 GPUS = int(config.get("gpus", 0))
 GPU = bool(GPUS) if "gpus" in config else shutil.which("nvidia-smi") is not None
 ALL_RUNS = " ".join(map(shlex.quote, PLAN.all_runs))
-INDEX = f"{PYTHON} -m fersyn.reporting.index {REPORTS} {ALL_RUNS}"
+# --only: the other cards stay as they were, and say so.
+ASKED = " ".join(map(shlex.quote, PLAN.runs)) if ONLY else ""
+INDEX = f"{PYTHON} -m fersyn.reporting.index {REPORTS} {ALL_RUNS} --asked {ASKED}"
 
 
 def cores():
@@ -170,6 +172,7 @@ rule index:
         f"{REPORTS}/index.html",
     params:
         runs=PLAN.all_runs,
+        asked=ASKED,
         code=project.digest(project.module_files(["fersyn.reporting.index"])),
     shell:
         "{INDEX}"

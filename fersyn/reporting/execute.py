@@ -29,8 +29,8 @@ from traitlets.config import Config
 from fersyn import __version__
 from fersyn.errors import FersynError
 from fersyn.files import write_json
-from fersyn.reporting import export, privacy, provenance, record
-from fersyn.reporting.findings import findings
+from fersyn.reporting import export, privacy, provenance, record, times
+from fersyn.reporting.findings import SMOKE, findings, is_smoke
 from fersyn.reporting.parameters import declared
 from fersyn.reporting.record import FAILED_SUFFIXES, ROWS, SCHEMA, SUFFIXES
 from fersyn.system import environment
@@ -154,7 +154,8 @@ def _write_pages(
     of pictures without description.
     """
     private = content["private"]
-    answer = [found.text for found in findings(content, stem.parent.name)]
+    answer = [found.text for found in findings(content)]
+    warning, cost = SMOKE if is_smoke(content, stem.parent.name) else "", times.told(content)
     if not keep:
         _write_notebook(notebook, _beside(stem, ".ipynb"), private)
     for suffix, other, text in ((".html", "-code.html", "With code"), ("-code.html", ".html", "Without code")):
@@ -162,7 +163,9 @@ def _write_pages(
         home = [HOME] if not keep or (stem.parent / HOME["href"]).is_file() else []
         links, end = [*home, {"href": stem.name + other, "text": text}], footer(content["seconds"])
         code = suffix == "-code.html"
-        page = export.html(notebook, code, links, end, runs, about=content, private=private, answer=answer)
+        page = export.html(
+            notebook, code, links, end, runs, about=content, private=private, answer=answer, warning=warning, cost=cost
+        )
         file.write_text(page, encoding="utf-8")
         size = file.stat().st_size
         if size > export.MOST_BYTES:

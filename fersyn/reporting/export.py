@@ -1,5 +1,5 @@
-"""A notebook as one self-contained HTML file: pictures embedded, equations as MathML, no script that runs and no request
-to anywhere. What the numbers depend on stands in it as a data block (`fersyn.reporting.provenance.element`).
+"""A notebook as one self-contained HTML file: pictures embedded, equations as MathML, no request to anywhere, and no script but
+the lines that open a picture at full size (``templates/zoom.js``). What the numbers depend on stands in it as a data block (`fersyn.reporting.provenance.element`).
 
 nbconvert does the work; its own page templates load MathJax and require.js from the network, hence
 ``templates/report``.
@@ -20,12 +20,14 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
+from fersyn.figures.table import coded
 from fersyn.reporting import provenance
 from fersyn.reporting.privacy import BANNER
 
 TEMPLATES = Path(__file__).parent / "templates"
 # A page that is larger does not go through many a mail server, and is slow on a phone.
 MOST_BYTES = 5_000_000
+COST = "**Time and cost.**"  # begins what a notebook says of both
 
 
 def slug(text: str) -> str:
@@ -34,7 +36,16 @@ def slug(text: str) -> str:
 
 
 def mathml(latex: str, display: str) -> str:
-    """An equation as MathML; what latex2mathml cannot read stays visible as code rather than vanishing."""
+    """An equation as MathML; what latex2mathml cannot read stays visible as code rather than vanishing. Several on one line (between
+    them a ``\\qquad``) are several, so that they may stand below each other.
+    """
+    if display == "block":
+        parts = latex.split(r"\qquad") if r"\begin" not in latex else [latex]
+        return f'<div class="equations">{"".join(_mathml(part, display) for part in parts)}</div>'
+    return _mathml(latex, display)
+
+
+def _mathml(latex: str, display: str) -> str:
     try:
         return latex2mathml.converter.convert(latex.strip(), display=display)
     except Exception:  # it raises many kinds, some of them bare
@@ -170,6 +181,15 @@ def _take_provenance(notebook: nbformat.NotebookNode) -> str:
     return ""
 
 
+def _prepare(notebook: nbformat.NotebookNode, cost: str) -> None:
+    for cell in notebook.cells:
+        if cost and cell.cell_type == "markdown" and COST in cell.source:
+            cell.source = f"{cell.source.partition(COST)[0]}{COST} {cost}"
+        for output in cell.get("outputs", []):
+            if output.output_type == "execute_result":  # one kind less for the template: they look the same
+                output.output_type = "display_data"
+
+
 def html(
     notebook: nbformat.NotebookNode,
     with_code: bool = False,
@@ -179,6 +199,8 @@ def html(
     about: dict[str, Any] | None = None,
     private: bool = False,
     answer: Sequence[str] = (),
+    warning: str = "",
+    cost: str = "",
 ) -> str:
     """The notebook as an HTML page: its answer first, what its numbers depend on last.
 
@@ -191,6 +213,8 @@ def html(
         about: the run's record, embedded as JSON; without its thumbnails.
         private: say on the page and in its title that it must not be passed on.
         answer: sentences of the box below the title.
+        warning: a line above everything.
+        cost: what it took, in place of the estimates that the notebook brings (`COST` and what follows in its cell).
     """
     config = Config()
     config.TemplateExporter.exclude_input_prompt = True
@@ -209,19 +233,18 @@ def html(
         "suffix": "-code.html" if with_code else ".html",
         "contents": [{"id": slug(text), "text": text} for text in _headings(notebook, "##", "[*`]")],
         "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        "zoom": (TEMPLATES / "zoom.js").read_text(encoding="utf-8"),
         "code_style": _code_style(),
         "with_code": with_code,
         "links": links or [],
-        "footer": footer,
-        "answer": list(answer),
+        "footer": coded(footer),
+        "warning": warning,
+        "answer": [coded(text) for text in answer],
     }
     notebook = copy.deepcopy(notebook)
     resources["made_of"] = _take_provenance(notebook)
     if resources["made_of"]:
         resources["contents"].append({"id": "provenance", "text": "What these numbers depend on"})
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "execute_result":  # one kind less for the template: they look the same
-                output.output_type = "display_data"
+    _prepare(notebook, cost)
     page, _ = exporter.from_notebook_node(notebook, resources=resources)
     return page

@@ -10,30 +10,41 @@ from typing import Any, NamedTuple
 
 # What is told first where there is much.
 ORDER = ("ssim", "lpips", "psnr", "named_fer", "named_facex", "right", "rank1", "person_balanced", "fid", "identity")
-JUDGED = ("named_fer", "named_facex", "right")  # whose mean may hide an expression that is never named
+JUDGES = ("named_fer", "named_facex")
+JUDGED = (*JUDGES, "right")  # whose mean may hide an expression that is never named
+TRUE = "true picture"  # no method
 RECOGNISED = "person_balanced"  # what recognisers are compared by
 MOST = 5  # sentences
 NUMBERS = ("value", "low", "high")
 KINDS = ("better", "worse", "unknown")
-SMOKE = "The profile smoke shows that everything works: its numbers mean nothing."
+SMOKE = "The profile smoke shows that everything works. Its numbers mean nothing."
 
 
 class Finding(NamedTuple):
-    """A sentence, and what it claims: `kind` (smoke, best, better, worse, unknown, none, floor, weakest,
-    figure) and its terms."""
+    """A sentence, and what it claims: `kind` (best, better, worse, unknown, none, floor, short, referee, weakest, figure) and its
+    terms.
+    """
 
     text: str
     claim: dict[str, Any]
 
 
-def findings(content: Mapping[str, Any], profile: str = "", most: int = MOST) -> list[Finding]:
+def is_smoke(content: Mapping[str, Any], folder: str = "") -> bool:
+    """Whether a run, or the report in a folder of that name, was made by the profile smoke."""
+    return "smoke" in ((content.get("parameters") or {}).get("profile"), folder.removesuffix("-private"))
+
+
+def findings(content: Mapping[str, Any], most: int = MOST) -> list[Finding]:
     """The sentences of a run's JSON, the most important first; those of its key figures where no methods were compared."""
     if content.get("status", "done") != "done":
         return []
-    best, others = _compared(content)
-    found = [*best, *_weakest(content), *_across(content), *others, *_floor(content)]
+    found = [*_short(content)]
+    if not found:  # what has learnt too little has no best
+        best, others = _compared(content)
+        found = [*best, *_weakest(content), *_across(content), *_floor(content), *others]
+    found[1:1] = _referees(content)
     found += _figures(content) if len(found) < 2 else []
-    return [Finding(SMOKE, {"kind": "smoke"})] * (profile == "smoke") + found[:most]
+    return found[:most]
 
 
 def told(value: float, metric: Mapping[str, Any], sign: str = "") -> str:
@@ -139,35 +150,81 @@ def _floor(content: Mapping[str, Any]) -> list[Finding]:
     return [Finding(text, {"kind": "floor", "table": table, "methods": list(below)})]
 
 
-def _weakest(content: Mapping[str, Any]) -> list[Finding]:
-    """The expression that is named least often in what the first compared method makes, by judges that had no hand in it first."""
-    scores, rows = content.get("scores") or {}, content.get("differences") or ()
-    method = rows[0]["method"] if len({row["method"] for row in rows}) == 1 else None
-    if not scores.get("data") or method is None or not {"expression", "table", "metric"} <= set(scores["columns"]):
+def _short(content: Mapping[str, Any]) -> list[Finding]:
+    """That nothing can be concluded from trainings of which none came nearer to the truth than the untouched source."""
+    runs = (content.get("results") or {}).get("runs")
+    floor = _floor(content)
+    if not runs or not floor:
         return []
-    at = {name: place for place, name in enumerate(scores["columns"])}
-    table = rows[0]["table"]
-    for name in JUDGED:
-        own = [
-            line
-            for line in scores["data"]
-            if (line[at["table"]], line[at["method"]], line[at["metric"]]) == (table, method, name)
-        ]
-        means: dict[str, list[float]] = {}
-        for line in own:
-            if line[at["value"]] is not None:
-                means.setdefault(line[at["expression"]], []).append(line[at["value"]])
-        if len(means) < 2:
-            continue
-        guide = " (a guide of these faces' making)" if "guide" in at and any(line[at["guide"]] for line in own) else ""
-        weak = min(means, key=lambda word: sum(means[word]) / len(means[word]))
-        share = sum(means[weak]) / len(means[weak])
-        title = content["metrics"][name]["title"]
-        text = f"The weakest expression of {method} is {weak}: {title}{guide}, {told(share, content['metrics'][name])}."
-        return [
-            Finding(text, {"kind": "weakest", "table": table, "method": method, "metric": name, "expression": weak})
-        ]
+    table, below = floor[0].claim["table"], floor[0].claim["methods"]
+    learnt = {row["method"] for row in _summary(content, table, "ssim")} - {"copy", "warp"}
+    if learnt - set(below):
+        return []
+    steps = max(run["step"] for run in runs.values())
+    text = f"Too few steps to conclude anything ({steps} of each training). {floor[0].text} Which of them is better says nothing yet."
+    return [Finding(text, {"kind": "short", "table": table, "methods": below, "steps": steps})]
+
+
+def _referees(content: Mapping[str, Any]) -> list[Finding]:
+    """The discriminators that have won, or sleep: their generators learn nothing more from them."""
+    found = []
+    runs = {**(content.get("results") or {}), **((content.get("results") or {}).get("runs") or {})}
+    for method, about in runs.items():
+        fared = about.get("discriminators") if isinstance(about, Mapping) else None
+        for name, each in (fared or {}).items():
+            if each["state"]:
+                words = {"won": "has won", "asleep": "sleeps"}[each["state"]]
+                figures = f"loss {each['loss']:.2f}, accuracy {each['accuracy']:.2f}"
+                text = f"The {name.replace('_', ' ')} of {method} {words} ({figures} at the end): its generator learns nothing more from it."
+                claim = {"kind": "referee", "method": method, "name": name, "state": each["state"]}
+                found.append(Finding(text, claim))
+    return found
+
+
+def _judged_methods(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Table and method whose naming may be looked at: the one compared with others, then the only one that judges were shown."""
+    rows = content.get("differences") or ()
+    shown = [row for row in content.get("summary") or () if row["metric"] in JUDGES and row["method"] != TRUE]
+    found = []
+    for group in (rows, shown):
+        if len({row["method"] for row in group}) == 1:
+            found.append((group[0]["table"], group[0]["method"]))
+    return found
+
+
+def _weakest(content: Mapping[str, Any]) -> list[Finding]:
+    """The expression that is named least often in what one method makes, and the mean that hides it: by judges that had no hand in
+    it, by others, by the kit's recogniser.
+    """
+    scores = content.get("scores") or {}
+    if not {"expression", "table", "metric"} <= set(scores.get("columns") or ()):
+        return []
+    lines = [dict(zip(scores["columns"], line, strict=True)) for line in scores["data"]]
+    for table, method in _judged_methods(content):
+        own = [line for line in lines if (line["table"], line["method"]) == (table, method)]
+        guides = {line["metric"] for line in own if line.get("guide")}
+        for name in sorted(JUDGED, key=lambda name: name in guides or name not in JUDGES):
+            shares = _shares(line for line in own if line["metric"] == name)
+            if len(shares) < 2:
+                continue
+            weak, mean = min(shares, key=lambda word: shares[word]), sum(shares.values()) / len(shares)
+            about, guide = content["metrics"][name], " (a guide of these faces' making)" if name in guides else ""
+            text = (
+                f"The weakest expression of {method} is {weak}: {about['title']}{guide}, {told(shares[weak], about)}, "
+                f"while the mean over all says {told(mean, about)}."
+            )
+            claim = {"kind": "weakest", "table": table, "method": method, "metric": name, "expression": weak}
+            return [Finding(text, {**claim, "mean": mean})]
     return []
+
+
+def _shares(lines: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Mean value of each expression."""
+    values: dict[str, list[float]] = {}
+    for line in lines:
+        if line["value"] is not None:
+            values.setdefault(line["expression"], []).append(line["value"])
+    return {word: sum(own) / len(own) for word, own in values.items()}
 
 
 def _figures(content: Mapping[str, Any]) -> list[Finding]:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,16 @@ from fersyn import __version__
 from fersyn.errors import FersynError
 from fersyn.files import write_atomic
 from fersyn.reporting import project, provenance, results
-from fersyn.reporting.findings import SMOKE, findings
+from fersyn.reporting.findings import SMOKE, findings, is_smoke
 from fersyn.reporting.privacy import BANNER
 from fersyn.reporting.record import TEMPLATES, render
+from fersyn.reporting.times import age, duration
 
 NUMBERS = ("metrics", "scores", "summary", "differences", "results", "thumbnails")  # of a record, not on the index page
 PAGES = (
     {".html": "Open the report", "-code.html": "With code", ".json": "Numbers (JSON)"},
     {".failed.html": "Open the traceback"},
 )  # of a run that is done, and of one that failed
-
-
-def duration(seconds: float) -> str:
-    """``8 s``, ``3 min 20 s``."""
-    whole = round(seconds)
-    return f"{whole} s" if whole < 100 else f"{whole // 60} min {whole % 60} s"
 
 
 def number(value: Any, digits: int) -> str:
@@ -81,14 +76,14 @@ def card(folder: Path, run: str) -> dict[str, Any]:
     }
 
 
-def abstract(cards: Iterable[dict[str, Any]], profile: str) -> list[dict[str, str]]:
+def abstract(cards: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
     """Three to five sentences on the whole report: the first of each notebook that compares methods, and more of 03."""
     wanted = {"03": 2, "05": 1, "06": 1, "09": 3}
     found = []
     for item in cards:
         own = findings(item, most=wanted.get(item["run"][:2], 0))
         found += [{"text": one.text, "run": item["run"]} for one in own if one.claim["kind"] != "figure"]
-    return [{"text": SMOKE, "run": ""}] * (profile == "smoke") + found
+    return found
 
 
 def board(folder: Path) -> dict[str, Any] | None:
@@ -123,9 +118,22 @@ def board(folder: Path) -> dict[str, Any] | None:
     return {"heads": list(heads.values()), "lines": lines}
 
 
-def write(folder: Path, runs: Iterable[str], author: str = "") -> Path:
-    """Writes ``folder/index.html`` with a card for each of ``runs``, and who the ``author`` is, and returns its path."""
+def write(folder: Path, runs: Iterable[str], author: str = "", asked: Collection[str] = ()) -> Path:
+    """Writes ``folder/index.html`` and returns its path.
+
+    Args:
+        folder: of the report.
+        runs: a card for each.
+        author: who made it.
+        asked: those of the runs that were asked for this time (``--only``); the cards of others stay as they were, greyed, with
+            their age. Empty: all.
+    """
     cards = [card(folder, run) for run in runs]
+    newest = max((item.get("started") or "" for item in cards), default="")
+    for item in cards:
+        if asked and item["run"] not in asked and item["status"] == "done":
+            item["aside"] = age(item.get("started") or "", newest)
+            item["is_aside"] = True
     private = folder.name.endswith("-private") or any(item.get("private") for item in cards)
     profile = folder.name.removesuffix("-private")
     about = {"profile": profile, "private": private, "runs": {item["run"]: item.get("record", {}) for item in cards}}
@@ -137,8 +145,9 @@ def write(folder: Path, runs: Iterable[str], author: str = "") -> Path:
         banner=BANNER if private else "",
         driven=driven(project.root(folder)),
         author=author,
-        date=max((item.get("started") or "" for item in cards), default="")[:10],
-        abstract=abstract(cards, profile),
+        date=newest[:10],
+        warning=SMOKE if is_smoke({}, folder.name) else "",
+        abstract=abstract(cards),
         board=board(folder),
         provenance=provenance.element(about),
         cards=cards,
@@ -157,9 +166,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m fersyn.reporting.index")
     parser.add_argument("folder", type=Path)
     parser.add_argument("runs", nargs="*")
+    parser.add_argument("--asked", nargs="*", default=[], help="runs that were asked for this time (default: all)")
     parser.add_argument("--author", default=os.environ.get("FERSYN_AUTHOR", ""))
     options = parser.parse_args(arguments)
-    write(options.folder, options.runs, options.author)
+    write(options.folder, options.runs, options.author, options.asked)
     return 0
 
 

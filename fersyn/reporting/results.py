@@ -14,6 +14,7 @@ import typer
 
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
+from fersyn.reporting import times
 from fersyn.reporting.record import read
 
 QUALITY = {
@@ -45,7 +46,8 @@ def table(folder: str | Path) -> str:
     heads, rows, metrics = leaderboard(made)
     lines = [[name, *(cell(own.get(key), metrics.get(key)) for key in heads)] for name, own in rows.items()]
     lines = _markdown(["method", *heads.values()], 1, lines)
-    return "\n".join([*lines, "", *_judged(made["02"]), *_recognised(made["09"]), *_notes(made)]) + "\n"
+    parts = [*lines, "", *_judged(made["02"]), *_recognised(made["09"]), *_notes(made), times.of_report(folder)]
+    return "\n".join(parts).rstrip("\n") + "\n"
 
 
 def read_all(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The report as a reader opens it: from a file, on a wide screen and on a phone, in light and dark mode, in print."""
 
 import base64
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -49,6 +50,26 @@ return document.documentElement.scrollWidth <= most ? [] : [...document.body.que
   .filter(element => element.getBoundingClientRect().right > most + 1).slice(0, 5)
   .map(element => `${element.tagName} ${element.className} reaches ${Math.round(element.getBoundingClientRect().right)} px`)
   .concat([`the page is ${document.documentElement.scrollWidth} px wide`])
+"""
+# What is wider than its box, and cannot be scrolled to.
+CUT = """
+const found = []
+for (const element of document.body.querySelectorAll('*')) {
+  if (!element.clientWidth || element.closest('dialog, svg') || element.closest('math') && element.localName !== 'math') continue
+  const flow = getComputedStyle(element).overflowX
+  if (element.scrollWidth > element.clientWidth + 1 && !['auto', 'scroll'].includes(flow)) {
+    found.push(`${element.localName}.${element.className}: ${element.scrollWidth} in ${element.clientWidth} px, ${element.textContent.trim().slice(0, 40)}`)
+  }
+}
+return found.slice(0, 10)
+"""
+# Signs of Markdown that are read as they stand.
+LITERAL = """
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = []
+for (let text; text = texts.nextNode();) {
+  if (!text.parentElement.closest('script, style, pre, code') && /`|\\*\\*/.test(text.data)) found.push(text.data.trim().slice(0, 60))
+}
+return found
 """
 
 
@@ -112,6 +133,63 @@ def test_nothing_is_wider_than_the_screen(browser, pages, width):
     for page in pages:
         browser.look(page.as_uri(), width)
         assert browser.js(WIDER) == [], page.name
+
+
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+def test_nothing_is_wider_than_its_box_unless_it_scrolls(browser, pages, width):
+    for page in pages:
+        browser.look(page.as_uri(), width)
+        browser.js("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert browser.js(CUT) == [], page.name
+
+
+def test_the_first_column_stays_while_a_table_scrolls(browser, pages):
+    seen = 0
+    for page in pages:
+        browser.look(page.as_uri(), PHONE)
+        moved = """
+            return [...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth + 40).map(box => {
+              const cell = box.querySelector('tbody tr').cells[0], before = cell.getBoundingClientRect().left
+              box.scrollLeft = 30
+              return Math.abs(cell.getBoundingClientRect().left - before)
+            })"""
+        found = browser.js(moved)
+        seen += len(found)
+        assert all(distance < 2 for distance in found), f"{page.name}: {found}"
+    assert seen, "no table is wider than a phone"
+
+
+def test_a_click_opens_a_picture_at_full_size_and_escape_closes_it(browser, report):
+    from selenium.webdriver.common.keys import Keys
+
+    browser.look((report / "03_image_quality.html").as_uri())
+    picture = max(browser.driver.find_elements("css selector", "figure img"), key=lambda each: each.size["width"])
+    browser.js("arguments[0].scrollIntoView({block: 'center'})", picture)
+    natural = browser.js("return arguments[0].naturalWidth", picture)
+    shown = "const d = document.querySelector('dialog'); return d.open ? d.querySelector('img').clientWidth : 0"
+    assert browser.js(shown) == 0
+    picture.click()
+    assert browser.js(shown) == natural
+    browser.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert browser.js(shown) == 0
+    picture.send_keys(Keys.ENTER)
+    assert browser.js(shown) == natural and browser.complaints() == []
+    browser.driver.find_element("css selector", "dialog button").click()
+    assert browser.js(shown) == 0
+
+
+def test_no_sign_of_markdown_is_left(browser, pages):
+    for page in pages:
+        browser.look(page.as_uri())
+        assert browser.js(LITERAL) == [], page.name
+
+
+def test_what_is_one_is_in_the_singular(browser, pages):
+    nouns = "people|pairs|pictures|faces|sweeps|runs|seeds|steps|rows|probes|photographs|recognisers|folds"
+    for page in pages:
+        browser.look(page.as_uri())
+        text = browser.js("return document.body.innerText")
+        assert not re.search(rf"(?<![\d.,/×]) ?(?<!\d )\b1 ({nouns})\b", text), page.name
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,7 +3,7 @@
 import pytest
 
 from fersyn.reporting import export, index
-from fersyn.reporting.findings import SMOKE, findings
+from fersyn.reporting.findings import SMOKE, findings, is_smoke
 
 METRICS = {
     "ssim": {"title": "SSIM", "better": "higher", "unit": "", "digits": 3, "scale": 1.0},
@@ -76,8 +76,16 @@ def check(found, made):
                 means.setdefault(line[at["expression"]], []).append(line[at["value"]])
         means = {word: sum(values) / len(values) for word, values in means.items()}
         assert means[claim["expression"]] == min(means.values())
+        assert claim["mean"] == pytest.approx(sum(means.values()) / len(means))
+    elif claim["kind"] == "short":
+        ssim = {r["method"]: r["value"] for r in made["summary"] if r["metric"] == "ssim"}
+        assert {*claim["methods"], "copy"} == set(ssim) and max(ssim.values()) == ssim["copy"]
+        assert claim["steps"] == max(run["step"] for run in made["results"]["runs"].values())
+    elif claim["kind"] == "referee":
+        fared = made["results"][claim["method"]]["discriminators"][claim["name"]]
+        assert fared["state"] == claim["state"]
     else:
-        assert claim["kind"] in ("figure", "smoke")
+        assert claim["kind"] == "figure"
 
 
 def test_every_sentence_is_true_and_says_its_numbers():
@@ -87,10 +95,57 @@ def test_every_sentence_is_true_and_says_its_numbers():
         check(one, made)
     assert [one.text for one in found] == [
         "On people, flow is best in SSIM (0.800) and LPIPS (0.040): more than chance against copy and gan.",
-        "The weakest expression of flow is fear: named by the kit's recogniser, 12.5 %.",
-        "Named by the kit's recogniser: flow (−10.0 points [−20.0, −5.0]) is worse than gan.",
+        "The weakest expression of flow is fear: named by the kit's recogniser, 12.5 %, while the mean over all says 56.2 %.",
         "No nearer to the truth than the source itself (copy, SSIM 0.700): gan (0.600).",
+        "Named by the kit's recogniser: flow (−10.0 points [−20.0, −5.0]) is worse than gan.",
     ]
+
+
+def test_a_judge_that_had_no_hand_in_it_is_asked_first():
+    columns = ["method", "table", "metric", "expression", "value", "guide"]
+    lines = [
+        ["flow", "people", metric, word, value, guide]
+        for metric, guide, values in (("named_fer", True, (1, 0)), ("named_facex", None, (0.2, 0.6)), ("right", None, (0, 1)))
+        for word, value in zip(("anger", "fear"), values, strict=True)
+    ]  # fmt: skip
+    judges = {name: {**METRICS["right"], "title": f"named by {name[6:]}"} for name in ("named_fer", "named_facex")}
+    made = content(scores={"columns": columns, "data": lines}, metrics={**METRICS, **judges})
+    weakest = next(one for one in findings(made) if one.claim["kind"] == "weakest")
+    check(weakest, made)
+    assert (
+        weakest.text
+        == "The weakest expression of flow is anger: named by facex, 20.0 %, while the mean over all says 40.0 %."
+    )
+    own = content(differences=[], scores={"columns": columns, "data": lines[:2]}, metrics={**METRICS, **judges},
+                  summary=[summary("flow", "named_fer", 0.5), summary("true picture", "named_fer", 1.0)])  # fmt: skip
+    assert "named by fer (a guide of these faces' making), 0.0 %" in findings(own)[0].text
+
+
+def test_too_few_steps_have_no_best():
+    runs = {f"{name}, seed 0": {"step": 300} for name in ("full", "no-label")}
+    rows = [summary(name, "ssim", value) for name, value in (("copy", 0.7), ("full", 0.59), ("no-label", 0.6))]
+    made = content(
+        summary=rows, results={"runs": runs}, differences=[gap("full", "no-label", "ssim", -0.1, -0.2, -0.01)]
+    )
+    (only,) = findings(made)
+    check(only, made)
+    assert only.text == (
+        "Too few steps to conclude anything (300 of each training). No nearer to the truth than the source itself (copy, SSIM "
+        "0.700): full (0.590) and no-label (0.600). Which of them is better says nothing yet."
+    )
+    enough = content(**{**made, "summary": [*rows[:2], summary("no-label", "ssim", 0.71)]})
+    assert not [one for one in findings(enough) if one.claim["kind"] == "short"]
+
+
+@pytest.mark.parametrize(("state", "words"), [("won", "has won"), ("asleep", "sleeps"), ("", "")])
+def test_a_discriminator_that_won_or_sleeps_is_named(state, words):
+    fared = {"image_discriminator": {"loss": 0.01, "accuracy": 1.0, "state": state}}
+    made = content(results={"gan": {"steps": 9, "discriminators": fared}, "settings": "a sentence"})
+    found = [one for one in findings(made) if one.claim["kind"] == "referee"]
+    assert len(found) == bool(state)
+    for one in found:
+        check(one, made)
+        assert one.text.startswith(f"The image discriminator of gan {words} (loss 0.01, accuracy 1.00 at the end)")
 
 
 def test_a_claim_that_is_not_so_is_seen_by_the_check():
@@ -115,14 +170,27 @@ def test_what_a_judge_says_who_had_a_hand_in_it_is_no_difference():
     assert not [one for one in findings(content(differences=rows)) if one.claim["kind"] == "best"]
 
 
-def test_without_methods_the_key_figures_answer_and_smoke_says_that_it_means_nothing():
+def test_without_methods_the_key_figures_answer():
     figures = [
         {"name": "Rank-1", "value": 99.84, "unit": "%", "digits": 1},
         {"name": "speed", "value": 3.0, "unit": "images/s"},
     ]
     made = {"status": "done", "key_figures": figures}
-    assert [one.text for one in findings(made, "smoke")] == [SMOKE, "Rank-1 99.8 %."]
+    assert [one.text for one in findings(made)] == ["Rank-1 99.8 %."]
     assert findings({"status": "failed"}) == [] and findings({"status": "done"}) == []
+
+
+def test_smoke_says_that_its_numbers_mean_nothing(tmp_path):
+    import nbformat
+
+    assert (
+        is_smoke({"parameters": {"profile": "smoke"}}) and is_smoke({}, "smoke-private") and not is_smoke({}, "laptop")
+    )
+    page = export.html(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A")]), warning=SMOKE)
+    assert f'<p class="warning" role="note">{SMOKE}</p>' in page
+    (tmp_path / "smoke").mkdir()
+    assert SMOKE in index.write(tmp_path / "smoke", []).read_text()
+    assert SMOKE not in index.write(tmp_path, []).read_text()
 
 
 def test_the_box_stands_below_the_title_and_what_it_depends_on_last():

@@ -3,6 +3,7 @@ import re
 
 from fersyn.reporting import index, provenance
 from fersyn.reporting.privacy import BANNER
+from fersyn.reporting.times import duration
 
 
 def content(**more):
@@ -81,7 +82,22 @@ def test_old_records_do_not_break_the_page(tmp_path):
 
 
 def test_durations():
-    assert [index.duration(seconds) for seconds in (8.4, 99.4, 200)] == ["8 s", "99 s", "3 min 20 s"]
+    assert [duration(seconds) for seconds in (8.4, 99.4, 200)] == ["8 s", "99 s", "3 min 20 s"]
+
+
+def test_what_was_not_asked_for_stays_greyed_with_its_age(tmp_path):
+    put(tmp_path, "01-a")
+    put(tmp_path, "01-b", started="2026-01-02T08:04:05+00:00")
+    assert "As it was" not in page(tmp_path, ["01-a", "01-b"])
+    text = index.write(tmp_path, ["01-a", "01-b"], asked=["01-b"]).read_text()
+    assert 'class="card done aside" id="01-a"' in text and 'class="card done" id="01-b"' in text
+    assert (
+        "As it was: not made anew with the others, 5 h older than the newest." in text and text.count("As it was") == 1
+    )
+    assert index.main([str(tmp_path), "01-a", "01-b", "--asked", "01-a"]) == 0
+    assert 'class="card done aside" id="01-b"' in (tmp_path / "index.html").read_text()
+    assert index.main([str(tmp_path), "01-a", "01-b", "--asked"]) == 0
+    assert "aside" not in (tmp_path / "index.html").read_text().partition("</style>")[2]
 
 
 def test_a_run_without_a_time_tells_none(tmp_path):
