@@ -246,7 +246,7 @@ def curve(frame: pd.DataFrame) -> Picture | Note:
             axis.set_xlabel("people learnt from", fontsize=9)
             axis.grid(axis="y")
         axes[0].set_ylabel("balanced accuracy, %")
-        axes[0].legend(loc="upper left", bbox_to_anchor=(0, -0.25), ncols=3, fontsize=9)
+        charts.key(figure)
         return Picture.of_figure(figure, **described("leaderboard.curve", said="; ".join(said)))
 
 
@@ -257,7 +257,11 @@ def _balanced(answers: pd.DataFrame) -> Scores:
 
 def published() -> Table:
     """What others published, for scale."""
-    table4 = ("Li, Qi & Sun 2021, Table 4", "Oulu-CASIA, 10 ×", *(f"{PUBLISHED['table4']['numbers'][k]}" for k in (0, 10)))
+    table4 = (
+        "Li, Qi & Sun 2021, Table 4",
+        "Oulu-CASIA, 10 ×",
+        *(f"{PUBLISHED['table4']['numbers'][k]}" for k in (0, 10)),
+    )
     lines = [table4, *PUBLISHED["recognition"]]
     return Table(
         lines, ["published by", "set", "without, %", "with synthesis, %"], caption=sentence("leaderboard.published")

@@ -1,5 +1,6 @@
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from PIL import Image
 from fersyn.evaluation import recognition
 from fersyn.evaluation.scores import summarise
 from fersyn.evaluation.verification import Trial
-from fersyn.figures import Note, Picture, Table, charts, faces, pictured, preprocessing, privacy_note
+from fersyn.figures import Note, Picture, Table, charts, faces, pictured, preprocessing, privacy_note, table
 from fersyn.table import FaceTable
 
 
@@ -173,3 +174,36 @@ def test_recognition_in_words():
     assert "73.3 ± 9.4 %" in page and "8 people are fewer than 20" in page and "50.0 %" in page
     assert len(preprocessing.recognition_figures([test])) == 1
     assert re.search(r"neutral 75 %", preprocessing.recognition_figures([test])[0].alt)
+
+
+def test_a_legend_never_lies_upon_a_curve():
+    """It stands below the charts (`charts.key`), wherever lines run."""
+    folder = Path(charts.__file__).parent
+    others = [file.name for file in folder.glob("*.py") if ".legend(" in file.read_text(encoding="utf-8")]
+    assert others == ["charts.py"]
+    with charts.drawing(height=3) as (figure, axes):
+        axes.plot([0, 1], [0, 1], label="one")
+        axes.plot([0, 1], [1, 0], label="a second line")
+        charts.key(figure)
+        figure.canvas.draw()
+        (legend,) = figure.legends
+        assert [text.get_text() for text in legend.get_texts()] == ["one", "a second line"]
+        assert legend.get_window_extent().y1 <= axes.get_tightbbox().y0 + 1
+
+
+def test_what_is_one_is_in_the_singular_and_what_is_in_backticks_is_code():
+    assert table.agree("1 pairs of 1 people; 11 pairs, 0.1 points, 1 of 2 people, 1 true pictures") == (
+        "1 pair of 1 person; 11 pairs, 0.1 points, 1 of 2 people, 1 true picture"
+    )
+    page = Table([["`a < b`", 1]], ["`what`", "n"], caption="as `c`")._repr_html_()
+    assert "<code>a &lt; b</code>" in page and "<code>what</code>" in page and "as <code>c</code>" in page
+
+
+def test_grids_tell_where_their_labels_are_and_fit_a_page():
+    face = np.full((64, 64, 3), 90, np.uint8)
+    wide = faces.grid([[face] * 20, [face] * 19 + [None]], ["a", "b"], ["x"] * 20)
+    assert wide.width <= faces.WIDEST + 4
+    image = np.asarray(Image.open(io.BytesIO(wide.data)).convert("L"), int)
+    top, left = round(wide.labels[0] * len(image)), round(wide.labels[1] * image.shape[1])
+    assert abs(image[top + 4, left + 4] - 90) < 6 and abs(image[-4, -4] - faces.NOBODY) < 6
+    assert wide._repr_mimebundle_()[1]["image/jpeg"]["labels"] == wide.labels
