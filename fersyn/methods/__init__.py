@@ -19,7 +19,16 @@ from fersyn.errors import FersynError
 if TYPE_CHECKING:
     from fersyn.methods.base import Method
 
-_OTHERS = ("__init__", "base", "config", "joint", "motion", "photo_transfer", "strength", "worn")  # files that hold no method
+_OTHERS = (
+    "__init__",
+    "base",
+    "config",
+    "joint",
+    "motion",
+    "photo_transfer",
+    "strength",
+    "worn",
+)  # files that hold no method
 _REGISTERED: dict[str, Method] = {}
 
 

@@ -103,3 +103,13 @@ def test_they_are_kept_with_the_weights_and_learn_nothing_further(learnt):
     other = RatioImages(SIDE)
     other.load_state_dict(learnt.state_dict())
     assert torch.equal(other.ratio, learnt.ratio) and not list(learnt.parameters())
+
+
+def test_what_becomes_neutral_loses_light_on_the_way_back_alone(learnt, faces):
+    _, points, _ = faces
+    neutral = torch.zeros(len(points), dtype=torch.long)
+    angry = points + learnt.way[ANGER]
+    back, still, on = learnt(angry, points, neutral), learnt(points, points, neutral), learnt(points, angry, neutral)
+    assert still.abs().max() == 0 and on.abs().max() == 0
+    laid = learnt(points - learnt.way[ANGER], points, neutral + ANGER)
+    assert back.abs().max() > 0.05 and torch.allclose(back, -laid / 2, atol=1e-6)
