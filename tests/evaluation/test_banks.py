@@ -38,7 +38,7 @@ def renamed(table, name="other"):
 
 def test_each_person_is_edited_as_often_as_asked_in_all_expressions(small_table):
     painter = Painter()
-    bank = banks.edited(painter, small_table, 3, seed=1, about={"steps": 5}, vary=False)
+    bank = banks.edited(painter, small_table, 3, seed=1, about={"steps": 5})
     index = recognition.usable(small_table.rows)
     for person in set(small_table.people[index]):
         own = bank.labels[bank.people == person]
@@ -51,7 +51,7 @@ def test_each_person_is_edited_as_often_as_asked_in_all_expressions(small_table)
     shade = (bank.faces.float().mean((1, 2, 3)) / 127.5 - 1).numpy()
     assert np.allclose(shade, bank.labels / 8 - 0.5, atol=0.02), "each face has the label that it was made with"
     assert bank.about["steps"] == 5 and bank.about["each"] > 0 and bank.guides == ("fer",)
-    again = banks.edited(Painter(), small_table, 3, seed=1, vary=False)
+    again = banks.edited(Painter(), small_table, 3, seed=1)
     assert torch.equal(again.faces, bank.faces)
 
 
@@ -62,7 +62,7 @@ def test_what_is_made_of_a_person_depends_on_that_person_alone(small_table):
         small_table.path, small_table.rows[np.isin(small_table.people.astype(str), people[:1])].reset_index(drop=True),
         small_table.info, small_table.skipped,
     )  # fmt: skip
-    whole, alone = (banks.edited(Painter(), table, 2, seed=4, vary=False) for table in (small_table, part))
+    whole, alone = (banks.edited(Painter(), table, 2, seed=4) for table in (small_table, part))
     own = whole.people == people[0]
     assert np.array_equal(whole.labels[own], alone.labels) and torch.equal(whole.faces[own], alone.faces)
 

@@ -90,23 +90,20 @@ def trained(run: str | Path, tested: Iterable[str]) -> tuple[Synthesiser, dict[s
     return runs.load(run).without(tested), about
 
 
-def varied(lab, times: int = 10, seed: int = 0) -> Bank:
-    """Classical variation: each real face `times` over, mirrored or not, shifted, in other light and colours."""
-    index = np.repeat(recognition.usable(lab.rows), times)
-    return Bank(CLASSICAL, _varied(shrunk(lab, index, SIZE), seed), lab.labels(index), lab.people[index])
-
-
-def _varied(faces: Tensor, seed: int) -> Tensor:
-    """Faces under classical variation, in their order; which of them share a draw is dealt, so that no face's copies do."""
-    random, made = torch.Generator().manual_seed(seed), torch.empty_like(faces)
-    order = torch.randperm(len(faces), generator=random)
-    made[order] = classical(faces[order], random)
-    return made
+def varied(lab, times: float = 10, seed: int = 0) -> Bank:
+    """Classical variation: each real face `times` over (once at least), mirrored or not, shifted, in other light and colours. Which
+    faces share a draw is dealt, so that no face's copies do.
+    """
+    once, copies, random = recognition.usable(lab.rows), max(1, round(times)), torch.Generator().manual_seed(seed)
+    index, real = np.repeat(once, copies), shrunk(lab, once, SIZE).repeat_interleave(copies, 0)
+    faces, order = torch.empty_like(real), torch.randperm(len(real), generator=random)
+    faces[order] = classical(real[order], random)
+    return Bank(CLASSICAL, faces, lab.labels(index), lab.people[index])
 
 
 def edited(
     synthesiser: Synthesiser, lab, times: float = 10, seed: int = 0, about: dict[str, Any] | None = None,
-    strengths: tuple[float, float] = STRENGTHS, vary: bool = True,
+    strengths: tuple[float, float] = STRENGTHS,
 ) -> Bank:  # fmt: skip
     """What a system makes of the lab's people: `times` as many faces as each of them has, expressions in turn, neutral too.
 
@@ -117,7 +114,6 @@ def edited(
         seed: of sources and strengths.
         about: facts on its training.
         strengths: least and greatest.
-        vary: whether they get the classical variation, too.
 
     Raises:
         FersynError: nobody in the lab has a neutral face, or the system knows none of its expressions.
@@ -146,8 +142,6 @@ def edited(
         for k in range(0, len(source), BATCH)
     ]))  # fmt: skip
     about = {**(about or {}), "each": (time.perf_counter() - began) / len(source)}
-    if vary:
-        faces = _varied(faces, seed)
     return Bank(synthesiser.name, faces, label.astype(np.int64), lab.people[source], synthesiser.guides, about)
 
 
