@@ -40,7 +40,7 @@ class Config(MethodConfig):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": dict(size=32, steps=4, batch=4, width=4, discriminator_width=4, ema=0.5),
         # A batch of 8: on two cores, twice the steps gain more than twice the pairs a step. [ours]
-        "laptop": dict(size=64, steps=1200, batch=8, width=32, discriminator_width=24, ema=0.995),
+        "laptop": dict(size=64, steps=800, batch=8, width=32, discriminator_width=24, ema=0.995),
         "paper": dict(size=128, steps=60_000, batch=16, lr=2e-4, betas=(0.5, 0.999), decay_share=0.5, ema=0.0),
     }
 

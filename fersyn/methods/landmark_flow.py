@@ -233,8 +233,10 @@ class Flow(Synthesiser):
             for name in ("flow", "mask", "paint", "light")
         )
         flow, mask = flow * (changes * side / size), mask * changes
-        bent = relight(warp(faces, flow), light * (changes * self.shade))
-        image = compose(bent, mask, paint, opened(source, target, side), made["colour"])
+        bent = warp(faces, flow)
+        image = compose(
+            relight(bent, light * (changes * self.shade)), mask, paint, opened(source, target, side), made["colour"]
+        )
         return {"image": image, "bent": bent, "mask": mask, "flow": flow}
 
 

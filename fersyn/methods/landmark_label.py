@@ -51,7 +51,7 @@ class Config(MethodConfig):
         "smoke": dict(size=32, steps=4, batch=4, width=4, blocks=1, sigma=1.0, discriminator_width=4, ema=0.5),
         # The paper gives no dropout rate; a network this small wants little of it. [ours]
         "laptop": dict(
-            size=64, steps=1200, batch=8, width=16, blocks=4, sigma=1.25, discriminator_width=24, dropout=0.1, ema=0.995
+            size=64, steps=1000, batch=8, width=16, blocks=4, sigma=1.25, discriminator_width=24, dropout=0.1, ema=0.995
         ),
         # Published: size, batch, rate and weights. T, the rate's decay and the betas after PATN. Steps: ours. No
         # average of the weights is published.

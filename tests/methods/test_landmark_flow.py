@@ -9,6 +9,7 @@ from fersyn.expressions import EXPRESSIONS
 from fersyn.methods import motion
 from fersyn.methods.landmark_flow import opened, strongest
 from fersyn.methods.warp import bend
+from fersyn.nets.affine_flow import warp
 from fersyn.pairs import Pairs
 from fersyn.pixels import grey, to_bytes
 
@@ -53,6 +54,13 @@ def test_ratio_images_are_of_the_strongest_training_faces_one_a_person(flow, sma
     given = (batch.source, batch.source_landmarks, batch.target_landmarks, batch.label, batch.intensity)
     light = method.parts(config, networks, *given)["light"]
     assert (light.abs().amax((1, 2, 3)) > 0.02).all()
+    synthesiser = method.synthesiser(config, networks)
+    names = [EXPRESSIONS[k] for k in batch.label.tolist()]
+    made = synthesiser.explain(batch.source, names, 1.0, batch.target_landmarks, batch.source_landmarks)
+    assert torch.equal(
+        made["bent"], warp(batch.source, made["flow"])
+    )  # what is bent in a photograph itself; the rest is laid on
+    assert ((made["image"] - made["bent"]).abs().amax((1, 2, 3)) > 0.01).all()
 
 
 def test_without_a_discriminator(pairs):
