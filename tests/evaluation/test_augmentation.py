@@ -296,3 +296,14 @@ def test_figures(folds, small_table):
     assert isinstance(picture, Picture) and "fold 1" in picture.caption
     assert isinstance(figures.samples(folds[0], ~everybody), Note) and figures.thumbnail(folds[0], ~everybody) is None
     assert len(figures.thumbnail(folds[0], everybody).data) < 40_000
+
+
+def test_where_plain_accuracy_moved_the_other_way_it_is_said(monkeypatch):
+    """Balanced accuracy rises by 50 points; plain accuracy is made to fall, and then to rise."""
+    found = gain.Outcome(answers())
+    monkeypatch.setattr(gain.Outcome, "plain", lambda self, arm: 0.5 - 0.2 * (arm.factor > 0))
+    rose = next(line for line in figures.verdict(found).text.splitlines() if line.startswith("- synthetic faces alone"))
+    assert rose.endswith("moved the other way, by −20.0.")
+    monkeypatch.setattr(gain.Outcome, "plain", lambda self, arm: 0.5 + 0.2 * (arm.factor > 0))
+    both = next(line for line in figures.verdict(found).text.splitlines() if line.startswith("- synthetic faces alone"))
+    assert "other way" not in both
