@@ -67,7 +67,7 @@ class _Seen(NamedTuple):
 
 
 def find_turned(image: np.ndarray, every: bool = False) -> list[Found]:
-    """The faces of a uint8 RGB picture (H, W, 3), whichever way it lies: the largest one, or `every` one, the largest first;
+    """The faces of a uint8 RGB picture (H, W, 3), whichever way it lies: the largest sure one, or `every` one, the largest first;
     empty where there is none.
 
     What is found upright at once, as in nearly all photographs, costs nothing more: only where nothing is, or nothing sure, are
@@ -92,6 +92,8 @@ def find_turned(image: np.ndarray, every: bool = False) -> list[Found]:
         # What the detector takes for another face half upon a surer one is that one's chin and neck.
         if not any(seen.overlaps(other) or overlap(seen.found.box, other.found.box) > 0.5 for other in kept):
             kept.append(_stood_up(image, seen, every))
+    if not every:  # the largest of those that are surely faces, where there are such
+        kept = [seen for seen in kept if seen.found.box.score >= SURE] or kept
     fits = [seen.found for seen in kept if not _is_misfit(seen)]
     if kept and not fits:
         raise NoFace(
