@@ -3,9 +3,11 @@
 import importlib.metadata
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 from platformdirs import user_cache_dir
@@ -48,6 +50,33 @@ def commit(folder: Path | None = None) -> str:
         return head + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
         return head
+
+
+def cores() -> int:
+    """Cores that this process may use (fewer than the machine has under a scheduler or in a container)."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity
+        return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The CPU by its maker's name, or its kind."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+@lru_cache(maxsize=1)
+def machine() -> str:
+    """What a job's time depends on: the CPU, its cores in use, and NVIDIA's GPUs. torch is not asked, for it takes seconds."""
+    found = [f"{processor()}, {cores()} cores"]
+    if shutil.which("nvidia-smi"):
+        with suppress(OSError, subprocess.SubprocessError):
+            query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+            found += subprocess.check_output(query, text=True, timeout=30, stderr=subprocess.DEVNULL).splitlines()
+    return ", ".join(found)
 
 
 def versions(packages: tuple[str, ...]) -> dict[str, str]:

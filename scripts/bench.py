@@ -1,9 +1,9 @@
 """``make bench``: faces a second and peak memory of a worker, ours beside a plain dlib loop over the same files; training
-steps a second, ours beside a plain eager loop; and the delay of notebook 07. Every repeat of the loops over faces starts in a
+steps a second, ours beside a plain eager loop; what a step asks of a device, by method and precision; and the delay of notebook 07. Every repeat of the loops over faces starts in a
 fresh process: imports, models and the start of workers count.
 
 ``python scripts/bench.py [--photos DIR] [--subjects 4] [--workers N] [--repeats 3] [--batch N]
-[--only preprocessing|rendering|training|explore]``
+[--only preprocessing|rendering|training|devices|explore]``
 """
 
 import argparse
@@ -23,8 +23,7 @@ from statistics import median
 
 import psutil
 
-from fersyn.reporting.provenance import cores
-from fersyn.system import versions
+from fersyn.system import cores, processor, versions
 
 
 def plain_loop(files: list[str], out: str) -> tuple[int, float]:
@@ -144,14 +143,10 @@ def photographs(folder: Path) -> None:
 
 def machine() -> str:
     """One line: what was measured on, with which versions."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    model = next(names, platform.processor() or platform.machine())
     found = versions(("dlib-bin", "opencv-python-headless", "torch"))
     kit = f"fersyn {found.pop('fersyn')}, Python {found.pop('python')}"
     packages = ", ".join(f"{name} {version}" for name, version in found.items())
-    return f"{kit}, {packages}\n{model}, {cores()} cores in use, {platform.system()}"
+    return f"{kit}, {packages}\n{processor()}, {cores()} cores in use, {platform.system()}"
 
 
 def compare(title: str, runs: dict[str, Callable[[Path], tuple[int, float, int]]], repeats: int) -> dict[str, float]:
@@ -196,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--batch", type=int, help="pairs a training step (default: 2 on the CPU, 16 on a GPU)")
-    parser.add_argument("--only", choices=["preprocessing", "rendering", "training", "explore"])
+    parser.add_argument("--only", choices=["preprocessing", "rendering", "training", "devices", "explore"])
     options = parser.parse_args(arguments)
     os.environ.setdefault("FERSYN_PROGRESS", "off")
     print(machine(), flush=True)
@@ -208,6 +203,10 @@ def main(arguments: list[str] | None = None) -> int:
         from bench_training import bench
 
         bench(options.repeats, batch=options.batch)
+    if options.only in (None, "devices"):
+        import bench_devices
+
+        bench_devices.bench(batch=options.batch)
     if options.only in (None, "explore"):
         import bench_explore
 

@@ -29,7 +29,7 @@ from traitlets.config import Config
 from fersyn import __version__
 from fersyn.errors import FersynError
 from fersyn.files import write_json
-from fersyn.reporting import export, privacy, provenance, record, times
+from fersyn.reporting import export, measured, privacy, provenance, record, times
 from fersyn.reporting.findings import SMOKE, findings, is_smoke
 from fersyn.reporting.parameters import declared
 from fersyn.reporting.record import FAILED_SUFFIXES, ROWS, SCHEMA, SUFFIXES
@@ -254,6 +254,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", nargs="*", help="names of the report's runs (default: those beside STEM)")
     options = parser.parse_args(arguments)
     print(f"{options.stem.name}: running", flush=True)
+    begun = time.monotonic()
     try:
         content = run(options.notebook, options.stem, options.parameters, options.runs)
     except NotebookFailed as failure:
@@ -262,6 +263,7 @@ def main(arguments: list[str] | None = None) -> int:
         _tell(f"\nfersyn: notebook {options.stem.name} FAILED: {reason}\n        traceback: {page}\n")
         return 1
     print(f"{options.stem.name}: done in {content['seconds']:.0f} s", flush=True)
+    measured.keep(options.stem, options.notebook.stem, time.monotonic() - begun)
     return 0
 
 

@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from fersyn.building.folder import discard
 from fersyn.errors import FersynError
 from fersyn.files import locked, write_atomic, write_json
 from fersyn.progress import say
-from fersyn.reporting import keys
+from fersyn.reporting import keys, measured
 
 
 def table(folder: Path, stamp: Path, key: str, workers: int, arguments: Sequence[str]) -> int:
@@ -34,7 +35,7 @@ def table(folder: Path, stamp: Path, key: str, workers: int, arguments: Sequence
     busy = f"table {folder.name} FAILED: {folder} is being built by another process; wait for it, or stop it"
     if not _give(folder, key, folder / ".fersyn" / "lock", busy):
         return 2
-    words = ["data", *arguments]
+    words, begun, fresh = ["data", *arguments], time.monotonic(), not folder.exists()
     print(f"table {folder.name}: fersyn {' '.join(words)}", flush=True)
     anew = ["--overwrite"] if keys.generator_arrived(folder) else []  # others stand in there
     code = _run([*words, "--out", str(folder), "--workers", str(workers), *anew])
@@ -42,6 +43,8 @@ def table(folder: Path, stamp: Path, key: str, workers: int, arguments: Sequence
         return _failed(f"table {folder.name} FAILED (fersyn {' '.join(words)})", code)
     _forget(folder, _delete_table)
     write_json(stamp, {"fingerprint": _fingerprint(folder)})
+    if fresh:  # nobody knows what the rest of one that was stopped took
+        measured.keep(folder, arguments[0], time.monotonic() - begun)
     return 0
 
 
@@ -54,6 +57,7 @@ def training(folder: Path, stamp: Path, key: str, method: str, table: Path, argu
     if not _give(folder, whole, folder / ".lock", f"{folder} is being trained by another process; wait for it"):
         return 2
     print(f"training {folder.name}: {method} {' '.join(arguments)}".rstrip(), flush=True)
+    begun, before = time.monotonic(), _trained(folder)
     # Threads that wait by spinning slow each other down many times over where another process wants the cores too.
     words = ["train", method, "--data", str(table), "--out", str(folder), "--resume", *arguments]
     code = _run(words, OMP_WAIT_POLICY="PASSIVE")
@@ -63,7 +67,18 @@ def training(folder: Path, stamp: Path, key: str, method: str, table: Path, argu
     motion = folder / "motion.npz"  # learnt anew where photographs have changed: what reads it has to know
     moved = hashlib.sha256(motion.read_bytes()).hexdigest()[:16] if motion.is_file() else ""
     write_json(stamp, {"method": method, "arguments": list(arguments), "made_of": whole, "motion": moved})
+    if before is not None:
+        measured.keep(folder, method, before + time.monotonic() - begun)
     return 0
+
+
+def _trained(folder: Path) -> float | None:
+    """Seconds that a run was trained for before it was stopped, 0 if it was not begun; None: it is finished."""
+    try:
+        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return None if about["finished"] else float(about["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
 
 
 def _fingerprint(table: Path) -> str:

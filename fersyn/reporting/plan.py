@@ -16,6 +16,7 @@ from typing import Any
 from fersyn.errors import FersynError
 from fersyn.files import locked
 from fersyn.reporting import keys, privacy, project
+from fersyn.reporting.dry_run import planned
 from fersyn.reporting.parameters import Profile, check_profile, declared, load_profile, parse_settings, taken
 from fersyn.training.requests import Request, editor_of, of_methods
 
@@ -226,6 +227,15 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def _kinds(asked: Plan, pages: Path) -> dict[str, str]:
+    """The kind of each job by its name, both as `measured` has them."""
+    return {
+        **{f"data/{asked.profile}/{name}": shlex.split(job.command)[0] for name, job in asked.tables.items()},
+        **{f"{asked.training_folder}/{name}": job.method for name, job in asked.trainings.items()},
+        **{f"{pages}/{name}": Path(job.notebook).stem for name, job in asked.runs.items()},
+    }
+
+
 def _failures(folder: Path) -> dict[Path, int]:
     """The pages that failed notebooks have left, with their times."""
     return {file: file.stat().st_mtime_ns for file in sorted(folder.glob("*.failed.html"))}
@@ -247,7 +257,7 @@ def report(
         cores: how many to use; None or ``"all"`` for all.
         only: part of a run's name (``"01"``, ``"openpeople"``), or several; other runs are left as they are.
         settings: ``name=value`` laid over the profile's parameters.
-        dry_run: print what would be done.
+        dry_run: print what would be done, why, and how long it took last time (`dry_run`).
         private: show people who did not agree to be shown, too: in ``reports/<profile>-private``.
         extra: further arguments for Snakemake (``["--executor", "slurm"]``).
 
@@ -276,15 +286,17 @@ def report(
     before = index.stat().st_mtime_ns if index.is_file() else None
     stale = _failures(index.parent)
     with _alone(folder):
+        if dry_run:
+            return planned(command, environment, _kinds(asked, pages), folder)
         code = subprocess.run(command, env=environment).returncode
-    if code and not dry_run:
+    if code:
         failed = [file for file, time in _failures(index.parent).items() if stale.get(file) != time]
         for file in failed:
             name = file.name.removesuffix(".failed.html")
             print(f"fersyn: notebook {name} failed; traceback: {file.relative_to(folder)}", file=sys.stderr)
         if not failed:
             print("fersyn: the report is not complete; see the messages above", file=sys.stderr)
-    if index.is_file() and not dry_run:
+    if index.is_file():
         same = " (nothing to do)" if not code and index.stat().st_mtime_ns == before else ""
         print(f"report: {index.relative_to(folder)}{same}", flush=True)
     return code

@@ -5,7 +5,6 @@ inside every page.
 """
 
 import json
-import os
 import platform
 import re
 from pathlib import Path
@@ -15,7 +14,7 @@ import typer
 
 from fersyn.errors import FersynError
 from fersyn.reporting import project
-from fersyn.system import versions
+from fersyn.system import cores, versions
 
 PACKAGES = (
     "torch", "torchvision", "dlib-bin", "opencv-python-headless", "scikit-learn", "pandas", "anny", "openpeople",
@@ -35,14 +34,6 @@ def device() -> str:
     if torch.backends.mps.is_available():
         return f"Apple GPU ({platform.machine()})"
     return f"CPU, {cores()} cores ({platform.machine()})"
-
-
-def cores() -> int:
-    """Cores that this process may use (fewer than the machine has under a scheduler or in a container)."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows have no affinity
-        return os.cpu_count() or 1
 
 
 def collect(parameters: dict[str, Any], seed: int | None = None, fingerprints: dict[str, str] | None = None) -> dict:
