@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fersyn.faces.landmarks import MIRROR
-from fersyn.pixels import grey
+from fersyn.pixels import constant, grey, onto
 
 Variation = dict[str, np.ndarray]  # what happens to each of N pairs; made by `draw`
 
@@ -66,8 +66,8 @@ def apply(variation: Variation, images: Tensor, landmarks: Tensor) -> tuple[Tens
 
 
 def _mirror(variation: Variation, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
-    chosen = torch.from_numpy(variation["mirror"] > 0).to(images.device)
-    flipped = landmarks[:, list(MIRROR)]
+    chosen = onto(torch.from_numpy(variation["mirror"] > 0), images.device)
+    flipped = landmarks[:, constant(MIRROR, landmarks.device)]
     flipped = torch.stack([images.shape[-1] - 1 - flipped[..., 0], flipped[..., 1]], -1)
     return (
         torch.where(chosen[:, None, None, None], images.flip(-1), images),
@@ -87,20 +87,23 @@ def _move(variation: Variation, images: Tensor, landmarks: Tensor) -> tuple[Tens
     # affine_grid goes from the new picture to the old; its coordinates are (pixel + 0.5) / side * 2 - 1.
     back = np.linalg.inv(linear)
     theta = np.concatenate([back, -(back @ shift[..., None])], -1)
-    tensor = torch.from_numpy(theta).to(images.device, images.dtype)
-    chosen = torch.from_numpy(rows).to(images.device)
+    tensor = onto(torch.from_numpy(theta).to(images.dtype), images.device)
+    chosen = onto(torch.from_numpy(rows), images.device)
     old = images[chosen]
     grid = F.affine_grid(tensor, list(old.shape), align_corners=False)
     new = F.grid_sample(old, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp_(-1, 1)
     side = images.shape[-1]
     unit = (landmarks[chosen] + 0.5) / side * 2 - 1
-    moved = unit @ torch.from_numpy(linear).to(unit).transpose(-1, -2) + torch.from_numpy(shift).to(unit)[:, None]
+    turn, shift = (onto(torch.from_numpy(each).to(unit.dtype), unit.device) for each in (linear, shift))
+    moved = (unit[:, :, None] * turn[:, None]).sum(-1) + shift[
+        :, None
+    ]  # no matrix product: TF32 would lose tenths of a px
     return images.index_copy(0, chosen, new), landmarks.index_copy(0, chosen, (moved + 1) / 2 * side - 0.5)
 
 
 def _colour(variation: Variation, images: Tensor) -> Tensor:
     def each(values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values).to(images.device, images.dtype).reshape(len(values), -1, 1, 1)
+        return onto(torch.from_numpy(values).to(images.dtype), images.device).reshape(len(values), -1, 1, 1)
 
     light = images.mul(0.5).add_(0.5).clamp_(1e-4, 1)
     light = light.pow(each(variation["gamma"])) * each(variation["gain"])  # not in place: a guide wants gradients
@@ -114,8 +117,8 @@ def _blur(variation: Variation, images: Tensor) -> Tensor:
     rows = np.flatnonzero(variation["blur"])
     if not len(rows):
         return images
-    chosen = torch.from_numpy(rows).to(images.device)
-    sigma = torch.from_numpy(variation["blur"][rows] * images.shape[-1]).to(images.device, images.dtype)
+    chosen = onto(torch.from_numpy(rows), images.device)
+    sigma = onto(torch.from_numpy(variation["blur"][rows] * images.shape[-1]).to(images.dtype), images.device)
     reach = max(1, int(np.ceil(3 * variation["blur"].max() * images.shape[-1])))
     offset = torch.arange(-reach, reach + 1, device=images.device, dtype=images.dtype)
     kernel = torch.softmax(-(offset**2) / (2 * sigma[:, None] ** 2), -1).repeat_interleave(3, 0)  # (3 n, taps)

@@ -35,7 +35,7 @@ class _Group(TyperGroup):
             raise typer.Exit(130) from None
 
 
-PRECISION = """32-true, bf16-mixed or another of Lightning Fabric; auto: the faster one of both for this method and device
+PRECISION = """32-true, tf32 (on GPUs), bf16-mixed or another of Lightning Fabric; auto: the faster one of both for this method and device
 (default: auto; with --resume, the run's own)."""
 app = typer.Typer(cls=_Group, help="A kit for facial expression synthesis: face tables, notebooks, reports.", **STYLE)
 app.add_typer(data, name="data")

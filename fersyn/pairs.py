@@ -20,7 +20,7 @@ from fersyn import augment as augmentation
 from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
-from fersyn.pixels import to_floats, to_tensor
+from fersyn.pixels import onto, to_floats, to_tensor
 from fersyn.table import FaceTable
 
 NEUTRAL = EXPRESSIONS.index("neutral")
@@ -190,7 +190,7 @@ class Pairs:
     def gather(self, pairs: np.ndarray) -> Batch:
         """Return the given pairs, int64 (N, 2) as in `forward`, as they are (no augmentation)."""
         pairs = np.asarray(pairs, np.int64).reshape(-1, 2)
-        source, target = (torch.from_numpy(self._place[pairs[:, side]]).to(self.device) for side in (0, 1))
+        source, target = (onto(torch.from_numpy(self._place[pairs[:, side]]), self.device) for side in (0, 1))
         return Batch(
             source=to_floats(self._images[source]),
             target=to_floats(self._images[target]),
@@ -199,8 +199,8 @@ class Pairs:
             label=self._labels[target],
             source_label=self._labels[source],
             intensity=self._intensity[target],
-            index_source=torch.from_numpy(pairs[:, 0]).to(self.device),
-            index_target=torch.from_numpy(pairs[:, 1]).to(self.device),
+            index_source=onto(torch.from_numpy(pairs[:, 0]), self.device),
+            index_target=onto(torch.from_numpy(pairs[:, 1]), self.device),
         )
 
     def examples(self, count: int) -> np.ndarray:

@@ -2,10 +2,25 @@
 at the size that a network was trained for.
 """
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+
+def onto(values: Tensor, device: torch.device | str) -> Tensor:
+    """A tensor of the host on a device, where the host does not wait until a GPU has come to it."""
+    return values.to(device, non_blocking=values.device.type == "cpu")
+
+
+@lru_cache(maxsize=256)
+def constant(values: Sequence, device: torch.device) -> Tensor:
+    """Numbers that never change (tuples of them), on a device: copied there once in a process. Never write to it."""
+    with torch.inference_mode(False):
+        return torch.tensor(values).to(device)
 
 
 def to_tensor(images: np.ndarray) -> Tensor:
@@ -38,7 +53,7 @@ def to_images(pixels: Tensor) -> np.ndarray:
 
 def grey(faces: Tensor) -> Tensor:
     """RGB (N, 3, H, W) -> luma of ITU-R BT.601 (N, 1, H, W), as OpenCV and most trainings on grey faces have it."""
-    return (faces * faces.new_tensor((0.299, 0.587, 0.114))[:, None, None]).sum(1, keepdim=True)
+    return (faces * constant((0.299, 0.587, 0.114), faces.device)[:, None, None]).sum(1, keepdim=True)
 
 
 def resize(faces: Tensor, size: int) -> Tensor:

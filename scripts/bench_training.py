@@ -2,8 +2,8 @@
 losses.
 
 The plain loop is what one writes first: float32, heatmaps made in numpy in the loader, tensors as they come (no
-channels_last), nothing compiled or fused. Ours is what `fersyn train` does in a step. On a GPU also bf16 and
-torch.compile.
+channels_last), nothing compiled or fused. Ours is what `fersyn train` does in a step; in bf16, too, where the device has units
+for it, which is then its way (`--precision auto`); on a GPU also in TF32, and with torch.compile.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fersyn.expressions import EXPRESSIONS
 from fersyn.losses import adversarial, perceptual, pixel
+from fersyn.methods.base import Method
 from fersyn.methods.landmark_label import METHOD
 from fersyn.nets.labels import label_code
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_floats
 from fersyn.table import FaceTable
-from fersyn.training.process import kept, make_fabric
+from fersyn.training.process import fast_in_bf16, kept, make_fabric, products
 from fersyn.training.state import Training
 
 
@@ -102,14 +103,17 @@ def plain(config, device: torch.device) -> Callable[[], None]:
     return step
 
 
-def ours(config, accelerator: str, precision: str = "32-true", compile: bool = False) -> Callable[[], None]:
+def ours(
+    config, accelerator: str, precision: str = "32-true", compile: bool = False, method: Method = METHOD
+) -> Callable[[], None]:
     """Return a function that takes one step as the training loop does."""
-    fabric = make_fabric(1, precision, accelerator)
-    training = Training(METHOD, config, NoiseTable(size=config.size), Path("noise"), 0, fabric, compile)
+    fabric = make_fabric(1, precision, accelerator, method.mixes)
+    training = Training(method, config, NoiseTable(size=config.size), Path("noise"), 0, fabric, compile)
 
     def step() -> None:
-        training.enter()
-        training.take(training.fetch())
+        with products(fabric):
+            training.enter()
+            training.take(training.fetch())
         training.average()
         training.step += 1
 
@@ -151,8 +155,11 @@ def bench(repeats: int = 3, steps: int | None = None, batch: int | None = None) 
         "fersyn, float32": lambda: ours(config, device.type),
     }
     if cuda:
-        ways["fersyn, bf16"] = lambda: ours(config, "cuda", "bf16-mixed")
-        ways["fersyn, float32, torch.compile"] = lambda: ours(config, "cuda", compile=True)
+        ways["fersyn, TF32"] = lambda: ours(config, "cuda", "tf32")
+    if fast_in_bf16(device):
+        ways["fersyn, bf16"] = lambda: ours(config, device.type, "bf16-mixed")
+    if cuda:
+        ways["fersyn, TF32, torch.compile"] = lambda: ours(config, "cuda", "tf32", compile=True)
         ways["fersyn, bf16, torch.compile"] = lambda: ours(config, "cuda", "bf16-mixed", compile=True)
     with kept():
         work = flops(ours(config, device.type))

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fersyn.pixels import constant
+
 # Points of the mesh.
 LIPS = (
     61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
@@ -43,7 +45,7 @@ def margin(logits: Tensor, wanted: Tensor, least: float = 3.0, most: float = 10.
 
 def called(logits: Tensor, unwanted: int, least: float = 1.5, most: float = 8.0) -> Tensor:
     """How near a face is to being called by a name that it must not have: the class leads the others but by -`least`."""
-    others = [k for k in range(logits.shape[1]) if k != unwanted]
+    others = constant(tuple(k for k in range(logits.shape[1]) if k != unwanted), logits.device)
     return functional.relu(least + logits[:, unwanted] - logits[:, others].logsumexp(1)).clamp_max(most)
 
 
@@ -67,15 +69,15 @@ def shape(moved: Tensor, wanted: Tensor, lips: Tensor) -> Tensor:
     (N,): how much the lips count.
     """
     gap = (moved - wanted).square().sum(2)
-    parts = [gap[:, list(points)].mean(1) * weight for points, weight in REGIONS]
+    parts = [gap[:, constant(points, gap.device)].mean(1) * weight for points, weight in REGIONS]
     return sum(parts[:-1]) + lips * parts[-1]
 
 
 def one_corner(moved: Tensor, strength: Tensor, left: Tensor) -> Tensor:
     """Contempt: one corner of the mouth goes out and up, the other stays; `left` (N,), bool: the person's left one."""
-    way = moved.new_tensor(SCORN) * strength[:, None, None]
-    right_way = way * way.new_tensor((-1.0, 1.0))
-    corners = [moved[:, list(points), :2] for points in CORNERS]
+    way = constant(SCORN, moved.device) * strength[:, None, None]
+    right_way = way * constant((-1.0, 1.0), way.device)
+    corners = [moved[:, constant(points, moved.device), :2] for points in CORNERS]
 
     def off(points: Tensor, target: Tensor | float) -> Tensor:
         return (points - target).square().sum(2).mean(1)

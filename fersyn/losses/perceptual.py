@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from fersyn import weights
 from fersyn.errors import FersynError
+from fersyn.pixels import constant
 
 Network = Literal["auto", "vgg19", "vgg16"]
 
@@ -22,7 +23,7 @@ CURE = "get VGG-19 with: fersyn weights fetch vgg19"
 _NAMES = {"vgg19": "vgg19", "vgg16": "stlpips-vgg"}  # in the registry of weights
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, of pixels in [0, 1]
 _CONVOLUTIONS = {"vgg19": (2, 2, 4, 4, 4), "vgg16": (2, 2, 3, 3, 3)}  # of each stage
-_BLUR = torch.tensor([1.0, 2.0, 1.0])
+_BLUR = (1.0, 2.0, 1.0)
 
 
 def _file(network: str) -> Path | None:
@@ -129,7 +130,8 @@ class Perceptual(nn.Module):
         if self.network == "vgg19":
             return functional.max_pool2d(x, 2)
         # The shift-tolerant VGG-16: a maximum at every place, then a binomial blur of stride 2 over a reflected rim.
-        kernel = (_BLUR[:, None] * _BLUR / 16).to(x).expand(x.shape[1], 1, 3, 3)
+        line = constant(_BLUR, x.device).to(x.dtype)
+        kernel = (line[:, None] * line / 16).expand(x.shape[1], 1, 3, 3)
         rim = functional.pad(functional.max_pool2d(x, 2, 1), (2, 2, 2, 2), mode="reflect")
         return functional.conv2d(rim, kernel, stride=2, groups=x.shape[1])
 

@@ -87,13 +87,15 @@ class Method:
         needs_source: whether the source's are, for more than to predict the target's.
         needs_table: whether it learns from a face table.
         mixes: whether mixed precision (bfloat16) makes its training faster where the device has units for it, as measured.
+        steady: whether all its steps are the same operations: nothing in them hangs on the number of the step or on what the host
+            draws. Then a GPU takes each as one graph (`fersyn.training.capture`).
         edits: whether it edits faces: then the loop shows it on people held out and learns a landmark motion for it.
     """
 
     name: str = ""
     Config: type[MethodConfig] = MethodConfig
     needs_landmarks = needs_source = needs_table = edits = True
-    mixes = False
+    mixes = steady = False
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)

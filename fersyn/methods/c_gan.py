@@ -52,6 +52,7 @@ class CGan(Method):
 
     Config = Config
     needs_landmarks = False
+    steady = True
 
     def networks(self, config: Config) -> dict[str, nn.Module]:
         """Return generator and discriminator."""

@@ -32,7 +32,7 @@ from fersyn.nets.de_gan import Decoder, ExpressionEncoder, ResidueRecogniser
 from fersyn.nets.guides import vary
 from fersyn.nets.labels import NEUTRAL
 from fersyn.nets.multitask_patchgan import MultiTaskPatchGAN
-from fersyn.pixels import resize
+from fersyn.pixels import onto, resize
 
 CLEAR = 0.7  # intensity from which on a face counts for the mean code of its expression
 
@@ -119,7 +119,7 @@ class DEGAN(Method):
     def optimisers(self, config: Config, networks):
         """Adam; AdamW for the recogniser."""
         weights = networks["recogniser"].parameters()
-        own = torch.optim.AdamW(weights, config.recogniser_lr, weight_decay=0.05)
+        own = torch.optim.AdamW(weights, config.recogniser_lr, weight_decay=0.05, fused=True)
         return super().optimisers(config, networks) | {"recogniser": own}
 
     def stages(self, config: Config) -> tuple[Stage, ...]:
@@ -139,7 +139,7 @@ class DEGAN(Method):
         """Stage 1: the discriminator, then encoder and decoder."""
         pairs, person = batch
         codes, _, said = networks["encoder"](channels_last(vary(pairs.target, config.variation, still=True)))
-        codes = codes.float() + config.noise * torch.randn(codes.shape).to(codes.device)
+        codes = codes.float() + config.noise * onto(torch.randn(codes.shape), codes.device)
         given = torch.cat([codes, codes.roll(1, 0)])  # the own person's, and the one before in the batch
         wanted = torch.cat([pairs.label, pairs.label.roll(1, 0)])
         change = networks["decoder"](channels_last(pairs.source), given)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +29,7 @@ from fersyn.nets.expression_mapper import GUIDES, MOVED, NEUTRAL, NONE, Expressi
 from fersyn.nets.expression_mapper import get as kits
 from fersyn.nets.instruments import ACTIONS, Judge
 from fersyn.nets.studio import Studio, joined
+from fersyn.pixels import constant
 
 # Least opening of the eyes, of the own neutral one: `facex` takes closed eyes for sadness.
 LEAST_OPEN = (0.75, 0.85, 0.55, 1.0, 0.6, 0.9, 1.0, 0.9, 0.0)
@@ -143,9 +145,8 @@ class GuidedMapping(Method):
         faster = {"base": 20.0, "curve": 20 / 3, "action": 20 / 3}
         named = networks["mapper"].named_parameters()
         groups = [{"params": [weight], "lr": config.lr * faster.get(name, 1.0)} for name, weight in named]
-        return {
-            stage: torch.optim.Adam([dict(g) for g in groups], betas=config.betas) for stage in ("neutral", "moved")
-        }
+        adam = partial(torch.optim.Adam, betas=config.betas, fused=True)
+        return {stage: adam([dict(group) for group in groups]) for stage in ("neutral", "moved")}
 
     def stages(self, config):
         """Neutral, then the expressions."""
@@ -217,7 +218,7 @@ def _look(
     guides, nothing = studio.guides, torch.zeros_like(strength)
     mesh = guides.mesh(picture)
     actions = guides.meter.of_mesh(mesh)
-    judged = torch.tensor([_CLASSES.index(name) if name in _CLASSES else -1 for name in _ROWS], device=row.device)[row]
+    judged = constant(tuple(_CLASSES.index(name) if name in _CLASSES else -1 for name in _ROWS), row.device)[row]
     scorn = (row == MOVED.index("contempt")).float()
     sure = ((strength - 0.4) / 0.5).clamp(0, 1)  # a weak expression need not convince anybody
     drift = 0.05 + 0.15 * (0.3 + 0.7 * strength.clamp(0, 1))  # the less moves, the more it is the same person
@@ -226,10 +227,10 @@ def _look(
         for name, looks in LOOKS.items()
     }
     happy = _CLASSES.index("happiness")
-    least = torch.tensor(LEAST_OPEN, device=row.device)[row]
+    least = constant(LEAST_OPEN, row.device)[row]
     least = torch.where(least > 0, least + (1 - least) * (1 - strength.clamp(0, 1)), 0)
     open_before = guided.opening(before["mesh"]).clamp_min(0.05)
-    cost = torch.tensor(COST, device=row.device)
+    cost = constant(tuple(COST), row.device)
     alike = (guides.identity(picture, VARIED) * before["identity"]).sum(1) if config.weight_identity else 1 - nothing
     far = (guides.descriptor(picture, CALM) - before["descriptor"]).norm(dim=1) if config.weight_dlib else nothing
     losses = {

@@ -44,7 +44,7 @@ from fersyn.nets.fesgan import FESGAN, CodeDiscriminator
 from fersyn.nets.labels import label_code
 from fersyn.nets.multitask_patchgan import MultiTaskPatchGAN
 from fersyn.nets.recogniser import Recogniser, augment, middle, prepare
-from fersyn.pixels import resize
+from fersyn.pixels import onto, resize
 
 if TYPE_CHECKING:
     from fersyn.pairs import Batch
@@ -121,7 +121,7 @@ class JointFESGAN(Method):
         """Adam; AdamW for the recogniser, as the kit's others are trained."""
         found = super().optimisers(config, networks)
         weights = networks["recogniser"].parameters()
-        return found | {"recogniser": torch.optim.AdamW(weights, config.recogniser_lr, weight_decay=0.05)}
+        return found | {"recogniser": torch.optim.AdamW(weights, config.recogniser_lr, weight_decay=0.05, fused=True)}
 
     def features(self, config: Config) -> str | None:
         """Which verifier the identity term asks, in words."""
@@ -208,8 +208,8 @@ class Made:
 def _made(config: Config, network: nn.Module, batch: Batch) -> Made:
     """Edits, and codes of the prior decoded with the same expressions, dealt anew."""
     count, device = len(batch.label), batch.label.device
-    dealt = torch.randperm(count).to(device)
-    prior = (torch.rand(count, config.code) * 2 - 1).to(device)  # U(-1, 1)
+    dealt = onto(torch.randperm(count), device)
+    prior = onto(torch.rand(count, config.code) * 2 - 1, device)  # U(-1, 1)
     code = label_code(batch.label, batch.intensity)
     asked = torch.cat([code, label_code(batch.source_label)]) if config.transfer else code
     made, codes = network(channels_last(batch.source), asked, prior, code[dealt])
@@ -228,7 +228,7 @@ def _discriminate(config: Config, networks, optimisers, batch: Batch, made: Made
     optimisers["image_discriminator"].zero_grad(set_to_none=True)
     of_real, of_fake = network(real), network(fake)
     if config.adversarial == "wgan-gp":
-        inner, some = getattr(network, "module", network), torch.randperm(len(fake))[: len(real)].to(fake.device)
+        inner, some = getattr(network, "module", network), onto(torch.randperm(len(fake))[: len(real)], fake.device)
         penalty = gradient_penalty(lambda faces: inner(faces)["patches"], real, fake[some])
         loss = critic(of_real["patches"], of_fake["patches"]) + config.weight_penalty * penalty
     else:
@@ -237,7 +237,7 @@ def _discriminate(config: Config, networks, optimisers, batch: Batch, made: Made
     fabric.backward(loss + config.weight_expression * named)
     optimisers["image_discriminator"].step()
     codes = made.codes.float()
-    prior = (torch.rand(codes.shape) * 2 - 1).to(codes.device)
+    prior = onto(torch.rand(codes.shape) * 2 - 1, codes.device)
     of_codes = networks["code_discriminator"], optimisers["code_discriminator"]
     coded, right = train_discriminator(*of_codes, prior, codes, CODES, fabric)
     found = {"image_discriminator": loss.detach(), "head_real": named.detach()}
@@ -257,9 +257,8 @@ def _terms(config: Config, judges, batch: Batch, made: Made, step: int) -> dict[
     if config.transfer:
         found["decoded"] = config.weight_pixel, pixel(made.decoded, batch.target)
     if config.weight_identity:
-        some = torch.randperm(len(edits))[: config.identity_faces * (step % config.identity_every == 0)].to(
-            edits.device
-        )
+        looks = config.identity_faces * (step % config.identity_every == 0)
+        some = onto(torch.randperm(len(edits))[:looks], edits.device)
         verifier = identity.shared(config.identity_network, edits.device)
         apart = verifier.differ(edits[some], batch.source[some]) if len(some) else edits.new_zeros(())
         found["identity"] = config.weight_identity, apart

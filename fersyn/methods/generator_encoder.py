@@ -24,6 +24,7 @@ from fersyn.methods.config import MethodConfig
 from fersyn.nets import encoder, expression_mapper, generators, mobile_stylegan
 from fersyn.nets.guides import resample, vary
 from fersyn.nets.stylegan import Generator
+from fersyn.pixels import onto
 
 FEATURES = 64  # px: level of the generator whose features are compared
 CROP = 128  # px: side of a face table's faces
@@ -109,7 +110,7 @@ class Inversion(Method):
             pictures = torch.cat([generator.synthesise(part, config.size, config.draft) for part in parts])
             features = torch.cat([generator.features(part, FEATURES) for part in parts])
             shown = torch.where(
-                (torch.rand(batch, 1, 1, 1) < config.cropped).to(layers.device), _cropped(pictures), pictures
+                onto(torch.rand(batch, 1, 1, 1) < config.cropped, layers.device), _cropped(pictures), pictures
             )
             shown = vary(shown.clamp(-1, 1), config.disturbed, still=True)
         own = getattr(net, "module", net)
@@ -129,13 +130,13 @@ def drawn_codes(generator: Generator, mapper: expression_mapper.ExpressionMapper
     """W+ (count, styles, width) of people as they are and of people who are moved; drawn from torch's global generator."""
     device = next(generator.parameters()).device
     rng = np.random.default_rng(int(torch.randint(2**62, ())))
-    z = torch.from_numpy(rng.standard_normal((count, generator.width), dtype=np.float32)).to(device)
+    z = onto(torch.from_numpy(rng.standard_normal((count, generator.width), dtype=np.float32)), device)
     w = torch.cat([generator.sample(each[None], rng.uniform(*TRUNCATION)) for each in z])
     names = rng.choice(EXPRESSIONS, count).tolist()
-    strength = torch.from_numpy(rng.uniform(0, MOST, count).astype(np.float32)).to(device)
+    strength = onto(torch.from_numpy(rng.uniform(0, MOST, count).astype(np.float32)), device)
     sliders = np.stack([drawn_sliders(rng) * (rng.random() < SLID) for _ in range(count)])
-    moved = mapper.edit(w, names, strength, torch.from_numpy(sliders).float().to(device), generator.styles)
-    chosen = torch.from_numpy(rng.random(count) < MOVED).to(device)
+    moved = mapper.edit(w, names, strength, onto(torch.from_numpy(sliders).float(), device), generator.styles)
+    chosen = onto(torch.from_numpy(rng.random(count) < MOVED), device)
     return torch.where(chosen[:, None, None], moved, generator.layers(w))
 
 

@@ -70,7 +70,7 @@ class LandmarkLabel(Method):
     """Generator, image discriminator (source, target) and geometry discriminator (target, its heatmaps)."""
 
     Config = Config
-    mixes = True
+    mixes = steady = True
     needs_source = False
 
     def networks(self, config: Config) -> dict[str, nn.Module]:

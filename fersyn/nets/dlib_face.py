@@ -14,6 +14,7 @@ from torch.nn import functional
 from fersyn.errors import FersynError
 from fersyn.faces.descriptors import FILE
 from fersyn.faces.landmarks import model_path
+from fersyn.pixels import constant
 
 SIZE, FEATURES = 150, 128
 MEAN = (122.782, 117.001, 104.298)  # of red, green, blue, 0 .. 255
@@ -40,7 +41,7 @@ class DlibFace(nn.Module):
 
     def forward(self, faces: Tensor) -> Tensor:
         """See the class."""
-        x = ((faces + 1) * 127.5 - faces.new_tensor(MEAN)[:, None, None]) / 256
+        x = ((faces + 1) * 127.5 - constant(MEAN, faces.device)[:, None, None]) / 256
         x = functional.max_pool2d(functional.relu(self.first(x)), 3, 2)
         for (one, two), (_, halves) in zip(self.layers, BLOCKS, strict=True):
             y = two(functional.relu(one(x)))

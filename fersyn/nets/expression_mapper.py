@@ -31,6 +31,7 @@ from fersyn.expressions import EXPRESSIONS, STRONGEST, parse
 from fersyn.nets import shipped
 from fersyn.nets.instruments import ACTIONS
 from fersyn.nets.stylegan import Generator
+from fersyn.pixels import onto
 
 FILE = "mapper.safetensors"
 STYLES = range(3, 13)  # of MobileStyleGAN: those of the levels of 8 to 64 px
@@ -98,14 +99,11 @@ class ExpressionMapper(nn.Module):
         hidden, calm = functional.leaky_relu(self.person(0.1 * white), 0.2).chunk(2, 1)
         kind = row.clamp_max(NEUTRAL)
         asked = torch.cat([self.heads(hidden), self.neutral_head(calm)], 1).unflatten(1, (len(self.base), -1))
-        own = asked[torch.arange(len(white), device=white.device), kind]
-        offset = torch.zeros(len(white), styles * width, device=white.device)
-        for k in kind.unique().tolist():  # a product an expression: no copy of the basis for each face
-            here = (kind == k).nonzero()[:, 0]
-            offset = offset.index_copy(0, here, own[here] @ self.basis[k])
-        offset = (
-            offset.unflatten(1, (styles, width)) + self.base[kind] + (strength - 1)[:, None, None] * self.curve[kind]
-        )
+        here = kind[:, None] == torch.arange(len(self.base), device=white.device)
+        # One product for all expressions, what was not asked for being 0: no copy of the basis for each face.
+        offset = (here[:, :, None] * asked).flatten(1) @ self.basis.flatten(0, 1)
+        bend = (strength - 1)[:, None, None] * self.curve[kind]
+        offset = offset.unflatten(1, (styles, width)) + self.base[kind] + bend
         gate = 1 + torch.tanh(self.action_gate(hidden))
         beside = actions @ self.action + (self.action_in(actions) * gate) @ self.action_basis
         return ((row != NONE) * strength)[:, None, None] * offset + beside.unflatten(1, (styles, width))
@@ -163,12 +161,13 @@ class ExpressionMapper(nn.Module):
         names = [expression] * len(w) if isinstance(expression, str) else list(expression)
         rows = [NONE if parse(name) == "neutral" else MOVED.index(parse(name)) for name in names]
         strength = torch.as_tensor(strength, dtype=w.dtype, device=w.device).expand(len(w))
-        if not ((strength >= 0) & (strength <= STRONGEST)).all():
+        # Asking a GPU would make it wait.
+        if strength.device.type == "cpu" and not ((strength >= 0) & (strength <= STRONGEST)).all():
             raise FersynError(
                 f"strengths must lie between 0 and {STRONGEST}, got {strength.min():g} .. {strength.max():g}"
             )
         if not isinstance(actions, Tensor):
-            actions = sliders(actions or {}).to(w).expand(len(w), -1)
+            actions = onto(sliders(actions or {}).to(w.dtype), w.device).expand(len(w), -1)
         if len(rows) != len(w) or actions.shape != (len(w), len(ACTIONS)):
             raise FersynError(
                 f"{len(w)} faces take as many expressions and actions (N, {len(ACTIONS)}), "
@@ -176,7 +175,7 @@ class ExpressionMapper(nn.Module):
             )
         layers = w if w.ndim == 3 else w[:, None].expand(-1, styles, -1)
         white = self.white(layers[:, self.moved.start : self.moved.stop].mean(1) if w.ndim == 3 else w)
-        row = torch.tensor(rows, device=w.device)
+        row = onto(torch.tensor(rows), w.device)
         if manner is not None:
             actions = actions + self.gain * strength[:, None] * (manner.to(w) - self.manner_mean[row])
         calm = self(white, torch.full_like(row, NEUTRAL), torch.ones_like(strength), torch.zeros_like(actions))

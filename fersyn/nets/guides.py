@@ -16,6 +16,7 @@ from fersyn import augment, weights
 from fersyn.errors import FersynError
 from fersyn.faces.crop import FFHQ_SIDE, ffhq_alignment, ffhq_to_arcface, ffhq_to_dlib
 from fersyn.nets import dlib_face, instruments, sface
+from fersyn.pixels import onto
 
 NAMES = (*instruments.NAMES, "sface")  # of the weights behind them; dlib's are always there
 NOISE = 0.06  # largest deviation, of pictures in [-1, 1], at strength 1
@@ -41,7 +42,11 @@ def resample(pictures: Tensor, matrix: np.ndarray, size: int) -> Tensor:
     middle = linear @ ((size - 1) / 2 - shift)
     theta = np.hstack([linear * size / side[:, None], ((2 * middle + 1) / side - 1)[:, None]])
     shape = [len(pictures), pictures.shape[1], size * fine, size * fine]
-    grid = functional.affine_grid(pictures.new_tensor(theta).expand(len(pictures), -1, -1), shape, align_corners=False)
+    grid = functional.affine_grid(
+        onto(torch.from_numpy(theta).to(pictures.dtype), pictures.device).expand(len(pictures), -1, -1),
+        shape,
+        align_corners=False,
+    )
     how = "bicubic" if fine == 1 else "bilinear"
     found = functional.grid_sample(pictures, grid, mode=how, padding_mode="border", align_corners=False)
     return functional.avg_pool2d(found, fine) if fine > 1 else found
@@ -57,19 +62,16 @@ def vary(faces: Tensor, strength: float, still: bool = False) -> Tensor:
     """Faces (N, 3, S, S), each varied in its own way as `augment.draw` does at that strength, and with noise; 0: as they are.
     `still`: none is mirrored or moved.
 
-    Drawn from torch's global generator on the CPU, so that a run that goes on draws what it would have drawn.
+    Drawn from torch's global generators, so that a run that goes on draws what it would have drawn.
     """
     if not strength:
         return faces
-    seed = int(torch.randint(2**62, ()))
-    variation = augment.draw(len(faces), strength, np.random.default_rng(seed))
+    variation = augment.draw(len(faces), strength, np.random.default_rng(int(torch.randint(2**62, ()))))
     if still:
         variation |= dict.fromkeys(("mirror", "moved"), np.zeros(len(faces)))
     varied, _ = augment.apply(variation, faces, faces.new_zeros(len(faces), 68, 2))
-    random = torch.Generator(faces.device).manual_seed(seed)
-    noise = torch.randn(faces.shape, generator=random, device=faces.device, dtype=faces.dtype)
-    most = torch.rand(len(faces), 1, 1, 1, generator=random, device=faces.device, dtype=faces.dtype)
-    return varied + NOISE * strength * most * noise
+    most = torch.rand(len(faces), 1, 1, 1, device=faces.device, dtype=faces.dtype)
+    return varied + NOISE * strength * most * torch.randn_like(faces)
 
 
 def missing() -> list[str]:

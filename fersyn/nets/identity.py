@@ -19,6 +19,7 @@ from fersyn.faces.align import Alignment, similarity
 from fersyn.faces.crop import FFHQ_FIVE, ffhq_alignment, ffhq_to_arcface, ffhq_to_dlib
 from fersyn.nets import dlib_face, light_cnn, sface
 from fersyn.nets.guides import resample
+from fersyn.pixels import constant
 
 Network = Literal["auto", "light-cnn-29v2", "light-cnn-29", "light-cnn-9", "sface", "dlib"]
 NAMES = ("light-cnn-29v2", "light-cnn-29", "light-cnn-9", "sface", "dlib")  # the first that is there is "auto"
@@ -82,7 +83,7 @@ class Identity(nn.Module):
         crop = crop_of(self.name, faces.shape[-1])
         cut = resample(faces.float(), crop.matrix, crop.size)
         if self.name.startswith("light-cnn"):
-            cut = (cut * cut.new_tensor(GREY)[:, None, None]).sum(1, keepdim=True) / 2 + 0.5
+            cut = (cut * constant(GREY, cut.device)[:, None, None]).sum(1, keepdim=True) / 2 + 0.5
         return functional.normalize(self.network(cut).float())
 
     def differ(self, made: Tensor, own: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.nets import mini_xception
 from fersyn.nets.tflite_graph import TFLiteGraph
-from fersyn.pixels import grey
+from fersyn.pixels import constant, grey
 
 JUDGES = ("fer", "facex")
 TITLES = {
@@ -181,11 +181,11 @@ class ActionMeter(nn.Module):
         """
         left, top, right, _ = METERED.pixels(faces.shape[-1])
         found = self.network((cut(faces, METERED, 256).permute(0, 2, 3, 1) + 1) / 2)[0].flatten(1).unflatten(1, (-1, 3))
-        return found * ((right - left) / 256) + found.new_tensor((left - 0.5, top - 0.5, 0))
+        return found * ((right - left) / 256) + constant((left - 0.5, top - 0.5, 0.0), found.device)
 
     def of_mesh(self, mesh: Tensor) -> Tensor:
         """The actions (N, 52) of a mesh (N, 478, 2 or 3); its scale and place do not matter."""
-        return self.blendshapes(mesh[:, MEASURED, :2])[0]
+        return self.blendshapes(mesh[:, constant(MEASURED, mesh.device), :2])[0]
 
     @torch.inference_mode()
     def measured(self, faces: Tensor) -> np.ndarray:

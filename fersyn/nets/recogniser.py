@@ -17,7 +17,7 @@ from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.losses.intra_class import intra_class
 from fersyn.nets.resnet_recogniser import ResNet18
-from fersyn.pixels import to_bytes, to_floats
+from fersyn.pixels import onto, to_bytes, to_floats
 
 INPUT = 48  # px that the network sees
 MARGIN = 2  # px more on each side, so that shifts and turns bring in no made-up pixels
@@ -139,7 +139,7 @@ def augment(faces: Tensor, generator: torch.Generator | None = None) -> Tensor:
     count, side = len(faces), faces.shape[-1] - 2 * MARGIN
 
     def draw(low: float, high: float) -> Tensor:
-        return (torch.rand(count, generator=generator) * (high - low) + low).to(faces.device)
+        return onto(torch.rand(count, generator=generator) * (high - low) + low, faces.device)
 
     turn, scale = draw(-0.12, 0.12), draw(0.92, 1.08)
     mirror = torch.where(draw(0, 1) < 0.5, -1.0, 1.0)
@@ -150,7 +150,7 @@ def augment(faces: Tensor, generator: torch.Generator | None = None) -> Tensor:
         torch.stack([first, second], 1), [count, faces.shape[1], side, side], align_corners=False
     )
     out = functional.grid_sample(faces, grid * (side / faces.shape[-1]), padding_mode="border", align_corners=False)
-    return out + 0.1 * torch.randn(out.shape, generator=generator).to(out.device)
+    return out + 0.1 * onto(torch.randn(out.shape, generator=generator), out.device)
 
 
 def middle(faces: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from fersyn import weights
 from fersyn.losses.perceptual import DEVIATION, MEAN
+from fersyn.pixels import constant
 
 INPUT = 64  # px that the network sees [ours: faces of experiments are no larger; its authors' 224 px cost twelve times as much]
 
@@ -42,7 +43,7 @@ class ResNet18(nn.Module):
     def prepare(inner: Tensor, side: int) -> Tensor:
         """The inner part of faces (N, 3, h, w) in [-1, 1] -> (N, 3, side, side)."""
         sized = functional.interpolate(inner, (side, side), mode="bilinear", antialias=True, align_corners=False)
-        mean, deviation = (sized.new_tensor(each)[:, None, None] for each in (MEAN, DEVIATION))
+        mean, deviation = (constant(each, sized.device)[:, None, None] for each in (MEAN, DEVIATION))
         return ((sized + 1) / 2 - mean) / deviation
 
     def features(self, faces: Tensor) -> Tensor:

@@ -16,15 +16,16 @@ from torch.nn import functional
 
 from fersyn.errors import FersynError
 from fersyn.nets import stylegan
+from fersyn.pixels import constant
 from fersyn.weights.readers import read_torch
 
 _MAPPING_RATE = 0.01  # the mapping's layers learnt that much slower than the rest, and are stored larger
-_BLUR = (1, 3, 3, 1)
+_BLUR = (1.0, 3.0, 3.0, 1.0)
 
 
 def blur(x: Tensor, pads: tuple[int, int]) -> Tensor:
     """Low pass by the binomial filter, as after doubling a side; (left and top, right and bottom) zeros are put round."""
-    line = x.new_tensor(_BLUR) / 4  # twice its mean: three of four pixels that come in are zeros
+    line = constant(_BLUR, x.device).to(x.dtype) / 4  # twice its mean: three of four pixels that come in are zeros
     kernel = torch.outer(line, line).expand(x.shape[1], 1, -1, -1)
     return functional.conv2d(functional.pad(x, pads * 2), kernel, groups=x.shape[1])
 

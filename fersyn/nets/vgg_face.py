@@ -6,9 +6,10 @@ the authors' own MatConvNet file (`vgg_face_dag.pth`, S. Albanie, robots.ox.ac.u
 `conv1_1` to `conv5_3`, `fc6` to `fc8`.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from fersyn.pixels import constant
 
 SIZE = 224  # side of the face, px
 CLASSES = 2622
@@ -44,7 +45,7 @@ class VGGFace(nn.Module):
     def forward(self, faces: Tensor) -> Tensor:
         """Colour faces (N, 3, 224, 224), RGB, 0..255 -> descriptors (N, 4096), >= 0."""
         assert faces.shape[1:] == (3, SIZE, SIZE), f"VGG-Face sees (N, 3, {SIZE}, {SIZE}), got {tuple(faces.shape)}"
-        x = faces - torch.tensor(MEAN, device=faces.device)[:, None, None]
+        x = faces - constant(MEAN, faces.device)[:, None, None]
         for stage in self.names:
             for name in stage:
                 x = functional.relu(getattr(self, name)(x))

@@ -25,7 +25,7 @@ from fersyn.methods.base import Method, MethodConfig
 from fersyn.progress import Progress, say
 from fersyn.table import FaceTable
 from fersyn.training import checkpoint, moving, runs
-from fersyn.training.process import Fabric, StopFlag, kept, make_fabric
+from fersyn.training.process import Fabric, StopFlag, kept, make_fabric, products
 from fersyn.training.state import Training, identity, people_of
 
 SECONDS, SHARE = 60.0, 0.05  # between checkpoints, at least; part of the run that they may take
@@ -113,7 +113,7 @@ def train(
     every = Every.of(sum(stage.steps for stage in stages), log_every, checkpoint_every, samples_every)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with kept(), _alone(out, wait, fabric):
+        with kept(), products(fabric), _alone(out, wait, fabric):
             _train(method, config, table, out, seed, resume, fabric, compile, every, photographs)
     except BlockingIOError:
         raise FersynError(f"{out} is being trained by another process; wait for it, or use another --out") from None

@@ -36,7 +36,7 @@ finally:
     if _HIDE:
         del sys.modules["torchmetrics"]
 
-AUTO = "auto"
+AUTO, TF32 = "auto", "tf32"
 logging.getLogger("lightning_fabric").setLevel(
     logging.WARNING
 )  # the precision stands in run.json, not in a report's page
@@ -95,7 +95,8 @@ def make_fabric(devices: int = 1, precision: str = AUTO, accelerator: str = "aut
 
     Args:
         devices: how many.
-        precision: Fabric's names. auto: bf16-mixed if `mixes` and the device multiplies faster in bfloat16, 32-true otherwise.
+        precision: Fabric's names, and tf32: 32-true, but that products of matrices and convolutions are in TF32 on GPUs from Ampere
+            on. auto: bf16-mixed if `mixes` and the device multiplies faster in bfloat16, tf32 otherwise.
         accelerator: cpu, cuda, mps or auto.
         mixes: whether the method is faster in mixed precision (`Method.mixes`).
 
@@ -108,19 +109,45 @@ def make_fabric(devices: int = 1, precision: str = AUTO, accelerator: str = "aut
         strategy = DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
 
     def made(kind: str) -> Fabric:
-        return Fabric(accelerator=accelerator, devices=devices, precision=kind, strategy=strategy)  # type: ignore
+        real = "32-true" if kind == TF32 else kind
+        fabric = Fabric(accelerator=accelerator, devices=devices, precision=real, strategy=strategy)  # type: ignore
+        # What is in float32 where others are not may as well be in TF32; --precision 32-true means it.
+        fabric.tf32 = real != kind or "mixed" in kind
+        fabric.tf32 = fabric.tf32 and fabric.device.type == "cuda" and fast_in_bf16(fabric.device)
+        return fabric
 
     try:
         if precision != AUTO:
             return made(precision)
-        single = made("32-true")
+        single = made(TF32)
         return made("bf16-mixed") if mixes and fast_in_bf16(single.device) else single
     except Exception as error:  # Lightning has several kinds
         raise FersynError(f"--devices {devices} --precision {precision}: {error}") from None
 
 
+def precision_of(fabric: Fabric) -> str:
+    """The precision of a Fabric of `make_fabric`, as it is asked for."""
+    kind = str(fabric._precision.precision)
+    return TF32 if fabric.tf32 and kind == "32-true" else kind
+
+
+@contextmanager
+def products(fabric: Fabric) -> Iterator[None]:
+    """Products and convolutions on GPUs in TF32 or not, as the precision says; what torch did before comes back."""
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    if fabric.device.type == "cuda":
+        torch.set_float32_matmul_precision("high" if fabric.tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = fabric.tf32
+    try:
+        yield
+    finally:
+        if fabric.device.type == "cuda":
+            torch.set_float32_matmul_precision(before[0])
+            torch.backends.cudnn.allow_tf32 = before[1]
+
+
 def fast_in_bf16(device: torch.device) -> bool:
-    """Whether a device has units for products in bfloat16: GPUs from Ampere on; CPUs with AMX or AVX512-BF16."""
+    """Whether a device has units for products in bfloat16, and GPUs with these also in TF32: GPUs from Ampere on; CPUs with AMX or AVX512-BF16."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     # Older releases of torch do not ask for all of them.

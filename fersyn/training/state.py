@@ -16,7 +16,8 @@ from fersyn.progress import say
 from fersyn.system import commit, versions
 from fersyn.table import FaceTable
 from fersyn.training import checkpoint, runs, samples
-from fersyn.training.process import INITIAL, Fabric, kept, reseed
+from fersyn.training.capture import Captured
+from fersyn.training.process import INITIAL, Fabric, kept, precision_of, reseed
 
 
 @torch.no_grad()
@@ -27,10 +28,12 @@ def update(average: nn.Module, network: nn.Module, decay: float, step: int) -> N
     statistics of batch normalisation are averages already) are copied. [ours: the paper has none]
     """
     d = min(decay, (1 + step) / (10 + step))
-    mine, theirs = list(average.parameters()), list(network.parameters())
-    torch._foreach_lerp_(mine, theirs, 1 - d)
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - d)
+    pairs: dict[torch.dtype, list[tuple[Tensor, Tensor]]] = {}
     for own, other in zip(average.buffers(), network.buffers(), strict=True):
-        own.copy_(other)
+        pairs.setdefault(own.dtype, []).append((own, other))
+    for same in pairs.values():  # one call a kind
+        torch._foreach_copy_(*map(list, zip(*same, strict=True)))
 
 
 class Training:
@@ -93,6 +96,13 @@ class Training:
             self.grid = grid.to(fabric.device)
         if saved:
             self._go_on(saved)
+        self.captures = method.steady and fabric.device.type == "cuda" and fabric.world_size == 1
+        for group in (group for optimiser in self.optimisers.values() for group in optimiser.param_groups):
+            if "capturable" in group:
+                group["capturable"] = self.captures
+            if self.captures:  # on the device, where a graph reads it anew at each step
+                group["lr"] = torch.tensor(float(group["lr"]), device=fabric.device)
+        self.taker = None
 
     def _go_on(self, saved: dict[str, Any]) -> None:
         self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
@@ -128,23 +138,38 @@ class Training:
             self.prepared = {name: self.fabric.setup_optimizers(each) for name, each in self.optimisers.items()}
         self.learning, self.batch = learning, stage.batch or self.config.batch
         self.batches = stage.batches(self.config, self.table, self.fabric.device)
+        self.taker = Captured(self._step, self._state, self._reseed) if self.captures else self._step
 
     def fetch(self) -> Any:
         """What the next step looks at; the global generators are seeded for it."""
         fabric = self.fabric
-        reseed(self.seed, self.step, fabric.global_rank)
+        self._reseed()
         return self.batches.batch(self.step, self.batch, self.seed, fabric.global_rank, fabric.world_size)
 
     def take(self, batch: Any) -> dict[str, Tensor]:
         """Take a step; returns its losses, detached float32 scalars."""
-        stage, device, place = self.stage, self.fabric.device, self.step - self.begin
+        stage, place = self.stage, self.step - self.begin
         factor = stage.rate(place) if stage.rate else self.config.lr_factor(place, stage.steps)
         for name, optimiser in self.optimisers.items():
             for group, rate in zip(optimiser.param_groups, self.rates[name], strict=True):
-                group["lr"] = (rate if stage.lr is None else stage.lr) * factor
-        losses = stage.step(self.config, self.used, self.prepared, batch, self.fabric, self.step)
+                now = (rate if stage.lr is None else stage.lr) * factor
+                group["lr"] = group["lr"].fill_(now) if self.captures else now
         self.lr_factor = factor
+        return self.taker(batch)
+
+    def _step(self, batch: Any) -> dict[str, Tensor]:
+        losses = self.stage.step(self.config, self.used, self.prepared, batch, self.fabric, self.step)
+        device = self.fabric.device
         return {name: torch.as_tensor(value, device=device).detach().float() for name, value in losses.items()}
+
+    def _state(self) -> list[Tensor]:
+        """What a step changes: weights, buffers, and what optimisers remember."""
+        own = [each for network in self.networks.values() for each in (*network.parameters(), *network.buffers())]
+        kept = [each for optimiser in self.optimisers.values() for each in optimiser.state.values()]
+        return own + [value for each in kept for value in each.values() if isinstance(value, Tensor)]
+
+    def _reseed(self) -> None:
+        reseed(self.seed, self.step, self.fabric.global_rank)
 
     def average(self) -> None:
         """Let the averages of the networks that learn follow."""
@@ -201,8 +226,8 @@ class Training:
         """What, beside the settings, the last bit of a weight depends on."""
         fabric = self.fabric
         threads = torch.get_num_threads() if fabric.device.type == "cpu" else 0
-        precision = str(fabric._precision.precision)
-        return {"device": fabric.device.type, "devices": fabric.world_size, "threads": threads, "precision": precision}
+        about = {"device": fabric.device.type, "devices": fabric.world_size, "threads": threads}
+        return {**about, "precision": precision_of(fabric)}
 
     def record(self, finished: bool) -> None:
         """Write RUN/run.json."""
@@ -229,8 +254,10 @@ class Training:
             "samples_of": self.grid_side or None,
             "device": runs.device_name(self.fabric.device),
             "devices": self.fabric.world_size,
-            "precision": str(self.fabric._precision.precision),
+            "precision": precision_of(self.fabric),
+            "tf32": self.fabric.tf32,
             "compiled": self.compile,
+            "graph": isinstance(self.taker, Captured) and not self.taker.refused,
             "versions": versions(runs.PACKAGES),
             "commit": self.commit,
         }

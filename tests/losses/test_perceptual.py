@@ -104,7 +104,8 @@ def test_vgg16_is_that_of_the_package(hub):
     found = loss.features(x)
     assert torch.allclose(found[0], y, atol=1e-2)
     assert [part.shape[1] for part in found] == [64, 128, 256]
-    assert torch.equal(perceptual._BLUR[:, None] * perceptual._BLUR / 16, state["net.slice2.5.filt"][0, 0])
+    line = torch.tensor(perceptual._BLUR)
+    assert torch.equal(line[:, None] * line / 16, state["net.slice2.5.filt"][0, 0])
 
 
 def test_missing_weights_are_told_with_the_cure(hub, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from fersyn.nets.generator import Decoder, LandmarkLabelGenerator, MigrationBlock
+from fersyn.nets.generator import Decoder, LandmarkLabelGenerator, MigrationBlock, ReflectionPad
 
 
 def shapes(network, *inputs):
@@ -40,7 +40,7 @@ def test_feature_initialise_networks(published):
 def test_table_1_blocks(published):
     assert len(published.blocks) == 9
     for t, block in enumerate(published.blocks):
-        image_path = ["ReflectionPad2d", "Conv2d", "BatchNorm2d", "ReLU", "Dropout", "ReflectionPad2d", "Conv2d"]
+        image_path = ["ReflectionPad", "Conv2d", "BatchNorm2d", "ReLU", "Dropout", "ReflectionPad", "Conv2d"]
         assert [type(layer).__name__ for layer in block.conv_p] == [*image_path, "BatchNorm2d"]  # rows 1_1 .. 1_8
         assert [type(layer).__name__ for layer in block.conv_s] == image_path  # rows 2_1 .. 2_7
         inside = 256 if t == 0 else 512  # eq. (3) concatenates, so that conv_s takes twice the channels
@@ -168,3 +168,14 @@ def test_wrong_shapes_are_refused():
 
 def test_decoder_width():
     assert Decoder(16, 4)(torch.zeros(1, 16, 8, 8)).shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize("reach", [1, 3])
+def test_the_padding_is_torch_s_and_keeps_channels_last(reach):
+    maps = torch.randn(2, 5, 8, 9).to(memory_format=torch.channels_last).requires_grad_()
+    same = maps.detach().clone().requires_grad_()
+    own, other = ReflectionPad(reach)(maps), torch.nn.functional.pad(same, (reach,) * 4, mode="reflect")
+    assert torch.equal(own, other) and own.is_contiguous(memory_format=torch.channels_last)
+    weight = torch.randn_like(other)
+    (own * weight).sum().backward(), (other * weight).sum().backward()
+    assert torch.allclose(maps.grad, same.grad, atol=1e-6)
