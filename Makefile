@@ -3,7 +3,7 @@
 # make test-browser        the finished report, and notebook 07 in JupyterLab, in a real Chromium
 # make lab                 JupyterLab with the notebooks
 # make bench               faces and training steps a second, memory, and the delay of notebook 07
-# Settings: PROFILE=smoke|laptop|paper  CORES=4  PYTHON=python3.12  ARGS="--only 01 --set folds=5"
+# Settings: PROFILE=smoke|laptop|gpu|paper  CORES=4  PYTHON=python3.12  ARGS="--only 01 --set folds=5"
 #           ARGS=--private shows everybody, in reports/<profile>-private
 PROFILE ?= laptop
 CORES ?=
@@ -50,9 +50,9 @@ lock:
 	{ echo "-r requirements.txt"; grep -vxF -f requirements.txt requirements-dev.tmp; } > requirements-dev.txt
 	rm requirements-dev.tmp
 
-# Removes the reports, and data/ and runs/ of the three profiles with whatever you put there, and caches; not .venv, not other folders.
+# Removes the reports, and data/ and runs/ of the four profiles with whatever you put there, and caches; not .venv, not other folders.
 clean:
-	rm -rf reports/*/ data/smoke data/laptop data/paper runs/smoke runs/laptop runs/paper .snakemake .pytest_cache .ruff_cache .hypothesis
+	rm -rf reports/*/ data/smoke data/laptop data/gpu data/paper runs/smoke runs/laptop runs/gpu runs/paper .snakemake .pytest_cache .ruff_cache .hypothesis
 	find fersyn tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:

@@ -24,7 +24,8 @@ class ReflectionPad(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """See the class."""
-        return functional.pad(maps.permute(0, 2, 3, 1), self.edges, mode="reflect").permute(0, 3, 1, 2)
+        last = maps.permute(0, 2, 3, 1)[:, None]  # (N, 1, H, W, C)
+        return functional.pad(last, self.edges, mode="reflect")[:, 0].permute(0, 3, 1, 2)
 
 
 def path(inside: int, between: int, outside: int, dropout: float, last_norm: bool) -> nn.Sequential:

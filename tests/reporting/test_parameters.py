@@ -100,7 +100,7 @@ def test_without_ipython_nothing_is_refused():
 def test_every_profile_fits_the_notebooks():
     books = sorted((ROOT / "notebooks").glob("*.ipynb"))
     names = [file.stem for file in sorted((ROOT / "profiles").glob("*.yaml"))]
-    assert {"smoke", "laptop", "paper"} <= set(names)
+    assert {"smoke", "laptop", "gpu", "paper"} <= set(names)
     for name in names:
         parameters.check_profile(parameters.load_profile(name, folder=ROOT), books)
 
@@ -209,7 +209,7 @@ def test_settings(make_notebook):
 def test_the_projects_profiles_are_flat_and_fit_the_notebooks():
     folder = project.root()
     known = {name for book in notebooks(folder) for name in parameters.declared(book)}
-    assert parameters.profile_names(folder) == ["laptop", "paper", "smoke"]
+    assert parameters.profile_names(folder) == ["gpu", "laptop", "paper", "smoke"]
     for name in parameters.profile_names(folder):
         profile = parameters.load_profile(name, folder=folder)
         assert set(profile.parameters) <= known, "a parameter that no notebook declares"

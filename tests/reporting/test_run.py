@@ -101,7 +101,7 @@ def test_two_reports_at_once_are_refused(small_project):
 
 
 def test_the_real_snakefile_plans_every_profile():
-    for profile in ("smoke", "laptop", "paper"):
+    for profile in ("smoke", "laptop", "gpu", "paper"):
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(ROOT),
              "--cores", "1",
