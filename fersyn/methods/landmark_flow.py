@@ -51,7 +51,7 @@ class Config(MethodConfig):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"size": 64, "steps": 12, "batch": 4, "width": 8, "discriminator_width": 8, "lr": 1e-3, "ema": 0.8},
-        "laptop": {"size": 128, "steps": 800, "batch": 16, "width": 32, "lr": 1e-3, "ema": 0.98, "decay_share": 0.5},
+        "laptop": {"size": 128, "steps": 640, "batch": 16, "width": 32, "lr": 1e-3, "ema": 0.98, "decay_share": 0.5},
         "paper": {"size": 128, "steps": 20_000, "batch": 32, "width": 64, "discriminator_width": 64, "lr": 5e-4},
     }
     betas: tuple[float, float] = (0.5, 0.99)
