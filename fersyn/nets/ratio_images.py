@@ -120,12 +120,13 @@ def _blurred(maps: Tensor, sigma: float) -> Tensor:
 
 
 def _inside(shape: Tensor, size: int) -> Tensor:
-    """Where skin folds (1, size, size): inside jaw and forehead, but not between the lips."""
+    """Where skin folds (1, size, size): inside jaw and forehead, but not at the mouth, whose lips and teeth are no two alike."""
     points = shape.cpu().numpy()
     top = points[17:27] - np.array([0, FOREHEAD * (points[8, 1] - points[27, 1])])
     found, thick = np.zeros((size, size), np.float32), max(1, round(RIM * size))
     cv2.fillConvexPoly(found, cv2.convexHull(np.concatenate([points[1:16], top]).round().astype(np.int32)), 1)
     found = cv2.GaussianBlur(cv2.erode(found, np.ones((3 * thick,) * 2)), (0, 0), thick)
     mouth = np.ones_like(found)
-    cv2.fillPoly(mouth, [points[60:68].round().astype(np.int32)], 0)
+    cv2.fillPoly(mouth, [points[48:60].round().astype(np.int32)], 0)
+    mouth = cv2.erode(mouth, np.ones((thick + 1,) * 2))
     return torch.from_numpy(found * cv2.GaussianBlur(mouth, (0, 0), max(size / 128, 0.5)))[None]
