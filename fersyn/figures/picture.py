@@ -64,7 +64,9 @@ class Picture:
         """Encodes a PIL image that holds ``density`` pixels for each shown one."""
         file = io.BytesIO()
         if jpeg:
-            image.convert("RGB").save(file, "JPEG", quality=QUALITY, subsampling=0, optimize=True, progressive=True)
+            image.convert("RGB").save(
+                file, "JPEG", quality=QUALITY, subsampling=0
+            )  # optimised, noise does not fit Pillow's buffer
         else:
             image.save(file, "PNG", optimize=True)
         return cls(file.getvalue(), alt, caption, round(image.width / density), labels)
