@@ -154,7 +154,7 @@ def measured(trained, small_table):
         find = weights.find
         patch.setattr(weights, "find", lambda name: None if name == image_metrics.LPIPS else find(name))
         found = ablations.measure_runs(trained, small_table)
-    assert len(calls) == 1 + 4, "the true faces once, and each run once"
+    assert len(calls) == 1 + 1 + 4, "the true faces, the untouched ones, and each run, once"
     return found
 
 
@@ -170,7 +170,7 @@ def worth(measured):
 
 def test_runs_are_measured_once_and_on_people_never_trained_on(trained, measured, small_table):
     found, true = measured
-    assert list(found.pictures) == ["full", "no-label", "heatmaps-68", "blocks-0"] and ablations.twins(trained) == [
+    assert list(found.pictures) == ["copy", "full", "no-label", "heatmaps-68", "blocks-0"] and ablations.twins(trained) == [
         "blocks-1"
     ]
     test = set(small_table.people[(small_table.rows["split"] == "test").to_numpy()])
@@ -202,7 +202,7 @@ def test_worth_is_full_minus_variant(measured, scores, worth):
     for row in worth.to_dict("records"):
         wanted = value["full", row["metric"]] - value[row["minus"], row["metric"]]
         assert row["value"] == pytest.approx(wanted, abs=1e-9)
-    assert set(worth["minus"]) == {"no-label", "heatmaps-68", "blocks-0"}
+    assert set(worth["minus"]) == {"copy", "no-label", "heatmaps-68", "blocks-0"}
 
 
 def test_tables_say_what_was_trained_and_what_was_not(trained, measured, scores, have):

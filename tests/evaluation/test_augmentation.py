@@ -279,8 +279,9 @@ def test_figures(folds, small_table):
     found = gain.Outcome(answers())
     curve, people = figures.curve(found), figures.people(found)
     assert isinstance(curve, Picture) and "10 × 100.0" in curve.alt and isinstance(people, Picture)
-    page = figures.table(found)._repr_html_()
-    assert "67.3" in page and "76.2" in page and "not comparable" in page
+    page, elsewhere = (figures.table(found, dataset)._repr_html_() for dataset in ("oulu-casia", "generated"))
+    assert "67.3" in page and "76.2" in page and "another network" in page
+    assert "67.3" not in elsewhere and "published" not in elsewhere, "of other faces, nothing to be compared with"
     assert "<strong>+100.0" in page and "<strong>+0.0" not in page, "bold is what is more than chance"
     assert "more than chance" in figures.verdict(found).text and "may be chance" in figures.verdict(found).text
     assert found.worths["factor"].tolist() == [10]

@@ -113,6 +113,8 @@ def taken(name, table, device, watch):
         begun = 0
         for stage in method.stages(config):
             batch = stage.batches(config, table, "cpu").batch(begun, stage.batch or config.batch, 0)
+            if "studio" in networks:
+                networks["studio"].generator.head  # noqa: B018  read from a file, once, and checked by the generator's numbers
             on = {
                 key: network.to(device).train(key in (stage.networks or networks)) for key, network in networks.items()
             }
