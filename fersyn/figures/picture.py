@@ -9,7 +9,7 @@ from PIL import Image
 
 # Rendered at twice the size at which it is shown: sharp on a dense screen and in print.
 DENSITY = 2
-QUALITY = 90  # of JPEGs, colours as sharp as light: lips and eyes are what is looked at
+QUALITY = 84  # of JPEGs, colours as sharp as light: lips and eyes are what is looked at
 INK = "#1c2128"  # of all that is written into a picture
 
 
