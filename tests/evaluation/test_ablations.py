@@ -170,9 +170,9 @@ def worth(measured):
 
 def test_runs_are_measured_once_and_on_people_never_trained_on(trained, measured, small_table):
     found, true = measured
-    assert list(found.pictures) == ["copy", "full", "no-label", "heatmaps-68", "blocks-0"] and ablations.twins(trained) == [
-        "blocks-1"
-    ]
+    assert list(found.pictures) == ["copy", "full", "no-label", "heatmaps-68", "blocks-0"] and ablations.twins(
+        trained
+    ) == ["blocks-1"]
     test = set(small_table.people[(small_table.rows["split"] == "test").to_numpy()])
     assert set(true.people) == test and not any(runs.trained_people(run) & test for run in trained.values())
     loaded = runs.load(trained["blocks-0", 0])
