@@ -110,7 +110,8 @@ class Judge(nn.Module):
 
     def forward(self, faces: Tensor) -> Tensor:
         """See the class."""
-        return self.logits(grey(cut(faces, JUDGED, self.size)))[:, self.order]
+        found = self.logits(grey(cut(faces, JUDGED, self.size))).unbind(1)
+        return torch.stack([found[k] for k in self.order], 1)  # an index in a Python list would wait for the device
 
     def logits(self, inner: Tensor) -> Tensor:
         """Grey (N, 1, size, size) in [-1, 1] -> the network's own order."""
