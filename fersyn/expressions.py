@@ -10,6 +10,7 @@ from fersyn.errors import FersynError
 
 STRONGEST = 1.5  # intensity that can be asked for; 1 is a clear, posed expression
 EXPRESSIONS = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
+NEUTRAL = EXPRESSIONS.index("neutral")
 
 # Only words that mean the same: "shocked" (surprise with fear), "smug" or "frustrated" are left out on purpose.
 _SYNONYMS = {

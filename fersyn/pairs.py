@@ -19,11 +19,10 @@ from torch import Tensor
 from fersyn import augment as augmentation
 from fersyn import splits
 from fersyn.errors import FersynError
-from fersyn.expressions import EXPRESSIONS
+from fersyn.expressions import NEUTRAL
 from fersyn.pixels import onto, to_floats, to_tensor
 from fersyn.table import FaceTable
 
-NEUTRAL = EXPRESSIONS.index("neutral")
 STEP = 0.25  # two faces with one expression make a pair where their strengths differ by more
 
 

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from fersyn import splits
 from fersyn.datasets.frames import TRUTH
 from fersyn.errors import TableError
-from fersyn.expressions import EXPRESSIONS
+from fersyn.expressions import EXPRESSIONS, NEUTRAL
 from fersyn.files import pixel_hash, write_atomic
 
 _POINTS = pa.list_(pa.list_(pa.float64()))
@@ -161,7 +161,7 @@ class FaceTable:
         """
         known = self.rows["intensity"].to_numpy(np.float64, na_value=np.nan)
         if unknown is None:
-            unknown = self.labels() != EXPRESSIONS.index("neutral")
+            unknown = self.labels() != NEUTRAL
         return np.array(self._pick(np.where(np.isnan(known), unknown, known), index), np.float64)
 
     def sequences(self, index: Any = None) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:

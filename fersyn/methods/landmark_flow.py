@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -106,8 +105,9 @@ class LandmarkFlow(Method):
     def prepare(self, config: Config, networks, table) -> None:
         """Work out the ratio images, of the training people's strongest faces."""
         pairs = pairs_of(config, table, "cpu")
+        strongest = pairs.examples(len(pairs))
         for label in range(1, len(EXPRESSIONS)):
-            if len(chosen := strongest(table, pairs.forward, label)):
+            if len(chosen := strongest[table.labels(strongest[:, 1]) == label][:MANY]):
                 found = pairs.gather(chosen)
                 given = (found.source, found.target, found.source_landmarks, found.target_landmarks)
                 networks["generator"].ratios.learn(label, *given)
@@ -171,15 +171,6 @@ class LandmarkFlow(Method):
     def synthesiser(self, config: Config, networks, motion=None) -> Flow:
         """See `Flow`."""
         return Flow(config, networks, motion)
-
-
-def strongest(table, pairs: np.ndarray, label: int) -> np.ndarray:
-    """Those of `pairs` (P, 2) that lead to the strongest faces of one expression: one a person, MANY at most."""
-    pairs = pairs[table.labels(pairs[:, 1]) == label]
-    degree = table.intensities(pairs[:, 1])
-    order = np.argsort(-degree, kind="stable")
-    _, first = np.unique(table.people[pairs[order, 1]], return_index=True)
-    return pairs[order[np.sort(first)]][:MANY]
 
 
 def crops(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

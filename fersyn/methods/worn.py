@@ -33,14 +33,10 @@ class Worn:
     judge: Any
     ridges: dict[int, Any]
 
-    def scores(self, shape: np.ndarray) -> np.ndarray:
-        """Standardised principal components (N, K)."""
-        return (self.pca.transform(shape) / np.sqrt(self.pca.explained_variance_.clip(1e-12))).clip(-FARTHEST, FARTHEST)
-
     def told(self, shape: np.ndarray) -> np.ndarray:
         """Probabilities (N, len(EXPRESSIONS)) of the expressions that faces wear."""
         found = np.zeros((len(shape), len(EXPRESSIONS)))
-        found[:, self.judge.classes_] = self.judge.predict_proba(self.scores(shape))
+        found[:, self.judge.classes_] = self.judge.predict_proba(_scores(self.pca, shape))
         return found
 
     def back(self, shape: np.ndarray, label: np.ndarray | None = None) -> np.ndarray:
@@ -53,7 +49,7 @@ class Worn:
         share = self.told(shape)
         if label is not None:
             share[label >= 0] = np.eye(len(EXPRESSIONS))[label[label >= 0].astype(int)]
-        scores, found = self.scores(shape), np.zeros_like(shape)
+        scores, found = _scores(self.pca, shape), np.zeros_like(shape)
         for k, ridge in self.ridges.items():
             found += share[:, [k]] * ridge.predict(scores)
         return LONGER * found
@@ -68,10 +64,15 @@ def fit(neutral: np.ndarray, shift: np.ndarray, label: np.ndarray) -> Worn:
     way = np.concatenate([part * shift.astype(float) for part in (*PARTS, 0)])
     faces = np.tile(neutral.astype(float), (len(PARTS) + 1, 1)) + way
     labels = np.concatenate([np.tile(label, len(PARTS)), np.zeros_like(label)])
-    found = Worn(PCA(min(COMPONENTS, len(faces) - 1), svd_solver="full").fit(faces), None, {})
-    scores, classes = found.scores(faces), np.unique(labels)
+    pca = PCA(min(COMPONENTS, len(faces) - 1), svd_solver="full").fit(faces)
+    scores, classes, ridges = _scores(pca, faces), np.unique(labels), {}
     judge = LinearDiscriminantAnalysis("lsqr", "auto", np.full(len(classes), 1 / len(classes))).fit(scores, labels)
     for k in classes[classes > 0]:
         own = (labels == k) | (labels == 0)
-        found.ridges[int(k)] = Ridge(RIDGE).fit(scores[own], -way[own])
-    return Worn(found.pca, judge, found.ridges)
+        ridges[int(k)] = Ridge(RIDGE).fit(scores[own], -way[own])
+    return Worn(pca, judge, ridges)
+
+
+def _scores(pca: Any, shape: np.ndarray) -> np.ndarray:
+    """Standardised principal components (N, K)."""
+    return (pca.transform(shape) / np.sqrt(pca.explained_variance_.clip(1e-12))).clip(-FARTHEST, FARTHEST)

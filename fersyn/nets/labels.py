@@ -3,9 +3,7 @@
 import torch
 from torch import Tensor
 
-from fersyn.expressions import EXPRESSIONS
-
-NEUTRAL = EXPRESSIONS.index("neutral")
+from fersyn.expressions import EXPRESSIONS, NEUTRAL
 
 
 def label_code(labels: Tensor, intensity: Tensor | float = 1.0) -> Tensor:

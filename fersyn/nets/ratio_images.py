@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fersyn.expressions import EXPRESSIONS
+from fersyn.expressions import EXPRESSIONS, NEUTRAL
 from fersyn.faces import landmarks as ibug
 from fersyn.nets.affine_flow import dense_flow, warp
 from fersyn.pixels import grey
@@ -31,7 +31,6 @@ ONE_SIDED = ("contempt",)  # the others are the same left and right
 FARTHEST = 1.5  # times the mean way of the landmarks
 BACK = 0.5  # in full it makes folds of light out of those that had been bent away already
 ALIKE = 0.4  # cosine of two ways
-NEUTRAL = EXPRESSIONS.index("neutral")
 
 
 class RatioImages(nn.Module):
@@ -111,12 +110,9 @@ def relight(images: Tensor, light: Tensor) -> Tensor:
 
 
 def _blurred(maps: Tensor, sigma: float) -> Tensor:
-    half = int(1.5 * sigma)
-    line = torch.arange(-half, half + 1, device=maps.device, dtype=maps.dtype)
-    line = torch.exp(-line.square() / (2 * sigma**2))
-    line = line / line.sum()
-    maps = functional.pad(maps, (half,) * 4, mode="replicate")
-    return functional.conv2d(functional.conv2d(maps, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))
+    size = (2 * int(1.5 * sigma) + 1,) * 2
+    found = [cv2.GaussianBlur(each, size, sigma, borderType=cv2.BORDER_REPLICATE) for each in maps[:, 0].cpu().numpy()]
+    return torch.from_numpy(np.stack(found))[:, None].to(maps.device)
 
 
 def _inside(shape: Tensor, size: int) -> Tensor:

@@ -7,6 +7,8 @@ papermill loads this file by itself, as an engine (pyproject.toml, ``papermill.e
 
 import logging
 import re
+from functools import lru_cache
+from pathlib import Path
 
 from papermill.engines import NBClientEngine
 
@@ -20,21 +22,24 @@ class Engine(NBClientEngine):
     """papermill's own engine."""
 
 
-def known() -> set[str]:
-    """What the project's notebooks declare, and what stands in profiles besides; nothing outside a project."""
+@lru_cache
+def known(folder: Path) -> frozenset[str]:
+    """What the notebooks of the project in a folder declare, and what stands in profiles besides; nothing outside a project. Read
+    once: papermill warns some dozens of times.
+    """
     found: set[str] = set()
-    for book in project.notebooks(project.root()):
+    for book in project.notebooks(folder):
         try:
             found |= set(parameters.declared(book))
         except (FersynError, ValueError, KeyError):  # of no concern to whoever runs another one
             continue
-    return found | {"tables"} if found else found
+    return frozenset(found | {"tables"} if found else found)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether a line of papermill's log is to be printed."""
     found = _WARNING.fullmatch(record.getMessage())
-    return found is None or found[1] not in known()
+    return found is None or found[1] not in known(project.root())
 
 
 logging.getLogger("papermill").addFilter(_is_news)

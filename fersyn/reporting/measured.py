@@ -39,8 +39,3 @@ def known(folder: Path | None = None) -> dict[str, tuple[float, str]]:
             if about["machine"] == machine():
                 found[unquote(file.stem)] = float(about["seconds"]), str(about["kind"])
     return found
-
-
-def last(job: str, folder: Path | None = None) -> float | None:
-    """Seconds that a job took when it was last done on this machine; None: it was not done here."""
-    return known(folder).get(job, (None,))[0]

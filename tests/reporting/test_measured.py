@@ -78,21 +78,25 @@ def test_the_table_has_measured_times_and_says_which_are_not():
     assert table(JOBS[:1], {}, {}).splitlines()[-1] == "1 job; 1 not run on this machine yet"
 
 
+def last(job, folder=None):
+    return measured.known(folder).get(job, (None,))[0]
+
+
 def test_a_time_is_that_of_this_machine(tmp_path, monkeypatch):
     for mark in project.MARKS:
         (tmp_path / mark).mkdir()
     monkeypatch.chdir(tmp_path)
-    assert measured.last("runs/laptop/c-gan") is None and measured.known() == {}
+    assert last("runs/laptop/c-gan") is None and measured.known() == {}
     measured.keep(Path("runs/laptop/c-gan"), "c-gan", 12.34)
     measured.keep(tmp_path / "data" / "x", "folder", 2)
-    assert measured.last("runs/laptop/c-gan") == 12.3
+    assert last("runs/laptop/c-gan") == 12.3
     assert measured.known(tmp_path) == {"data/x": (2.0, "folder"), "runs/laptop/c-gan": (12.3, "c-gan")}
     measured.keep(Path("runs/laptop/c-gan"), "c-gan", 5)
-    assert measured.last("runs/laptop/c-gan") == 5.0, "the last one counts"
+    assert last("runs/laptop/c-gan") == 5.0, "the last one counts"
     (tmp_path / measured.FOLDER / "runs%2Flaptop%2Fc-gan.json").write_text("{")
-    assert measured.last("runs/laptop/c-gan") is None and measured.last("data/x") == 2.0
+    assert last("runs/laptop/c-gan") is None and last("data/x") == 2.0
     monkeypatch.setattr(measured, "machine", lambda: "another")
-    assert measured.last("data/x") is None
+    assert last("data/x") is None
 
 
 def test_a_job_that_cannot_write_its_time_has_not_failed(tmp_path, monkeypatch):
@@ -123,7 +127,7 @@ def test_a_dry_run_tells_what_the_report_then_does(one_notebook, capfd):
     assert report("tiny", cores=1) == 0
     capfd.readouterr()
     assert report("tiny", dry_run=True) == 0 and "nothing to do" in capfd.readouterr().out
-    took = measured.last("reports/tiny/01_one", one_notebook)
+    took = last("reports/tiny/01_one", one_notebook)
     assert took and took > 0.5
     assert report("tiny", dry_run=True, settings=["n=2"]) == 0
     said = capfd.readouterr().out
