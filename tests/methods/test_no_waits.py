@@ -16,8 +16,6 @@ from torch.overrides import TorchFunctionMode
 from fersyn import methods, weights
 from fersyn.training.process import kept, reseed
 
-# landmark-flow asks SciPy for the triangles of each face.
-SCIPY = pytest.mark.xfail(strict=True, reason="SciPy's triangulation of each face, on the host")
 LEARNING = [name for name in methods.names() if name not in ("copy", "warp", "emotion-gan", "stylegan-fer")]
 FROM_NUMBERS = {torch.tensor, torch.as_tensor, torch.asarray, Tensor.new_tensor}
 
@@ -132,18 +130,14 @@ def taken(name, table, device, watch):
 
 
 @pytest.mark.usefixtures("wanted")
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=SCIPY) if name == "landmark-flow" else name for name in LEARNING]
-)
+@pytest.mark.parametrize("name", LEARNING)
 def test_a_step_asks_its_device_for_nothing(name, small_table):
     taken(name, small_table, "meta", NoWaits)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.usefixtures("wanted")
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=SCIPY) if name == "landmark-flow" else name for name in LEARNING]
-)
+@pytest.mark.parametrize("name", LEARNING)
 def test_a_step_never_waits_for_the_gpu(name, small_table):
     class Watch:
         def __enter__(self):

@@ -3,12 +3,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fersyn.nets.affine_flow import dense_flow, warp
+from fersyn.nets import affine_flow
+from fersyn.nets.affine_flow import MEAN_X, MEAN_Y, dense_flow, warp
+
+MEAN = torch.tensor([MEAN_X, MEAN_Y]).t() / 1000
 
 
-def landmarks(seed, count=2, size=64):
+def landmarks(seed, count=2, size=64, apart=0.01):
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand(count, 68, 2, generator=generator) * size * 0.6 + size * 0.2
+    return (MEAN + apart * torch.randn(count, 68, 2, generator=generator)) * size - 0.5
 
 
 def test_no_motion_is_no_flow():
@@ -18,12 +21,58 @@ def test_no_motion_is_no_flow():
 
 @given(st.integers(0, 50), st.floats(-3, 3), st.floats(-3, 3))
 def test_flow_at_a_landmark_is_its_displacement(seed, dx, dy):
-    target = landmarks(seed, 1).round()
+    target = landmarks(seed, 1, apart=0.002)
     source = target + torch.tensor([dx, dy])
     flow = dense_flow(source, target, 64)
-    x, y = target[0].long().T
-    found = flow[0, :, y, x].T
-    assert (found - torch.tensor([dx, dy])).abs().max() < 0.15  # px
+    x, y = target[0, 17:].round().long().T  # those of the jaw lie beside what the edge holds
+    assert (flow[0, :, y, x].T - torch.tensor([dx, dy])).abs().max() < 0.15  # px
+
+
+def test_flow_is_linear_between_landmarks():
+    """In the middle of a triangle it is the mean of its corners' displacements."""
+    target = landmarks(0, 1, 256, 0.0)
+    source = target + torch.randn(target.shape, generator=torch.Generator().manual_seed(0))
+    flow, triangles = dense_flow(source, target, 256), affine_flow._triangles(torch.device("cpu"))
+    for corners in triangles[(triangles < 68).all(1)]:
+        points = target[0, corners]
+        one, two = points[1] - points[0], points[2] - points[0]
+        if (one[0] * two[1] - one[1] * two[0]).abs() < 400:
+            continue  # enlarging the grid of 64 points blurs small ones
+        x, y = points.mean(0).round().long()
+        assert torch.allclose(flow[0, :, y, x], (source - target)[0, corners].mean(0), atol=0.25)
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.02, 0.2])
+def test_both_ways_to_ask_find_the_same(apart, monkeypatch):
+    """Also of faces that have many triangles turned over; and there no pixel goes further than a landmark."""
+    target, shift = landmarks(1, 5, 64, apart), torch.randn(5, 68, 2, generator=torch.Generator().manual_seed(2)) * 3
+    rows = dense_flow(target + shift, target, 64)
+    monkeypatch.setattr(affine_flow, "_by_rows", affine_flow._of_all)
+    monkeypatch.setattr(affine_flow, "AT_ONCE", 2)
+    every = dense_flow(target + shift, target, 64)
+    assert ((rows - every).abs() > 1e-3).float().mean() < (
+        1e-3 if apart < 0.1 else 5e-3
+    )  # as deep in two, but for rounding
+    assert rows.abs().max() < 1.05 * shift.abs().max()
+    assert dense_flow(target[:0], target[:0], 64).shape == every[:0].shape
+
+
+def test_a_face_does_not_depend_on_its_batch():
+    target = landmarks(4, 6)
+    source = target + torch.randn(target.shape, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(dense_flow(source, target, 64)[2:3], dense_flow(source[2:3], target[2:3], 64))
+
+
+def test_where_triangles_overlap_the_pixel_takes_the_deeper_one():
+    """The tip of the nose is pulled over an eye: there lie its long triangles turned over on the eye's own."""
+    target = MEAN[None] * 128 - 0.5
+    target[:, 30] = target[:, 36:42].mean(1)
+    source = target.clone()
+    source[:, 30] += 5.0
+    flow = dense_flow(source, target, 128)
+    assert torch.isfinite(flow).all() and 0.5 < flow.max() < 5.1
+    cheek = (target[0, 3] * 0.6 + target[0, 48] * 0.4).round().long()
+    assert flow[0, :, cheek[1], cheek[0]].abs().max() < 1e-3
 
 
 def test_border_stays():
@@ -51,14 +100,13 @@ def test_landmarks_that_coincide_do_not_break_it():
 
 
 def test_a_landmark_moves_nothing_beyond_its_neighbours():
-    line = torch.linspace(12, 52, 8)
-    target = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).reshape(1, 64, 2)
+    target = MEAN[None] * 64 - 0.5
     source = target.clone()
-    source[:, 18] += 2.0  # third row, third column
-    flow, (x, y), gap = dense_flow(source, target, 64), target[0, 18], float(line[1] - line[0])
-    far = torch.ones(64, 64, dtype=torch.bool)
-    far[int(y - gap) - 1 : int(y + gap) + 2, int(x - gap) - 1 : int(x + gap) + 2] = False
-    assert flow[0, :, far].abs().max() < 0.02 and flow.max() > 1.5
+    source[:, 48] += 2.0  # a corner of the mouth
+    flow = dense_flow(source, target, 64)
+    x, y = target[0, 48].round().long()
+    assert flow[0, :, y, x].min() > 1.2
+    assert flow[0, :, :30].abs().max() < 1e-3 and flow[0, :, :, 40:].abs().max() < 1e-3, "brows, eyes, the other cheek"
 
 
 def test_a_landmark_beyond_the_edge_does_not_break_it():
