@@ -23,7 +23,7 @@ def furrowed(faces, landmarks, strength=0.4):
     found = faces.clone()
     for face, points in zip(found, landmarks, strict=True):
         x, y = ((points[21] + points[22]) / 2).round().int().tolist()
-        face[:, y - 3 : y + 4, x : x + 1] = (face[:, y - 3 : y + 4, x : x + 1] + DARK) * (1 - strength) - DARK
+        face[:, y - 3 : y + 4, x - 1 : x + 2] = (face[:, y - 3 : y + 4, x - 1 : x + 2] + DARK) * (1 - strength) - DARK
     return found
 
 
