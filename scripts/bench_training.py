@@ -138,13 +138,16 @@ def seconds(step: Callable[[], None], steps: int, device: torch.device) -> float
     return (time.perf_counter() - began) / steps
 
 
-def bench(repeats: int = 3, steps: int | None = None, batch: int | None = None) -> dict[str, float]:
+def bench(
+    repeats: int = 3, steps: int | None = None, batch: int | None = None, compiled: bool = True
+) -> dict[str, float]:
     """Print steps a second of each way, median of `repeats` (all ways in turn), and return them.
 
     Args:
         repeats: rounds.
         steps: in a round; 1 on the CPU, 50 on a GPU.
         batch: pairs a step; 2 on the CPU (a published step of 16 takes half a minute on two cores), 16 on a GPU.
+        compiled: on a GPU also by torch.compile, which takes minutes first.
     """
     cuda = torch.cuda.is_available()
     device = torch.device("cuda" if cuda else "cpu")
@@ -158,7 +161,7 @@ def bench(repeats: int = 3, steps: int | None = None, batch: int | None = None) 
         ways["fersyn, TF32"] = lambda: ours(config, "cuda", "tf32")
     if fast_in_bf16(device):
         ways["fersyn, bf16"] = lambda: ours(config, device.type, "bf16-mixed")
-    if cuda:
+    if cuda and compiled:
         ways["fersyn, TF32, torch.compile"] = lambda: ours(config, "cuda", "tf32", compile=True)
         ways["fersyn, bf16, torch.compile"] = lambda: ours(config, "cuda", "bf16-mixed", compile=True)
     with kept():
