@@ -19,7 +19,7 @@ from fersyn.faces.align import similarity
 from fersyn.losses.guided import LIDS
 from fersyn.manners import STABLE, rigid
 from fersyn.methods.landmark_flow import opened
-from fersyn.nets.affine_flow import dense_flow
+from fersyn.nets.affine_flow import dense_flow, triangles
 from fersyn.pixels import resize
 
 GRAIN = 256  # px, side of the generated faces
@@ -42,7 +42,7 @@ STILL = 0.02  # px: what moves by less is left alone
 def meshes(meter, *faces: Tensor) -> np.ndarray:
     """MediaPipe's mesh of faces (3, H, H) in [-1, 1], (N, 478, 2) px of GRAIN; `meter`: `fersyn.nets.instruments.ActionMeter`."""
     same = torch.cat([resize(face[None], GRAIN) for face in faces])
-    return meter.mesh(same)[..., :2].double().numpy()
+    return meter.mesh(same)[..., :2].double().cpu().numpy()
 
 
 def transfer(face: Tensor, before: Tensor, after: Tensor, mesh: np.ndarray, expression: str = "") -> Tensor:
@@ -58,7 +58,8 @@ def transfer(face: Tensor, before: Tensor, after: Tensor, mesh: np.ndarray, expr
     target = own + LESS.get(expression, FURTHER) * (rigid(end, start) - start) @ turn.T
     whence = np.stack([np.concatenate([points, _ring(points)]) for points in (own, start, end)])
     where = np.stack([np.concatenate([target, _ring(own)])] * 3)
-    flow, *others = dense_flow(torch.from_numpy(whence), torch.from_numpy(where), grain).numpy()
+    between = triangles(where[0], grain)
+    flow, *others = dense_flow(torch.from_numpy(whence), torch.from_numpy(where), grain, between).numpy()
     old, new = (_bent(_picture(each), way) for each, way in zip((before, after), others, strict=True))
     way = _sized(flow.transpose(1, 2, 0), side).transpose(2, 0, 1) * (side / grain)
     photo = _picture(face)

@@ -67,7 +67,7 @@ def control_points(source: np.ndarray, target: np.ndarray, width: int, height: i
     return np.concatenate([inside, fixed]), np.concatenate([source, fixed])
 
 
-def dense_flow(source: Tensor, target: Tensor, size: int) -> Tensor:
+def dense_flow(source: Tensor, target: Tensor, size: int, mesh: Tensor | None = None) -> Tensor:
     """Where each pixel of the target picture comes from in the source picture, as a displacement.
 
     Linear in each triangle of a mesh that is the same for all faces: the Delaunay triangulation of the mean face's landmarks and of
@@ -75,8 +75,10 @@ def dense_flow(source: Tensor, target: Tensor, size: int) -> Tensor:
     extreme face turns a triangle over, several lie on a pixel: it takes the one that it lies deepest in.
 
     Args:
-        source, target: landmarks (N, 68, 2), (x, y) px, pixel centres at whole numbers, of pictures of `size` px.
+        source, target: landmarks (N, 68, 2), (x, y) px, pixel centres at whole numbers, of pictures of `size` px; with a `mesh` other
+            points (N, K, 2).
         size: side of the pictures, px.
+        mesh: of `triangles`; None: that of the mean face.
 
     Returns:
         (N, 2, size, size) float32, (dx, dy) px, on the device of the landmarks, without gradient: output(p) = source
@@ -84,7 +86,7 @@ def dense_flow(source: Tensor, target: Tensor, size: int) -> Tensor:
     """
     side = min(size, GRID)
     source, target = source.detach().float(), target.detach().float()
-    count, edge, corners = len(target), _edge(target.device), _triangles(target.device)
+    count, edge, corners = len(target), _edge(target.device), _triangles(target.device) if mesh is None else mesh
     if not count:
         return target.new_zeros(0, 2, size, size)
     # A landmark beyond the edge is drawn in, but keeps its displacement; the edge has none.
@@ -162,14 +164,21 @@ def _edge(device: torch.device) -> Tensor:
         return torch.from_numpy(edge_points()).float().to(device)
 
 
-@lru_cache(maxsize=8)
-def _triangles(device: torch.device) -> Tensor:
-    """The mesh: three points each, (T, 3), of the landmarks and the edge's."""
+def triangles(points: np.ndarray, size: int) -> Tensor:
+    """A mesh for `dense_flow`: three points each, int64 (T, 3), of the Delaunay triangulation of points (K, 2) px of a picture of
+    `size` px and the edge's.
+    """
     from scipy.spatial import Delaunay
 
-    mean = np.array([MEAN_X, MEAN_Y]).T / 1000
+    inside = np.asarray(points, float).clip(0.5, size - 1.5)
+    return torch.from_numpy(Delaunay(np.concatenate([inside, edge_points() * (size - 1)])).simplices).long()
+
+
+@lru_cache(maxsize=8)
+def _triangles(device: torch.device) -> Tensor:
+    """The mesh of the mean face, on a device."""
     with torch.inference_mode(False):
-        return torch.from_numpy(Delaunay(np.concatenate([mean, edge_points()])).simplices).long().to(device)
+        return triangles(np.array([MEAN_X, MEAN_Y]).T, 1001).to(device)
 
 
 def warp(images: Tensor, flow: Tensor) -> Tensor:
