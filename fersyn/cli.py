@@ -109,7 +109,7 @@ def train(
         ),
     ] = None,
     devices: Annotated[int, typer.Option(help="Devices; several train by DDP.")] = 1,
-    accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
+    accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto (CUDA where it is).")] = "auto",
     precision: Annotated[str | None, typer.Option(help=PRECISION)] = None,
     compile: Annotated[bool, typer.Option("--compile", help="Compile the networks (torch.compile).")] = False,
     checkpoint_every: Annotated[int | None, typer.Option(help="Steps between checkpoints (default: by time).")] = None,

@@ -75,8 +75,8 @@ class Manners:
         meter = get("actions")
         with torch.inference_mode():
             mesh = torch.cat([meter.mesh(table.tensor(rows[k : k + 16])) for k in range(0, len(rows), 16)])
-            actions = meter.of_mesh(mesh).numpy()
-        mesh, at = mesh[..., :2].numpy() / table.size, {int(row): k for k, row in enumerate(rows)}
+            actions = meter.of_mesh(mesh).cpu().numpy()
+        mesh, at = mesh[..., :2].cpu().numpy() / table.size, {int(row): k for k, row in enumerate(rows)}
         labels = table.labels()
         self.shift, self.mesh, self.rows = ([[] for _ in range(NONE + 1)] for _ in range(3))
         calm_rows = []

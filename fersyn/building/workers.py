@@ -159,8 +159,11 @@ def _chunks(jobs: list[Job], workers: int) -> list[list[Job]]:
 
 
 def start_worker() -> None:
-    """Prepare a fresh process: one thread, Ctrl-C left to the parent, an end when the parent is gone (even by SIGKILL)."""
+    """Prepare a fresh process: one thread, no GPU, Ctrl-C left to the parent, an end when the parent is gone (even by SIGKILL)."""
     _one_thread()
+    os.environ["FERSYN_ACCELERATOR"] = (
+        "cpu"  # a face at a time gains nothing by a GPU, and each process would hold its memory
+    )
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:

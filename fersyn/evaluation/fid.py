@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from fersyn import weights
+from fersyn.devices import default_device
 from fersyn.errors import FersynError
 from fersyn.pixels import to_bytes
 
@@ -65,7 +66,7 @@ def _network() -> torch.nn.Module:
 
 
 @torch.inference_mode()
-def features(faces: Tensor, batch: int = 16, device: str | torch.device | None = None) -> np.ndarray:
+def features(faces: Tensor, batch: int = 16) -> np.ndarray:
     """Features float64 (N, 2048) of faces (N, 3, H, W) in [-1, 1], rounded to bytes first as a PNG would be.
 
     Raises:
@@ -73,7 +74,7 @@ def features(faces: Tensor, batch: int = 16, device: str | torch.device | None =
     """
     if not available():
         raise FersynError(f"FID needs its network: fersyn weights fetch {WEIGHTS}")
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = default_device()
     network = _network().to(device)
     found = []
     for part in faces.detach().split(batch):

@@ -44,16 +44,13 @@ class OwnJudge:
         return np.asarray(self.classes, np.int64)[predict(self.network, faces).argmax(1).numpy()]
 
 
-def train_judge(
-    table, epochs: int = 60, seed: int = 0, device: str | torch.device = "cpu", network: str = "cnn"
-) -> OwnJudge | None:
+def train_judge(table, epochs: int = 60, seed: int = 0, network: str = "cnn") -> OwnJudge | None:
     """Train the recogniser on the real faces of the training people of a table, and freeze it after the last epoch.
 
     Args:
         table: FaceTable; of its column `split` only "train" is learnt from.
         epochs: passes over the faces.
         seed: of weights, order and augmentation: the same judge for all methods and seeds.
-        device: where it is trained.
         network: one of `recogniser.NETWORKS`.
 
     Returns:
@@ -71,8 +68,8 @@ def train_judge(
     if len(classes) < LEAST_CLASSES:
         return None
     own = torch.from_numpy(np.searchsorted(classes, labels))
-    taught = train_recogniser(table.tensor(index), own, epochs, seed, len(classes), device=device, network=network)
-    return OwnJudge(taught.cpu(), tuple(classes), len(set(table.people[index])), len(index))
+    taught = train_recogniser(table.tensor(index), own, epochs, seed, len(classes), network=network)
+    return OwnJudge(taught, tuple(classes), len(set(table.people[index])), len(index))
 
 
 def landmark_errors(found: np.ndarray, truth: np.ndarray) -> np.ndarray:

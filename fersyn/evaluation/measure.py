@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from fersyn import weights
+from fersyn.devices import default_device
 from fersyn.errors import FersynError
 from fersyn.evaluation import fid, fidelity, image_metrics, sharpness
 from fersyn.evaluation.judging import NAMED, marked
@@ -34,17 +35,17 @@ class Pictures:
     """Some pictures, and what the instruments read on them: each reads once, when it is first asked.
 
     Args:
-        pixels: uint8 (P, 3, H, W); `faces` are the same in [-1, 1].
+        pixels: uint8 (P, 3, H, W) on the CPU; `faces` are the same in [-1, 1], where instruments compute.
     """
 
     def __init__(self, pixels: Tensor):
-        self.pixels, self.faces = pixels, to_floats(pixels)
+        self.pixels, self.faces = pixels, to_floats(pixels.to(default_device()))
         self._described: Descriptors | None = None
 
     @cached_property
     def landmarks(self) -> np.ndarray:
         """(P, 68, 2) px, found anew."""
-        return find_source_landmarks(self.faces).numpy()
+        return find_source_landmarks(self.faces).cpu().numpy()
 
     @cached_property
     def features(self) -> np.ndarray:

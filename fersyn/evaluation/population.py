@@ -219,7 +219,7 @@ def metered(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     meter = instruments.get("actions")
     with torch.inference_mode():
         mesh = torch.cat([meter.mesh(to_floats(part)) for part in to_tensor(faces).split(instruments.BATCH)])
-        return mesh.numpy(), meter.of_mesh(mesh).numpy()
+        return mesh.cpu().numpy(), meter.of_mesh(mesh).cpu().numpy()
 
 
 def named(found: Population, judge: OwnJudge | None, seed: int = 0) -> Scores:

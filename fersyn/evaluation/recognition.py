@@ -154,7 +154,6 @@ def cross_validate(
     seeds: int = 1,
     classifier: str = "cnn",
     seed: int = 0,
-    device: str | torch.device = "cpu",
     network: str = "cnn",
 ) -> CrossValidation:
     """Trains on all folds of people but one and tests on that one, for each fold and seed.
@@ -166,7 +165,6 @@ def cross_validate(
         seeds: how often all of it is repeated, with other folds and other weights.
         classifier: ``"cnn"`` or ``"landmarks"``.
         seed: the first seed.
-        device: of the CNN.
         network: which CNN, one of `recogniser.NETWORKS`.
 
     Raises:
@@ -189,7 +187,7 @@ def cross_validate(
             f"{people} people with {len(classes)} labelled expressions; recognition needs two of each or more"
         )
     own, losses, found = np.searchsorted(classes, labels), [], []
-    learn = _cnn(table, index, own, epochs, device, network) if classifier == "cnn" else _linear(table, index, own)
+    learn = _cnn(table, index, own, epochs, network) if classifier == "cnn" else _linear(table, index, own)
     for repeat in range(seed, seed + seeds):
         fold_of = splits.assign(rows, splits.kfold(rows, min(folds, people), repeat))
         for number, fold in enumerate(sorted(set(fold_of)), 1):
@@ -202,14 +200,14 @@ def cross_validate(
     return CrossValidation(CLASSIFIERS[classifier], pd.concat(found, ignore_index=True), losses)
 
 
-def _cnn(table, index: np.ndarray, labels: np.ndarray, epochs: int, device: str | torch.device, network: str):
+def _cnn(table, index: np.ndarray, labels: np.ndarray, epochs: int, network: str):
     """(train, test, seed) -> what the CNN calls the test faces, and its loss over epochs."""
     faces, classes = table.tensor(index), int(labels.max()) + 1
 
     def learn(train: np.ndarray, test: np.ndarray, seed: int) -> tuple[np.ndarray, list[float]]:
         curve: list[float] = []
         taught = train_recogniser(
-            faces[train], torch.from_numpy(labels[train]), epochs, seed, classes, device=device,
+            faces[train], torch.from_numpy(labels[train]), epochs, seed, classes,
             report=lambda _, loss: curve.append(loss), network=network,
         )  # fmt: skip
         return named(taught, faces[test]), curve

@@ -29,9 +29,7 @@ BATCH = 32
 SMILE = 0.4
 
 
-def learn(
-    tables: Sequence[FaceTable], steps: int = STEPS, seed: int = 0, device: str | torch.device = "cpu"
-) -> OwnJudge:
+def learn(tables: Sequence[FaceTable], steps: int = STEPS, seed: int = 0) -> OwnJudge:
     """Train the recogniser on everybody of some tables, and freeze it.
 
     Each expression of each table is dealt equally often. Otherwise a table that has one neutral face a person would say next to
@@ -42,7 +40,6 @@ def learn(
             judges of `fersyn.nets.instruments` do not know it either.
         steps: of 32 faces.
         seed: of weights, order and augmentation.
-        device: where it is trained.
 
     Raises:
         FersynError: no face with an expression.
@@ -55,11 +52,11 @@ def learn(
     classes, place = np.unique(known, return_inverse=True)
     faces = torch.cat([table.tensor(own) for table, own in zip(tables, index, strict=True)])
     network = train_recogniser(
-        faces, torch.from_numpy(place), epochs=1, seed=seed, classes=len(classes), batch=BATCH, device=device,
+        faces, torch.from_numpy(place), epochs=1, seed=seed, classes=len(classes), batch=BATCH,
         pool=_dealt_alike(labels, steps * BATCH, seed),
     )  # fmt: skip
     people = {who for table, own in zip(tables, index, strict=True) for who in table.people[own]}
-    return OwnJudge(network.cpu(), tuple(classes.tolist()), len(people), len(known))
+    return OwnJudge(network, tuple(classes.tolist()), len(people), len(known))
 
 
 def named(
@@ -68,7 +65,6 @@ def named(
     steps: int = STEPS,
     seeds: int = 1,
     seed: int = 0,
-    device: str | torch.device = "cpu",
 ) -> Scores:
     """What recognisers call pictures of face tables, the clearest of each person and expression, each trained on one of
     `sources` (name -> its face tables), `seeds` times; no row without photographs.
@@ -82,7 +78,7 @@ def named(
         for learnt, shown in product(tables, photographs):
             splits.check_disjoint(learnt.rows, shown.rows)
         for k in range(seed, seed + seeds):
-            judge = learn(tables, steps, k, device)
+            judge = learn(tables, steps, k)
             parts += [_answers(judge, shown, method=name, seed=k) for shown in photographs]
     return Scores(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
 

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from fersyn import weights
+from fersyn.devices import default_device
 from fersyn.evaluation import fidelity, judging, verifiers
 from fersyn.evaluation.fidelity import OwnJudge
 from fersyn.expressions import EXPRESSIONS
@@ -169,7 +170,9 @@ def _read(path: Path, stamp: dict[str, str]) -> OwnJudge | None:
             classes = tuple(json.loads(about["classes"]))
             network = recogniser.Recogniser(len(classes))
             network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-            return OwnJudge(network.eval(), classes, int(about["of_people"]), int(about["of_faces"]))
+            return OwnJudge(
+                network.eval().to(default_device()), classes, int(about["of_people"]), int(about["of_faces"])
+            )
     except (OSError, SafetensorError, ValueError, KeyError, RuntimeError):
         return None  # none, or damaged: it is trained anew
 

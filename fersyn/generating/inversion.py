@@ -75,7 +75,7 @@ PROJECTOR = Settings(start="mean", identity=0.0)
 
 
 class Inverter:
-    """Faces of the kit's crop into a generator, and back.
+    """Faces of the kit's crop into a generator, and back; it computes where the generator is, and what it gives is on the CPU.
 
     Args:
         generator: None: the one that the kit stands on.
@@ -89,8 +89,8 @@ class Inverter:
         self.generator, self.settings = generator or generators.get(), settings or Settings()
         self.encoder = encoder.get(self.generator)
         if self.settings.steps:
-            self._looks = Perceptual(layers=LAYERS)
-            self._who = sface.load() if self.settings.identity else None
+            self._looks = Perceptual(layers=LAYERS).to(self.generator.device)
+            self._who = sface.load().to(self.generator.device) if self.settings.identity else None
 
     @property
     def guides(self) -> tuple[str, ...]:
@@ -102,7 +102,7 @@ class Inverter:
         """Stands for generator, encoder and settings: equal ones give equal codes, on one kind of machine."""
         digest = hashlib.sha256(json.dumps([self.generator.fingerprint, asdict(self.settings)]).encode())
         for value in self.encoder.state_dict().values():
-            digest.update(value.numpy().tobytes())
+            digest.update(value.cpu().numpy().tobytes())
         return digest.hexdigest()
 
     def __call__(self, faces: Tensor, landmarks: Tensor | np.ndarray) -> Tensor:
@@ -112,13 +112,13 @@ class Inverter:
             NoFace: landmarks that form no face, or one in profile.
         """
         codes = [self._code(face[None], points) for face, points in zip(faces, np.asarray(landmarks), strict=True)]
-        return torch.cat(codes) if codes else faces.new_zeros(0, self.generator.styles, self.generator.width)
+        return torch.cat(codes).cpu() if codes else torch.zeros(0, self.generator.styles, self.generator.width)
 
     @torch.no_grad()
     def pictures(self, codes: Tensor, draft: bool = True) -> Tensor:
         """Codes (N, styles, width) -> pictures (N, 3, 256, 256) in FFHQ's frame; `draft`: as `Generator.synthesise`."""
         made = [self.generator.synthesise(code[None], encoder.SIDE, draft).clamp(-1, 1) for code in codes]
-        return torch.cat(made) if made else codes.new_zeros(0, 3, encoder.SIDE, encoder.SIDE)
+        return torch.cat(made).cpu() if made else torch.zeros(0, 3, encoder.SIDE, encoder.SIDE)
 
     def faces(self, codes: Tensor, landmarks: Tensor | np.ndarray, size: int = 128, draft: bool = True) -> Tensor:
         """Codes' faces in the kit's crop, (N, 3, size, size) in [-1, 1]: where the faces stood whose landmarks (N, 68, 2) px
@@ -126,9 +126,10 @@ class Inverter:
         """
         pictures, points = self.pictures(codes, draft), np.asarray(landmarks)
         made = [resample(each[None], frame(own).inverse, size) for each, own in zip(pictures, points, strict=True)]
-        return torch.cat(made).clamp(-1, 1) if made else codes.new_zeros(0, 3, size, size)
+        return torch.cat(made).clamp(-1, 1) if made else torch.zeros(0, 3, size, size)
 
     def _code(self, face: Tensor, points: np.ndarray) -> Tensor:
+        face = face.to(self.generator.device)
         with torch.no_grad():
             if self.settings.start == "encoder":
                 white = self.encoder(resample(face, frame(points).matrix, encoder.SIDE), white=True)

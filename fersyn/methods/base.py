@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from fersyn import expressions, marks
+from fersyn.devices import default_device
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS, STRONGEST
 from fersyn.faces.landmarks import find_source_landmarks
@@ -224,6 +225,13 @@ class Synthesiser:
         known = EXPRESSIONS if not self.needs_landmarks else () if self.motion is None else self.motion.expressions
         return tuple(name for name in known if name != "neutral")
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes: where its networks are; without any, by the kit's rule."""
+        return next(
+            (weight.device for each in self.networks.values() for weight in each.parameters()), default_device()
+        )
+
     def without(self, people: Iterable[str]) -> Synthesiser:
         """The same with a landmark motion that knows nothing of some people ('dataset/subject'): for edits of their own faces
         without landmarks. Itself, where the motion has not learnt from any of them; what its networks have learnt stays.
@@ -295,12 +303,11 @@ class Synthesiser:
         """What `edit` does with what it was asked for: `forward` at the network's size and on its device, and back. A
         method that works at any size does it otherwise.
         """
-        side, size = faces.shape[-1], self.size
-        device = next((weight.device for each in self.networks.values() for weight in each.parameters()), faces.device)
+        side, size, device = faces.shape[-1], self.size, self.device
         points = (None if each is None else rescale(each, side, size).to(device) for each in (source, target))
-        asked = (resize(faces, size).to(device), *points, label.to(device), intensity.to(device))
+        asked = (resize(faces.to(device), size), *points, label.to(device), intensity.to(device))
         made = self.method.forward(self.config, self.networks, *asked)
-        return resize(made.to(faces.device, torch.float32), side)
+        return resize(made.float(), side).to(faces.device)
 
     def asked(
         self,

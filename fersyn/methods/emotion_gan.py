@@ -111,7 +111,7 @@ class Codes:
 
     def __init__(self, config: Config, table, device: Any):
         found = inverted.of_training(table, config.people, config.refinement)
-        codes = found.inverter.encoder.whitened(found.codes)[:, MOVED].flatten(1).double().numpy()
+        codes = found.inverter.encoder.whitened(found.codes)[:, MOVED].flatten(1).double().cpu().numpy()
         labels, people = found.labels, found.people
         landmarks = table.landmarks(found.rows).reshape(len(codes), -1).astype(float) / table.size
         calm = {person: row for row, person in enumerate(people) if labels[row] == 0}
@@ -236,7 +236,7 @@ def _unit(way: np.ndarray) -> np.ndarray:
 
 
 class Editor(Synthesiser):
-    """Synthesiser of `emotion-gan`, for faces of any size, on the CPU; arguments: of the training.
+    """Synthesiser of `emotion-gan`, for faces of any size; arguments: of the training. Codes and transfers are the CPU's.
 
     Raises:
         FersynError: weights are missing, or the axes are those of another generator.
@@ -245,9 +245,11 @@ class Editor(Synthesiser):
     def __init__(self, config: Config, networks):
         super().__init__(METHOD, config, networks)
         self.inverter, self.axes, self._kept = inversion.get(config.refinement), networks.get("axes"), {}
+        self.place = self.inverter.generator.device
         self.meter = instruments.get("actions") if config.transfer else None
         if self.axes is not None:
             self.inverter.generator.check(self.axes.generator)
+            self.axes.to(self.place)
 
     @property
     def expressions(self):
@@ -310,6 +312,7 @@ class Editor(Synthesiser):
 
     def moved(self, code: Tensor, label: int, intensity: float) -> Tensor:
         """W+ moved along the axis of an expression; to neutral: back along the axis on which the face has gone furthest."""
+        code = code.to(self.place)
         if self.config.axes == "mapper":
             calm = makers()[1].edit(code, "neutral", 0.0)
             strength = min(intensity * self.config.gain, STRONGEST)

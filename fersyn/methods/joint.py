@@ -29,7 +29,7 @@ class Recognising(Synthesiser):
     @torch.no_grad()
     def recognise(self, faces):
         """See `Synthesiser.recognise`: the mean of each face and its mirror image."""
-        device, found = next(self.networks["recogniser"].parameters()).device, []
+        device, found = self.device, []
         for part in faces.split(BATCH):
             part = part.to(device)
             both = (self.method.recognised(self.config, self.networks, each) for each in (part, part.flip(3)))

@@ -214,6 +214,10 @@ class Flow(Synthesiser):
 
     def _parts(self, faces, source, target, label, intensity) -> dict[str, Tensor]:
         """The network's flow, mask and paint on faces of any size; a face that is asked for nothing stays, bit for bit."""
+        back, device = faces.device, self.device
+        faces, source, target, label, intensity = (
+            each.to(device) for each in (faces, source, target, label, intensity)
+        )
         changes = ((intensity != 0) | (source != target).flatten(1).any(1)).float()[:, None, None, None]
         target = settle(source, target, self.nose, self.eyes)
         side, size = faces.shape[-1], self.size
@@ -228,7 +232,9 @@ class Flow(Synthesiser):
         image = compose(
             relight(bent, light * (changes * self.shade)), mask, paint, opened(source, target, side), made["colour"]
         )
-        return {"image": image, "bent": bent, "mask": mask, "flow": flow}
+        return {
+            name: each.to(back) for name, each in (("image", image), ("bent", bent), ("mask", mask), ("flow", flow))
+        }
 
 
 METHOD = LandmarkFlow()

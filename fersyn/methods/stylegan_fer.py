@@ -220,7 +220,7 @@ class StyleGANFER(Method):
     def step(self, config, networks, optimisers, batch, fabric, step):
         """Keep the codes, and train the recogniser. Of the second half's true faces, the part that it names rightly."""
         mixer, found, table = networks["mixer"].cpu(), batch.found, batch.found.table
-        mixer.keep(found.inverter.encoder.whitened(found.codes), batch.labels, batch.people)
+        mixer.keep(found.inverter.encoder.whitened(found.codes).cpu(), batch.labels, batch.people)
         mixer.generator.copy_(found.inverter.generator.stamp)
         calm = found.rows[batch.labels == 0]
         whose = mixer.people[: len(batch.labels)][torch.from_numpy(batch.labels == 0)]
@@ -239,7 +239,7 @@ class StyleGANFER(Method):
         faces = torch.from_numpy(batch.tried(config.tried))
         maker, random = batch.found.inverter, torch.Generator().manual_seed(batch.seed)
         z = torch.randn(len(faces), maker.generator.width, generator=random)
-        new = maker.encoder.whitened(maker.generator.layers(maker.generator.sample(z, config.truncation)))
+        new = maker.encoder.whitened(maker.generator.layers(maker.generator.sample(z, config.truncation))).cpu()
         made = mixer.mixed(new, faces, SPLITS[number], torch.tensor(maker.generator.levels))
         shown = seen(maker, made, batch.found.table.size)
         if not shown:
@@ -287,7 +287,7 @@ def seen(maker: inversion.Inverter, white: Tensor, size: int) -> dict[int, Face]
 
 
 class NewPeople(Synthesiser):
-    """Synthesiser of `stylegan-fer`: it draws new people, on the CPU, and edits nobody.
+    """Synthesiser of `stylegan-fer`: it draws new people, who are on the CPU, and edits nobody.
 
     Args:
         config, networks: of the training.
@@ -337,7 +337,7 @@ class NewPeople(Synthesiser):
         for _ in range(TRIES):
             z = torch.from_numpy(random.standard_normal((1, generator.width), dtype=np.float32))
             face = there[int(random.random() * len(there))][None]
-            new = self.maker.encoder.whitened(generator.layers(generator.sample(z, self.config.truncation)))
+            new = self.maker.encoder.whitened(generator.layers(generator.sample(z, self.config.truncation))).cpu()
             made = self.mixer.mixed(new, face, self.mixer.split(), torch.tensor(generator.levels))
             if found := seen(self.maker, made, self.size):
                 return found[0].crop

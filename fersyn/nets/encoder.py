@@ -24,6 +24,7 @@ from torch.nn import functional
 from fersyn.errors import FersynError
 from fersyn.nets import shipped
 from fersyn.nets.stylegan import Generator
+from fersyn.pixels import onto
 
 FILE = "encoder.safetensors"
 SIDE = 256  # px, of the pictures
@@ -72,11 +73,11 @@ class Encoder(nn.Module):
 
     def whitened(self, layers: Tensor) -> Tensor:
         """W+ (N, styles, width) in units of w's deviations along the axes, of the same shape."""
-        return ((layers - self.mean) @ self.axes.t()) / self.sd
+        return ((onto(layers, self.mean.device) - self.mean) @ self.axes.t()) / self.sd
 
     def layers(self, white: Tensor) -> Tensor:
         """What `whitened` gave -> W+."""
-        return self.mean + (white * self.sd) @ self.axes
+        return self.mean + (onto(white, self.mean.device) * self.sd) @ self.axes
 
     def forward(self, pictures: Tensor, white: bool = False) -> Tensor:
         """See the class; `white`: as `whitened` would give it."""
@@ -87,7 +88,7 @@ class Encoder(nn.Module):
 
 
 def get(generator: Generator, file: str | Path = FILE) -> Encoder:
-    """The encoder that comes with the kit, or another one of `file`, ready for use on the CPU.
+    """The encoder that comes with the kit, or another one of `file`, ready for use on the generator's device.
 
     Raises:
         FersynError: the file is missing, damaged or no encoder, or has learnt on another generator.
@@ -99,4 +100,4 @@ def get(generator: Generator, file: str | Path = FILE) -> Encoder:
         encoder.load_state_dict(state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise FersynError(f"{file} is no encoder of pictures ({error}); take the one of a finished training") from error
-    return encoder.eval().requires_grad_(False)
+    return encoder.eval().requires_grad_(False).to(generator.device)

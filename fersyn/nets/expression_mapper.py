@@ -158,6 +158,7 @@ class ExpressionMapper(nn.Module):
         Raises:
             FersynError: no such expression or action; a strength out of range; actions of another shape.
         """
+        w = onto(w, self.mean.device)
         names = [expression] * len(w) if isinstance(expression, str) else list(expression)
         rows = [NONE if parse(name) == "neutral" else MOVED.index(parse(name)) for name in names]
         strength = torch.as_tensor(strength, dtype=w.dtype, device=w.device).expand(len(w))
@@ -197,7 +198,7 @@ def sliders(actions: Mapping[str, float]) -> Tensor:
 
 
 def get(generator: Generator, file: str | Path = FILE) -> ExpressionMapper:
-    """The mapper that comes with the kit, or another one of `file`, ready for use on the CPU.
+    """The mapper that comes with the kit, or another one of `file`, ready for use on the generator's device.
 
     Raises:
         FersynError: the file is missing, damaged or no mapper, or has learnt on another generator.
@@ -214,7 +215,7 @@ def get(generator: Generator, file: str | Path = FILE) -> ExpressionMapper:
         raise FersynError(
             f"{file} is no mapper of expressions ({error}); take the one of a finished training"
         ) from error
-    return mapper.eval().requires_grad_(False)
+    return mapper.eval().requires_grad_(False).to(generator.device)
 
 
 def guides(file: str | Path = FILE) -> tuple[str, ...]:

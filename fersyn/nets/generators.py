@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from fersyn.devices import default_device
 from fersyn.nets import mobile_stylegan, stylegan2
 from fersyn.nets.stylegan import Generator
 
 
 def get(file: str | Path = "") -> Generator:
-    """A generator, on the CPU: MobileStyleGAN-FFHQ of the registered weights, or StyleGAN2 of the user's own file.
+    """A generator, on the device of the kit's rule: MobileStyleGAN-FFHQ of the registered weights, or StyleGAN2 of the user's own file.
 
     Args:
         file: weights (.pt) of StyleGAN2 as `stylegan2.load` takes them; empty: MobileStyleGAN.
@@ -15,7 +16,7 @@ def get(file: str | Path = "") -> Generator:
     Raises:
         FersynError: the weights are missing, damaged, or another network's; the message says what to do.
     """
-    return stylegan2.load(file) if str(file) else mobile_stylegan.load()
+    return (stylegan2.load(file) if str(file) else mobile_stylegan.load()).to(default_device())
 
 
 def available() -> bool:

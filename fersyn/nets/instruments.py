@@ -1,7 +1,7 @@
 """What networks that have learnt from photographs see in a face: two judges of its expression, a meter of its actions.
 
-All take faces as the kit aligns them, cut out always in the same way, and give gradients to the pixels: they can measure
-a picture, and they can guide whatever makes one. One small judge alone is easily fooled, by a training that wants to
+All take faces as the kit aligns them, wherever these lie, cut out always in the same way, and give gradients to the pixels: they can
+measure a picture, and they can guide whatever makes one. One small judge alone is easily fooled, by a training that wants to
 please it too: ask both, and mark the one that had a hand in the making (`guide`).
 
 Example:
@@ -13,6 +13,7 @@ Example:
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +22,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fersyn import weights
+from fersyn.devices import default_device
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.nets import mini_xception
 from fersyn.nets.tflite_graph import TFLiteGraph
-from fersyn.pixels import constant, grey
+from fersyn.pixels import constant, grey, onto
 
 JUDGES = ("fer", "facex")
 TITLES = {
@@ -110,7 +112,7 @@ class Judge(nn.Module):
 
     def forward(self, faces: Tensor) -> Tensor:
         """See the class."""
-        found = self.logits(grey(cut(faces, JUDGED, self.size))).unbind(1)
+        found = self.logits(grey(cut(_here(self, faces), JUDGED, self.size))).unbind(1)
         return torch.stack([found[k] for k in self.order], 1)  # an index in a Python list would wait for the device
 
     def logits(self, inner: Tensor) -> Tensor:
@@ -120,7 +122,7 @@ class Judge(nn.Module):
     @torch.inference_mode()
     def probabilities(self, faces: Tensor) -> Tensor:
         """(N, 7), in the order of `classes`, on the CPU. Faces as for ``forward``, as many as one likes."""
-        return torch.cat([self(part).softmax(1).cpu() for part in _parts(self, faces)])
+        return torch.cat([self(part).softmax(1).cpu() for part in faces.split(BATCH)])
 
     def named(self, faces: Tensor) -> np.ndarray:
         """What it calls faces: indices into EXPRESSIONS, int64 (N,)."""
@@ -180,23 +182,26 @@ class ActionMeter(nn.Module):
         """Faces as for ``forward`` -> (N, 478, 3): x, y px of the picture (pixel centres are whole numbers), and depth on
         the same scale, smaller is nearer; the last ten points are the irises'.
         """
+        faces = _here(self, faces)
         left, top, right, _ = METERED.pixels(faces.shape[-1])
         found = self.network((cut(faces, METERED, 256).permute(0, 2, 3, 1) + 1) / 2)[0].flatten(1).unflatten(1, (-1, 3))
         return found * ((right - left) / 256) + constant((left - 0.5, top - 0.5, 0.0), found.device)
 
     def of_mesh(self, mesh: Tensor) -> Tensor:
         """The actions (N, 52) of a mesh (N, 478, 2 or 3); its scale and place do not matter."""
+        mesh = _here(self, mesh)
         return self.blendshapes(mesh[:, constant(MEASURED, mesh.device), :2])[0]
 
     @torch.inference_mode()
     def measured(self, faces: Tensor) -> np.ndarray:
         """What `forward` gives, (N, 52) on the CPU, for as many faces as one likes."""
-        return torch.cat([self(part).cpu() for part in _parts(self, faces)]).numpy()
+        return torch.cat([self(part).cpu() for part in faces.split(BATCH)]).numpy()
 
 
-def _parts(network: nn.Module, faces: Tensor):
-    device = next((buffer.device for buffer in network.buffers()), faces.device)
-    return (part.to(device) for part in faces.split(BATCH))
+def _here(network: nn.Module, values: Tensor) -> Tensor:
+    """Values where a network is."""
+    held = next(chain(network.parameters(), network.buffers()), values)
+    return onto(values, held.device)
 
 
 def available(name: str) -> bool:
@@ -205,7 +210,7 @@ def available(name: str) -> bool:
 
 
 def get(name: str, guide: bool = False) -> Judge | ActionMeter:
-    """An instrument of `NAMES`, on the CPU; `guide`: it had a hand in making the faces that it will look at.
+    """An instrument of `NAMES`, on the device of the kit's rule; `guide`: it had a hand in making the faces that it will look at.
 
     Raises:
         FersynError: none has this name, or its weights are missing: the message says how to get them.
@@ -213,4 +218,4 @@ def get(name: str, guide: bool = False) -> Judge | ActionMeter:
     makers = {"fer": Fer, "facex": FaceX, "actions": ActionMeter}
     if name not in makers:
         raise FersynError(f"there is no instrument '{name}'; use one of: {', '.join(NAMES)}")
-    return makers[name](guide).eval().requires_grad_(False)
+    return makers[name](guide).eval().requires_grad_(False).to(default_device())

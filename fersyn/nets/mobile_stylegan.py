@@ -185,7 +185,7 @@ class MobileStyleGAN(stylegan.Generator):
 
     def synthesise(self, layers: Tensor, size: int = 256, draft: bool = False) -> Tensor:
         """See `stylegan.Generator.synthesise`."""
-        self._checked(layers, size)
+        layers = self._checked(layers, size)
         if draft:
             if size > DRAFT:
                 raise FersynError(f"drafts have at most {DRAFT} px, not {size}; leave `draft` out")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fersyn.devices import default_device
 from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.losses.intra_class import intra_class
@@ -189,7 +190,6 @@ def train_recogniser(
     classes: int = len(EXPRESSIONS),
     batch: int = 32,
     rate: float | None = None,
-    device: str | torch.device = "cpu",
     report: Callable[[int, float], None] | None = None,
     steps: int | None = None,
     vary: Vary = augment,
@@ -198,7 +198,7 @@ def train_recogniser(
     synthesis: Synthesis | None = None,
     network: str = "cnn",
 ) -> nn.Module:
-    """Train a recogniser; it comes back in evaluation mode as it is after the last epoch.
+    """Train a recogniser, by the kit's rule of devices; it comes back in evaluation mode as it is after the last epoch.
 
     AdamW, one-cycle learning rate, labels smoothed by `SMOOTHING`; every class weighs the same, however many pictures it has.
 
@@ -206,7 +206,7 @@ def train_recogniser(
         faces, labels: (N, 3, H, W), float in [-1, 1] or bytes; int (N,) in 0..classes-1.
         epochs: passes over the faces; what does not fill a batch is left out of a pass.
         seed: of the weights, of the order and of the augmentation.
-        classes, batch, rate, device: their number, faces a step, highest learning rate (None: of `NETWORKS`), where to train.
+        classes, batch, rate: their number, faces a step, highest learning rate (None: of `NETWORKS`).
         report: called after each epoch with its number (from 1) and its mean loss.
         steps: so many steps instead of `epochs`, however many faces there are.
         vary: prepared faces and a generator -> what the network sees of them: `augment`, or `middle` for no variation.
@@ -219,7 +219,7 @@ def train_recogniser(
         FersynError: fewer than two faces, labels out of range, no step, a `synthesis` of other faces, or what `make` raises.
     """
     _check(faces, labels, classes, epochs, steps, synthesis)
-    pool = torch.arange(len(faces)) if pool is None else pool
+    device, pool = default_device(), torch.arange(len(faces)) if pool is None else pool
     batch = min(batch, len(pool))
     total = epochs * (len(pool) // batch) if steps is None else steps
     with torch.random.fork_rng(devices=[]):
@@ -227,6 +227,7 @@ def train_recogniser(
         # Channels last: the convolutions take two thirds of the time on a CPU.
         taught = make(network, classes).to(device, memory_format=torch.channels_last)
         generator = torch.Generator().manual_seed(seed)
+        weight = onto(_class_weights(labels.cpu()[pool], classes), device)
         faces, labels = faces.to(device), labels.to(device)
         prepared = None if before else torch.cat([prepare(part, taught) for part in faces.split(1024)])
 
@@ -237,7 +238,6 @@ def train_recogniser(
                 return synthesis.loss(taught, seen, labels[chosen], weight, chosen)
             return functional.cross_entropy(taught(seen), labels[chosen], weight, label_smoothing=SMOOTHING)
 
-        weight = _class_weights(labels[pool.to(device)], classes)
         rate = rate or NETWORKS[network]
         _descend(taught, loss_of, _dealt(pool, batch, total, generator), total, len(pool) // batch, rate, report)
     return taught.eval()
@@ -284,18 +284,20 @@ def _descend(network, loss_of, batches: Iterable[Tensor], total: int, pass_: int
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=max(6, total), pct_start=0.2)
     device = next(network.parameters()).device
     network.train()
-    loss_sum = 0.0
+    losses: list[Tensor] = []
     for step, chosen in enumerate(batches, 1):
-        loss = loss_of(chosen.to(device))
+        loss = loss_of(onto(chosen, device))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         schedule.step()
-        loss_sum += loss.item()
+        losses.append(loss.detach())
         if step % pass_ == 0:
             if report:
-                report(step // pass_, loss_sum / pass_)
-            loss_sum = 0.0
+                report(
+                    step // pass_, sum(torch.stack(losses).tolist()) / pass_
+                )  # asked for once a pass: a GPU would wait
+            losses.clear()
 
 
 @torch.inference_mode()

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fersyn.errors import FersynError
+from fersyn.pixels import onto
 
 AVERAGED = 10_000  # samples behind `mean`
 UNSTAMPED = torch.zeros(32, dtype=torch.uint8)  # `Generator.stamp` of what has learnt nothing yet
@@ -48,6 +49,11 @@ class Generator(nn.Module):
     def styles(self) -> int:
         """How many w a picture has."""
         return len(self.levels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes; it takes what it is given there."""
+        return next(self.style.parameters()).device
 
     def mapping(self, z: Tensor) -> Tensor:
         """z (N, width), standard normal -> w (N, width)."""
@@ -80,6 +86,7 @@ class Generator(nn.Module):
 
     def sample(self, z: Tensor, truncation: float = 0.7) -> Tensor:
         """z (N, width) -> w (N, width), drawn towards the mean: 1 as it is, 0 the mean face. 0.7 to 0.8 looks good."""
+        z = onto(z, self.device)
         return torch.lerp(self.mean.to(z), self.mapping(z), truncation)
 
     @cached_property
@@ -100,7 +107,8 @@ class Generator(nn.Module):
         if stamp.any() and not torch.equal(stamp.cpu(), self.stamp):
             raise FersynError("this training was in the W+ of another generator than this one: train again")
 
-    def _checked(self, layers: Tensor, size: int) -> None:
+    def _checked(self, layers: Tensor, size: int) -> Tensor:
+        """W+ where the network is."""
         if layers.shape[1:] != (self.styles, self.width):
             raise FersynError(
                 f"{self.name} takes W+ (N, {self.styles}, {self.width}), got {tuple(layers.shape)}; make it of a w by "
@@ -108,6 +116,7 @@ class Generator(nn.Module):
             )
         if size not in (sizes := [self.size >> k for k in range(self.size.bit_length()) if self.size >> k >= 4]):
             raise FersynError(f"{self.name} makes no pictures of {size} px; its sizes: {', '.join(map(str, sizes))}")
+        return onto(layers, self.device)
 
 
 class PixelNorm(nn.Module):

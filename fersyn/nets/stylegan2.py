@@ -118,7 +118,7 @@ class StyleGAN2(stylegan.Generator):
 
     def synthesise(self, layers: Tensor, size: int = 256, draft: bool = False) -> Tensor:
         """See `stylegan.Generator.synthesise`."""
-        self._checked(layers, size)
+        layers = self._checked(layers, size)
         if draft:
             raise FersynError("StyleGAN2 has no short way to a picture; leave `draft` out")
         noise = [getattr(self.noises, f"noise_{k}") for k in range(len(self.convs) + 1)]

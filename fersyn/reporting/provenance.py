@@ -26,12 +26,15 @@ NOT_EMBEDDED = ("thumbnails", "scores")
 
 
 def device() -> str:
-    """The device that torch computes on, in words a reader can compare: the GPU's name, or the CPU and its cores."""
+    """The device that networks compute on (`fersyn.devices`), in words a reader can compare: the GPU's name, or the CPU and its cores."""
     import torch
 
-    if torch.cuda.is_available():
+    from fersyn.devices import default_device
+
+    kind = default_device().type
+    if kind == "cuda":
         return f"{torch.cuda.get_device_name()} (CUDA {torch.version.cuda})"
-    if torch.backends.mps.is_available():
+    if kind == "mps":
         return f"Apple GPU ({platform.machine()})"
     return f"CPU, {cores()} cores ({platform.machine()})"
 

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fersyn.devices import named
 from fersyn.errors import FersynError
 from fersyn.files import locked
 from fersyn.methods.base import Method, MethodConfig
@@ -113,7 +114,7 @@ def train(
     every = Every.of(sum(stage.steps for stage in stages), log_every, checkpoint_every, samples_every)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with kept(), products(fabric), _alone(out, wait, fabric):
+        with kept(), products(fabric), named(fabric.device.type), _alone(out, wait, fabric):
             _train(method, config, table, out, seed, resume, fabric, compile, every, photographs)
     except BlockingIOError:
         raise FersynError(f"{out} is being trained by another process; wait for it, or use another --out") from None

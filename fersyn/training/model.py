@@ -34,8 +34,9 @@ MOTION = "motion."  # how the names of the motion's arrays begin; those of netwo
 _TEXTS = ("person", "tables")  # arrays of the motion that are no numbers: they stand in the metadata
 
 
-def load(model: str | Path = "", device: str | torch.device = "cpu") -> Synthesiser:
-    """The synthesiser of a run folder, of an exported file, or, of nothing, of the model that comes with the kit.
+def load(model: str | Path = "", device: str | torch.device | None = None) -> Synthesiser:
+    """The synthesiser of a run folder, of an exported file, or, of nothing, of the model that comes with the kit; `device` as of
+    `runs.load`.
 
     Raises:
         FersynError: there is none, or it is of another version; the message says what to do.
@@ -102,7 +103,7 @@ def export(run: Path, out: Path, tables: Sequence[FaceTable], commit: str = "") 
     method, config = runs.read_config(run)
     if not runs.is_finished(run):
         raise FersynError(f"{run} is not finished; go on with it first: fersyn train {method} ... --out {run} --resume")
-    known, synthesiser = runs.facts(run), runs.load(run)
+    known, synthesiser = runs.facts(run), runs.load(run, "cpu")
     arrays = {} if synthesiser.motion is None else synthesiser.motion.arrays()
     own = {name: [str(each) for each in arrays.pop(name, ())] for name in _TEXTS}
     learnt = checkpoint.read(run)["networks"] if synthesiser.networks else {}

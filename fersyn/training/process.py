@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from fersyn.devices import default_device
 from fersyn.errors import FersynError
 
 # Where SLURM is installed, Lightning advises srun to everybody who trains by hand.
@@ -97,7 +98,7 @@ def make_fabric(devices: int = 1, precision: str = AUTO, accelerator: str = "aut
         devices: how many.
         precision: Fabric's names, and tf32: 32-true, but that products of matrices and convolutions are in TF32 on GPUs from Ampere
             on. auto: bf16-mixed if `mixes` and the device multiplies faster in bfloat16, tf32 otherwise.
-        accelerator: cpu, cuda, mps or auto.
+        accelerator: cpu, cuda, mps, or auto: by the kit's rule (`fersyn.devices`).
         mixes: whether the method is faster in mixed precision (`Method.mixes`).
 
     Raises:
@@ -116,6 +117,7 @@ def make_fabric(devices: int = 1, precision: str = AUTO, accelerator: str = "aut
         fabric.tf32 = fabric.tf32 and fabric.device.type == "cuda" and fast_in_bf16(fabric.device)
         return fabric
 
+    accelerator = default_device().type if accelerator == AUTO else accelerator
     try:
         if precision != AUTO:
             return made(precision)

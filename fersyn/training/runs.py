@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from fersyn import methods
+from fersyn.devices import default_device
 from fersyn.errors import FersynError
 from fersyn.files import write_atomic, write_json
 from fersyn.methods.base import Method, MethodConfig, Synthesiser
@@ -152,8 +153,9 @@ class RunLog:
         write_atomic(self.path, write)
 
 
-def load(run: str | Path, device: str | torch.device = "cpu") -> Synthesiser:
-    """Return the synthesiser of a run folder (`fersyn train ... --out RUN`), with the averaged weights.
+def load(run: str | Path, device: str | torch.device | None = None) -> Synthesiser:
+    """Return the synthesiser of a run folder (`fersyn train ... --out RUN`), with the averaged weights; `device`: where it computes,
+    None: by the kit's rule.
 
     Raises:
         FersynError: the folder holds no run, or a damaged one.
@@ -180,7 +182,7 @@ def assemble(
     motion: Any,
     guides: Iterable[str],
     weights: str,
-    device: str | torch.device,
+    device: str | torch.device | None,
 ) -> Synthesiser:
     """The synthesiser of a method with settings `values`: its networks, as `fill` returns them with their weights, on the
     device; `motion`, `guides` and `weights` as a synthesiser has them.
@@ -190,7 +192,7 @@ def assemble(
     with torch.random.fork_rng(devices=[]):
         networks = fill(method.networks(config))
     for network in networks.values():
-        network.eval().requires_grad_(False).to(device)
+        network.eval().requires_grad_(False).to(device or default_device())
     synthesiser = method.synthesiser(config, networks, motion)
     synthesiser.guides = tuple(dict.fromkeys((*synthesiser.guides, *guides)))
     synthesiser.weights = weights

@@ -171,7 +171,9 @@ def test_without_the_generator_nothing_is_drawn_and_nothing_fails(monkeypatch, e
 def known(monkeypatch):
     """The kit's mapper without the generator, which is only asked for its fingerprint and samples."""
     _, about = expression_mapper.shipped.read(expression_mapper.FILE, _fingerprint())
-    generator = SimpleNamespace(fingerprint=about["generator"], width=512, sample=lambda z, truncation: truncation * z)
+    generator = SimpleNamespace(
+        fingerprint=about["generator"], width=512, device=torch.device("cpu"), sample=lambda z, truncation: truncation * z
+    )  # fmt: skip
     kits = expression_mapper.get(generator)
     monkeypatch.setattr(module, "makers", lambda: (generator, kits))
     monkeypatch.setattr(generators, "available", lambda: True)

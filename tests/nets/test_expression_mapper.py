@@ -22,7 +22,7 @@ def _generator():
 
 @pytest.fixture(scope="module")
 def kits():
-    return expression_mapper.get(SimpleNamespace(fingerprint=_generator()))
+    return expression_mapper.get(SimpleNamespace(fingerprint=_generator(), device=torch.device("cpu")))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 
 from fersyn import splits
+from fersyn.devices import default_device
 from fersyn.errors import FersynError
 from fersyn.evaluation import recognition
 from fersyn.evaluation.augmentation import allowed
@@ -121,7 +122,6 @@ def run_fold(
     more_people: Sequence[int] = (),
     epochs: int = 60,
     real_share: float = 0.5,
-    device: str | torch.device = "cpu",
     network: str = "cnn",
     report: Callable[[int], None] | None = None,
 ) -> tuple[pd.DataFrame, dict]:
@@ -135,7 +135,6 @@ def run_fold(
             fold has. Numbers that the fold does not have are left out.
         epochs: passes over the real faces; sets the number of steps of all (`steps_of`).
         real_share: least part of real faces among those seen, 0..<1; 0: as they fall, as in the paper.
-        device: of synthesis and recognisers.
         network: of the recognisers, one of `recogniser.NETWORKS`.
         report: called after each recogniser with 1.
 
@@ -154,10 +153,10 @@ def run_fold(
         )
     table, steps = fold.table, steps_of(fold, epochs)
     tested, parts = shrunk(table, fold.test, SIZE), []
-    for about, faces, labels, dealt in _learnt_from(fold, factors, more_people, real_share, device):
+    for about, faces, labels, dealt in _learnt_from(fold, factors, more_people, real_share):
         for variation in VARIATIONS:
             taught = train_recogniser(
-                faces, labels, seed=fold.seed, batch=BATCH, device=device, steps=steps, vary=middle, pool=dealt,
+                faces, labels, seed=fold.seed, batch=BATCH, steps=steps, vary=middle, pool=dealt,
                 before=classical if variation == "classical" else None, network=network,
             )  # fmt: skip
             found = {"seed": fold.seed, "fold": fold.number, "variation": variation, **about}
@@ -172,14 +171,14 @@ def run_fold(
 
 
 def _learnt_from(
-    fold: Fold, factors: Sequence[int], more_people: Sequence[int], real_share: float, device: str | torch.device
+    fold: Fold, factors: Sequence[int], more_people: Sequence[int], real_share: float
 ) -> Iterator[tuple[dict, torch.Tensor, torch.Tensor, torch.Tensor | None]]:
     """What recognisers learn from: columns of `run_fold` that say what it is, faces, labels, and what a pass deals."""
     table, real = fold.table, shrunk(fold.table, fold.train, SIZE)
     labels = torch.from_numpy(table.labels(fold.train))
-    synthesiser = load(fold.run, device)
+    synthesiser = load(fold.run)
     recipes = draw(table, fold.train, factors[-1] * len(real), fold.seed, getattr(synthesiser, "motion", None))
-    made = make(synthesiser, table, recipes, SIZE, device=device)
+    made = make(synthesiser, table, recipes, SIZE)
     for factor in factors:
         count = factor * len(real)
         about = {
@@ -218,7 +217,6 @@ def run(
     more_people: Sequence[int] = (),
     epochs: int = 60,
     real_share: float = 0.5,
-    device: str | torch.device = "cpu",
     workers: int | None = None,
     network: str = "cnn",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -229,13 +227,17 @@ def run(
 
     Args:
         folds: of `fold_of`.
-        factors, more_people, epochs, real_share, device, network: as for `run_fold`.
+        factors, more_people, epochs, real_share, network: as for `run_fold`.
         workers: processes; 0: this one; None: as many as torch has threads, or none where there is little to do.
     """
     if workers is None:
-        worth_it = str(device) == "cpu" and len(folds) > 1 and max(map(partial(steps_of, epochs=epochs), folds)) >= 50
+        worth_it = (
+            default_device().type == "cpu"
+            and len(folds) > 1
+            and max(map(partial(steps_of, epochs=epochs), folds)) >= 50
+        )
         workers = min(len(folds), torch.get_num_threads()) if worth_it else 0
-    task, found = partial(_alone, given=(factors, more_people, epochs, real_share, device, network)), []
+    task, found = partial(_alone, given=(factors, more_people, epochs, real_share, network)), []
     with Progress(len(folds), "folds", unit="fold") as progress, ExitStack() as stack:
         each = map
         if workers > 1:  # not fork: torch's threads do not survive it
@@ -269,11 +271,11 @@ class Kind:
     guides: tuple[str, ...] = ()
 
 
-def kinds(fold: Fold, count: int = 320, device: str | torch.device = "cpu") -> dict[str, Kind]:
+def kinds(fold: Fold, count: int = 320) -> dict[str, Kind]:
     """What judges are shown, by name: the fold's real faces, and `count` synthetic ones each as they are used and at the
     strength of a full expression.
     """
-    table, synthesiser = fold.table, load(fold.run, device)
+    table, synthesiser = fold.table, load(fold.run)
     real = shrunk(table, fold.train, SIZE), table.labels(fold.train), table.people[fold.train]
     found = {REAL: Kind(*real, table.guides)}
     for name, strengths in (
@@ -281,15 +283,13 @@ def kinds(fold: Fold, count: int = 320, device: str | torch.device = "cpu") -> d
         ("synthetic, strength 1", (1.0, 1.0)),
     ):
         recipes = draw(table, fold.train, count, fold.seed, getattr(synthesiser, "motion", None), strengths)
-        made = make(synthesiser, table, recipes, SIZE, device=device)
+        made = make(synthesiser, table, recipes, SIZE)
         guides = (*synthesiser.guides, *table.guides)
         found[name] = Kind(made, recipes.label, table.people[recipes.source], guides)
     return found
 
 
-def judged(
-    fold: Fold, shown: Mapping[str, Kind], epochs: int = 60, device: str | torch.device = "cpu", network: str = "cnn"
-) -> pd.DataFrame:
+def judged(fold: Fold, shown: Mapping[str, Kind], epochs: int = 60, network: str = "cnn") -> pd.DataFrame:
     """Do synthetic faces show what they should? The kit's judge names the kinds of faces that it is shown.
 
     The judge is trained on real faces of everybody but the people whose faces it names, the fold's test people among
@@ -299,7 +299,6 @@ def judged(
         fold: of `experiment.fold_of`.
         shown: of `kinds`.
         epochs: as for the recognisers; the judge takes twice as many steps as they.
-        device: of the judge.
         network: its, one of `recogniser.NETWORKS`.
 
     Returns:
@@ -311,7 +310,7 @@ def judged(
     others = usable[~np.isin(table.people[usable].astype(str), table.people[fold.train].astype(str))]
     splits.check_disjoint(table.rows.iloc[others], table.rows.iloc[fold.train])
     taught = train_recogniser(
-        shrunk(table, others, SIZE), torch.from_numpy(table.labels(others)), seed=fold.seed, device=device,
+        shrunk(table, others, SIZE), torch.from_numpy(table.labels(others)), seed=fold.seed,
         steps=2 * steps_of(fold, epochs), vary=middle, before=classical, network=network,
     )  # fmt: skip
     lines = []

@@ -147,9 +147,7 @@ def _shifts(table, pairs: np.ndarray, sources: np.ndarray, motion) -> tuple[np.n
 
 
 @torch.inference_mode()
-def make(
-    synthesiser: Synthesiser, table, recipes: Recipes, size: int, batch: int = 64, device: str | torch.device = "cpu"
-) -> Tensor:
+def make(synthesiser: Synthesiser, table, recipes: Recipes, size: int, batch: int = 64) -> Tensor:
     """Synthesise: uint8 (M, 3, size, size) on the CPU.
 
     The method edits the table's faces at the table's size (what works at a smaller one has its result enlarged); they
@@ -159,6 +157,7 @@ def make(
     if not synthesiser.edits:
         names = [EXPRESSIONS[label] for label in recipes.label]
         return to_bytes(resize(synthesiser.sample(len(recipes), names)[0], size)).cpu()
+    device = synthesiser.device
     sources, place = np.unique(recipes.source, return_inverse=True)
     faces, points = table.tensor(sources).to(device), torch.from_numpy(table.landmarks(sources)).to(device)
     made = []

@@ -1,4 +1,4 @@
-"""Verifiers whose networks OpenCV runs from an ONNX file: SFace, ArcFace."""
+"""Verifiers whose networks OpenCV runs from an ONNX file: SFace, ArcFace. OpenCV computes on the CPU; on a GPU torch runs SFace."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
+import torch
 
 from fersyn import weights
+from fersyn.devices import default_device
 from fersyn.errors import FersynError
 from fersyn.evaluation.verifiers.base import Verifier
 from fersyn.faces.crop import arcface_crop, five_points
+from fersyn.nets import sface
+from fersyn.pixels import to_floats, to_tensor
 
 
 @contextmanager
@@ -63,12 +67,36 @@ class SFace(_Onnx):
 
         return cv2.FaceRecognizerSF.create(path, "")
 
+    def embed(self, images, landmarks):
+        """See `Verifier.embed`; the numbers of a GPU differ from OpenCV's by rounding alone."""
+        self.batch = 1 if default_device().type == "cpu" else 64
+        return super().embed(images, landmarks)
+
+    @torch.inference_mode()
+    def describe(self, images, landmarks):
+        """See `Verifier.describe`."""
+        if (device := default_device()).type == "cpu" or not self.available():
+            return super().describe(images, landmarks)
+        aligner = _opened(type(self), str(weights.find(self.weights)))
+        cut = [self.cut(aligner, *face)[..., ::-1] for face in zip(images, landmarks, strict=True)]
+        return _sface(str(device))(to_floats(to_tensor(np.stack(cut))).to(device)).cpu().numpy()
+
+    @staticmethod
+    def cut(network, image: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """The face as it sees it, uint8 BGR (112, 112, 3)."""
+        face = np.zeros((1, 15), np.float32)  # box, five points, confidence, as OpenCV's detector gives them
+        face[0, 4:14] = five_points(points).ravel()
+        return network.alignCrop(np.ascontiguousarray(image[..., ::-1]), face)
+
     @staticmethod
     def one(network, image: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Its numbers for one face."""
-        face = np.zeros((1, 15), np.float32)  # box, five points, confidence, as OpenCV's detector gives them
-        face[0, 4:14] = five_points(points).ravel()
-        return network.feature(network.alignCrop(np.ascontiguousarray(image[..., ::-1]), face))[0]
+        return network.feature(SFace.cut(network, image, points))[0]
+
+
+@lru_cache(maxsize=1)
+def _sface(device: str):
+    return sface.load().to(device)
 
 
 class ArcFace(_Onnx):

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from fersyn import weights
+from fersyn.devices import default_device
 from fersyn.evaluation.verifiers.base import Verifier, load
 from fersyn.faces import align
 from fersyn.faces.crop import light_cnn_crop
@@ -41,6 +42,11 @@ def _trained(run: Path, written: float) -> nn.Module:
         return load(light_cnn.LightCNN9(), checkpoint.read(run)["networks"]["verifier"], str(run), "fc2")
 
 
+def _described(network: nn.Module, faces: torch.Tensor) -> np.ndarray:
+    device = default_device()
+    return network.to(device)(faces.to(device)).cpu().numpy()
+
+
 class LightCNN(Verifier):
     """A published LightCNN; 256 numbers, cosine (as their paper compares them)."""
 
@@ -59,7 +65,7 @@ class LightCNN(Verifier):
     def describe(self, images, landmarks):
         """See `Verifier.describe`."""
         grey = np.stack([light_cnn_crop(*face) for face in zip(images, landmarks, strict=True)])
-        return self.network()(torch.from_numpy(grey)[:, None].float().div_(255)).numpy()
+        return _described(self.network(), torch.from_numpy(grey)[:, None].float().div_(255))
 
 
 class VGGFace(Verifier):
@@ -79,7 +85,7 @@ class VGGFace(Verifier):
     def describe(self, images, landmarks):
         """See `Verifier.describe`."""
         cut = [align.fit(points, vgg_face.SIZE).warp(image) for image, points in zip(images, landmarks, strict=True)]
-        return self.network()(torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).float()).numpy()
+        return _described(self.network(), torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).float())
 
 
 class Trained(LightCNN):
