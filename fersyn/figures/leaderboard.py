@@ -64,14 +64,16 @@ def banks(made: Sequence[Bank]) -> Table | Note:
 
 
 def samples(lab, shown: np.ndarray, made: Sequence[Bank]) -> Picture | Note:
-    """A person of the lab, and what each system made of that person; of banks of nobody in the lab, anybody."""
+    """A person of the lab, and what each system made of that person; of banks of nobody in the lab, anybody. A system that makes
+    few faces may have none of an expression of that person: the next one's, who may be shown, stands there.
+    """
     who = [str(person) for person in dict.fromkeys(lab.people[shown])] if lab is not None else []
     if not who or not made:
         return faces.nothing()
     kinds = sorted({label for bank in made for label in bank.labels.tolist()})
     rows = []
     for bank in made:
-        own = np.flatnonzero(np.isin(bank.people.astype(str), [NOBODY, who[0]]))
+        own = np.concatenate([np.flatnonzero(bank.people.astype(str) == person) for person in (NOBODY, *who)])
         first = [next(iter(own[bank.labels[own] == kind]), None) for kind in kinds]
         images = to_images(bank.faces[[k for k in first if k is not None]])
         at = iter(images)

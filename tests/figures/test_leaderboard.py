@@ -107,6 +107,17 @@ def test_where_the_faces_come_from(small_table):
     assert figures.thumbnail(small_table, ~shown, [own]) is None
 
 
+def test_an_expression_that_was_not_made_of_one_person_is_shown_of_the_next(small_table, monkeypatch):
+    one, two = list(dict.fromkeys(small_table.people.astype(str)))[:2]
+    values = torch.tensor([10, 20, 30], dtype=torch.uint8).reshape(3, 1, 1, 1).expand(3, 3, 64, 64)
+    bank = Bank("few", values, np.array([1, 1, 5]), np.array([two, one, two], object))
+    monkeypatch.setattr(figures.faces, "grid", lambda rows, *args, **about: rows)
+    seen = np.ones(len(small_table), bool)
+    assert [int(face.mean()) for face in figures.samples(small_table, seen, [bank])[0]] == [20, 30]
+    private = figures.samples(small_table, small_table.people.astype(str) == one, [bank])[0]
+    assert int(private[0].mean()) == 20 and private[1] is None, "who may not be shown is not"
+
+
 def test_without_a_lab_there_are_sentences():
     nothing = Outcome(pd.DataFrame())
     found = [*figures.board(nothing), figures.verdicts(nothing), figures.gains(nothing), *figures.recall(nothing)]
