@@ -20,6 +20,7 @@ from fersyn.training.runs import facts, speed
 # Behind every training: landmarks, the perceptual loss, which takes the first of the two that is there, and the meter that
 # says how far a landmark motion goes.
 WEIGHTS = ("dlib-landmarks", "vgg19", "stlpips-vgg", "actions")
+CELL = 64  # CSS px of a face in a sample grid: there are as many grids as methods, and a page has 5 MB
 APART = ("lr_factor", "images_per_s", "seconds")  # columns of log.csv that are no losses
 
 
@@ -138,7 +139,7 @@ def samples(name: str, run: Path, table, shown: np.ndarray, most: int = 5) -> Pi
     who = "never trained on" if side == "test" else "also trained on: nobody is held out"
     return faces.grid(
         rows, [*names, "target"], [EXPRESSIONS[label] for label in batch.label.tolist()[:number]],
-        **described("training.samples", name=name, moments=len(chosen), who=who),
+        **described("training.samples", name=name, moments=len(chosen), who=who), cell=CELL,
     )  # fmt: skip
 
 
