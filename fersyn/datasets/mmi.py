@@ -1,7 +1,8 @@
 """MMI: films of people who show one of six expressions and let it go again (Pantic et al., ICME 2005; Valstar & Pantic 2010).
 
-The layout and the six codes are written from memory, for nobody of this project has the set: compare some films with their labels
-before you trust them.
+Nobody of this project has the set. Layout, codes and middle frames are as in the reader of Chen et al. (causal_emotion,
+datasets/face_process/mmi.py, 2022); as they say, many films show the face from the front and the side at once, or lie on their
+side: detection takes the face from the front, and turns it.
 """
 
 from collections import Counter
@@ -39,7 +40,7 @@ class FilmFrame(PhotoFrame):
 
 def read_mmi(root: str | Path, publishable: bool = False) -> FrameSet:
     """Read the films that have a label of the six: the first three pictures as neutral, three in the middle as the expression,
-    as a film ends neutral again [ours: others take the middle, too].
+    as a film ends neutral again (so do Chen et al.).
 
     Raises:
         LayoutError: no film with a label.

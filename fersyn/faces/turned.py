@@ -40,6 +40,10 @@ LOOSE = 0.05  # points that the trees find again no better than that, of the dis
 MISFIT = 0.09  # no better than that, and the detector is not sure: these landmarks are no face's
 STEP = 15  # degrees by which copies are turned
 _MOVED = 0.06  # of a box's side
+# The pixels of a copy turned askew are not the upright picture's, and its points stray: their mean over boxes moved by that much
+# is off by 0.89 % of the distance between the eyes, not 1.02, and by at most 1 % on 71 of 100 faces, not 56 (openpeople, turned by
+# 30 and 60 degrees).
+_STEADY = 0.04
 _LARGEST = 2000  # px of a copy that is turned askew
 
 
@@ -57,6 +61,7 @@ class _Seen(NamedTuple):
 
     turn: int
     copy: np.ndarray
+    back: np.ndarray  # (2, 3), from px of the copy to the picture's
     on_copy: Found
     found: Found
 
@@ -94,7 +99,7 @@ def find_turned(image: np.ndarray, every: bool = False) -> list[Found]:
             kept.append(_stood_up(image, seen, every))
     if not every:  # the largest of those that are surely faces, where there are such
         kept = [seen for seen in kept if seen.found.box.score >= SURE] or kept
-    fits = [seen.found for seen in kept if not _is_misfit(seen)]
+    fits = [_steady(seen) for seen in kept if not _is_misfit(seen)]
     if kept and not fits:
         raise NoFace(
             "the landmarks do not fit the face that was found (in profile, half hidden, or no face): use a picture that "
@@ -110,11 +115,8 @@ def fitness(image: np.ndarray, found: Found) -> float:
     back to the same points.
     """
     box, points = found
-    step, eyes = _MOVED * (box.right - box.left), [points[list(eye)].mean(0) for eye in EYES]
-    moved = []
-    for x, y in ((step, 0), (-step, 0), (0, step), (0, -step)):
-        moved.append(find_landmarks(image, Box(box.left + x, box.top + y, box.right + x, box.bottom + y)))
-    away = np.linalg.norm(np.stack(moved) - points, axis=-1).mean()
+    eyes = [points[list(eye)].mean(0) for eye in EYES]
+    away = np.linalg.norm(_from_moved(image, box, _MOVED) - points, axis=-1).mean()
     return float(away / max(np.linalg.norm(eyes[1] - eyes[0]), 1e-9))
 
 
@@ -134,6 +136,15 @@ def tilt(points: np.ndarray) -> float:
     """By how many degrees the eyes' line of landmarks (68, 2) is turned clockwise: -180 .. 180, 0 upright."""
     right, left = (points[list(eye)].mean(0) for eye in EYES)
     return float(np.degrees(np.arctan2(left[1] - right[1], left[0] - right[0])))
+
+
+def _from_moved(image: np.ndarray, box: Box, part: float) -> np.ndarray:
+    """Landmarks (4, 68, 2) that the trees find from the box moved by a part of its side to each side."""
+    step = part * (box.right - box.left)
+    ways = ((step, 0), (-step, 0), (0, step), (0, -step))
+    return np.stack(
+        [find_landmarks(image, Box(box.left + x, box.top + y, box.right + x, box.bottom + y)) for x, y in ways]
+    )
 
 
 def _is_good(seen: _Seen) -> bool:
@@ -162,19 +173,32 @@ def _stood_up(image: np.ndarray, seen: _Seen, every: bool) -> _Seen:
     return seen
 
 
+def _steady(seen: _Seen) -> Found:
+    """The face; on a copy turned askew its landmarks are the mean over moved boxes."""
+    if seen.turn % 90 == 0:
+        return seen.found
+    box, points = seen.on_copy
+    mean = np.mean([points, *_from_moved(seen.copy, box, _STEADY)], 0)
+    return seen.found._replace(landmarks=_applied(seen.back, mean))
+
+
+def _applied(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
 def _on_copy(image: np.ndarray, turn: int, every: bool, sizes: int, whole: bool = True) -> list[_Seen]:
     copy, matrix = _turned(image, turn, whole)
     found = []
     for box in find_all_faces(copy, sizes) if every else find_faces(copy, sizes)[:1]:
         points = find_landmarks(copy, box)
         if turn == 0:
-            found.append(_Seen(turn, image, Found(box, points), Found(box, points)))
+            found.append(_Seen(turn, image, matrix, Found(box, points), Found(box, points)))
             continue
         back = cv2.invertAffineTransform(matrix)
         corners = np.array([(x, y) for x in (box.left, box.right) for y in (box.top, box.bottom)])
-        corners = corners @ back[:, :2].T + back[:, 2]
+        corners = _applied(back, corners)
         there = Box(*corners.min(0).tolist(), *corners.max(0).tolist(), box.score)
-        found.append(_Seen(turn, copy, Found(box, points), Found(there, points @ back[:, :2].T + back[:, 2])))
+        found.append(_Seen(turn, copy, back, Found(box, points), Found(there, _applied(back, points))))
     return found
 
 

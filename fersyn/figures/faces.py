@@ -156,10 +156,12 @@ def before_after(
     )  # fmt: skip
 
 
-def strip(alt: str, *columns: Sequence[np.ndarray], most: int = 8) -> Picture:
-    """One row of faces for the index page, some 10 to 20 kB; several columns of them take turns."""
+def strip(alt: str, *columns: Sequence[np.ndarray], most: int = 8, names: Sequence[str] = ()) -> Picture:
+    """One row of faces for the index page, some 10 to 20 kB; several columns of them take turns. `names`: what each face is."""
     row = [face for each in zip(*columns, strict=True) for face in each]
-    return Picture.of_array(mosaic([row[:most]], 108, 0), alt, density=2)
+    picture = Picture.of_array(mosaic([row[:most]], 108, 0), alt, density=2)
+    picture.names = names[:most]
+    return picture
 
 
 def pictured(rows: pd.DataFrame, private: bool = False) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ class Picture:
     Raises:
         ValueError: no description.
     """
+
+    names: Sequence[str] = ()
 
     def __init__(
         self,

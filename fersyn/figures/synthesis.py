@@ -192,7 +192,8 @@ def thumbnail(true: Truth, measured: Measured, name: str, shown: np.ndarray) -> 
     if not len(rows):
         return None
     both = pixels(true.source[rows]), pixels(measured.pictures[name][0][rows])
-    return faces.strip(f"Faces before and after {name}, people never trained on", *both)
+    names = [word for label in true.labels[rows] for word in ("neutral", f"{name}: {EXPRESSIONS[label]}")]
+    return faces.strip(f"Faces before and after {name}, people never trained on", *both, names=names)
 
 
 def credits(*tables) -> Note:

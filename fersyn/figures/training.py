@@ -116,7 +116,7 @@ def contested(fared: Mapping[str, Mapping]) -> str:
     )
 
 
-def samples(name: str, run: Path, table, shown: np.ndarray, most: int = 5) -> Picture | Note:
+def samples(name: str, run: Path, table, shown: np.ndarray, most: int = 4) -> Picture | Note:
     """The same people never trained on, as the network saw them at several steps: RUN/samples put together."""
     from fersyn.training.samples import held_out
 
@@ -132,7 +132,8 @@ def samples(name: str, run: Path, table, shown: np.ndarray, most: int = 5) -> Pi
         return faces.nothing()
     chosen = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, most).round().astype(int))]
     grids = [np.asarray(Image.open(file).convert("RGB")) for file in chosen]
-    number = min(len(batch), grids[0].shape[1] // size)
+    # Once round the expressions: more people make the page heavy, and tell nothing new.
+    number = min(len(set(batch.label.tolist())), grids[0].shape[1] // size)
     rows = [_tiles(grids[-1], 0, size, number), *(_tiles(grid, 2, size, number) for grid in grids)]
     names = ["source", *(f"step {int(file.stem)}" for file in chosen)]
     rows.append(_tiles(grids[-1], 1, size, number))

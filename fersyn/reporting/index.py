@@ -77,8 +77,8 @@ def card(folder: Path, run: str) -> dict[str, Any]:
 
 
 def abstract(cards: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
-    """Three to five sentences on the whole report: the first of each notebook that compares methods, and more of 03."""
-    wanted = {"03": 2, "05": 1, "06": 1, "09": 3}
+    """At most five sentences on the whole report: the first of each notebook that compares methods, and more of 03."""
+    wanted = {"03": 2, "05": 1, "06": 1, "09": 1}
     found = []
     for item in cards:
         own = findings(item, most=wanted.get(item["run"][:2], 0))
@@ -148,6 +148,7 @@ def write(folder: Path, runs: Iterable[str], author: str = "", asked: Collection
         date=newest[:10],
         warning=SMOKE if is_smoke({}, folder.name) else "",
         abstract=abstract(cards),
+        faces=next((strip for item in cards for strip in item.get("thumbnails") or () if strip.get("names")), None),
         board=board(folder),
         provenance=provenance.element(about),
         cards=cards,

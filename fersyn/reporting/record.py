@@ -167,7 +167,9 @@ class Record:
     def thumbnail(self, picture: Any) -> None:
         """Adds a strip for the index page: a :class:`fersyn.figures.Picture`, some 10 kB; None adds nothing."""
         if picture is not None:
-            self.content["thumbnails"].append({"src": picture.data_uri(), "alt": picture.alt})
+            self.content["thumbnails"].append(
+                {"src": picture.data_uri(), "alt": picture.alt, "names": list(picture.names)}
+            )
 
     def note(self, text: str) -> None:
         """Adds a sentence that the index page shows on the card (too few people ...); empty text and what is noted

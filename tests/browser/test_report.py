@@ -68,7 +68,7 @@ return found.slice(0, 10)
 LITERAL = """
 const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = []
 for (let text; text = texts.nextNode();) {
-  if (!text.parentElement.closest('script, style, pre, code') && /`|\\*\\*/.test(text.data)) found.push(text.data.trim().slice(0, 60))
+  if (!text.parentElement.closest('script, style, pre, code') && /`|\\*\\*|\\*\\w[^*]*\\w\\*/.test(text.data)) found.push(text.data.trim().slice(0, 60))
 }
 return found
 """

@@ -73,6 +73,8 @@ def test_faces_are_those_of_the_methods(methods, measured, true, made, small_tab
         synthesis.thumbnail(true, made, "warp", shown),
     ):
         assert isinstance(picture, Picture) and picture.alt and len(picture.data) < 400_000
+    names = synthesis.thumbnail(true, made, "warp", shown).names
+    assert names[0] == "neutral" and names[1].startswith("warp: ") and len(names) in (4, 6, 8)
 
 
 def test_a_guide_is_another_person_with_the_same_expression(measured, small_table):

@@ -1,5 +1,7 @@
 """The sentences at the top of pages: each claim is worked out again from the JSON that it was made of."""
 
+import re
+
 import pytest
 
 from fersyn.reporting import export, index
@@ -44,7 +46,11 @@ def content(**changes):
 def check(found, made):
     """Work a claim out again; AssertionError where it is not so."""
     claim, metrics = found.claim, made["metrics"]
-    rows = {(r["method"], r["minus"], r["metric"], r.get("verifier") or ""): r for r in made.get("differences", ())}
+    rows = {
+        (r["method"], r["minus"], r["metric"], r.get("verifier") or ""): r
+        for r in made.get("differences", ())
+        if r["table"] == claim.get("table")
+    }
 
     def kind(row):
         sign = 1 if metrics[row["metric"]]["better"] == "higher" else -1
@@ -84,8 +90,15 @@ def check(found, made):
     elif claim["kind"] == "referee":
         fared = made["results"][claim["method"]]["discriminators"][claim["name"]]
         assert fared["state"] == claim["state"]
+    elif claim["kind"] == "none":
+        own = [row for key, row in rows.items() if key[1:3] == (claim["minus"], claim["metric"])]
+        assert own and not [row for row in own if kind(row) == "better"]
     else:
         assert claim["kind"] == "figure"
+        values = {each["name"]: each["value"] for each in made["key_figures"]}
+        for name in claim["names"]:
+            said = re.search(rf"(?:^|; ){re.escape(name)} (-?[\d.]+)", found.text)
+            assert float(said[1]) == pytest.approx(values[name], abs=0.06)
 
 
 def test_every_sentence_is_true_and_says_its_numbers():
@@ -263,6 +276,9 @@ def test_what_helps_recognisers_is_told_of_each_set():
         ("photos", "+ b", "varied", (0.09, 0.01, 0.2)), ("photos", "+ b", "real", better),
     )  # fmt: skip
     lab, photos = findings(made)[:2]
+    check(lab, made), check(photos, made)
+    with pytest.raises(AssertionError):
+        check(lab._replace(claim={**lab.claim, "table": "photos"}), made)
     assert (
         lab.text == "On lab nothing names faces better than varied by more than chance." and lab.claim["kind"] == "none"
     )

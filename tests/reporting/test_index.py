@@ -45,6 +45,16 @@ def test_a_card_has_what_a_reader_needs(tmp_path):
     assert 'href="01-a.html"' in text and 'href="01-a-code.html"' in text
 
 
+def test_a_strip_of_faces_has_their_names(tmp_path):
+    put(tmp_path, "01-a")
+    assert "<figcaption>" not in page(tmp_path, ["01-a"])
+    named = {"src": "data:image/jpeg;base64,BBBB", "alt": "two faces", "names": ["neutral", "warp: anger"]}
+    put(tmp_path, "02-b", thumbnails=[named])
+    text = page(tmp_path, ["01-a", "02-b"])
+    assert "<figcaption><span>neutral</span><span>warp: anger</span></figcaption>" in text
+    assert text.index("<figcaption>") < text.index('class="cards"')
+
+
 def test_failed_and_missing_runs_show(tmp_path):
     (tmp_path / "01-b.failed.json").write_text(
         json.dumps(content(status="failed", error="ValueError: no <x>", key_figures=[]))
