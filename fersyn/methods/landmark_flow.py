@@ -203,6 +203,14 @@ class Flow(Synthesiser):
         super().__init__(METHOD, config, networks, motion)
         self.nose, self.eyes, self.shade = nose, eyes, shade
 
+    def asked(self, faces, expression, intensity, landmarks, source_landmarks) -> tuple[Tensor, ...]:
+        """See `Synthesiser.asked`; landmarks that were given say themselves how strong it is, up to the intensity."""
+        source, target, label, strength = super().asked(faces, expression, intensity, landmarks, source_landmarks)
+        if landmarks is not None:
+            moved = (target - source) * (self.size / faces.shape[-1])
+            strength = torch.minimum(strength, self.networks["generator"].ratios.strength(moved, label))
+        return source, target, label, strength
+
     def make(self, faces, source, target, label, intensity) -> Tensor:
         """See `Flow`."""
         return self._parts(faces, source, target, label, intensity)["image"]

@@ -31,6 +31,9 @@ ONE_SIDED = ("contempt",)  # the others are the same left and right
 FARTHEST = 1.5  # times the mean way of the landmarks
 BACK = 0.5  # in full it makes folds of light out of those that had been bent away already
 ALIKE = 0.4  # cosine of two ways
+IRIS = 0.2  # of an eye's width: its radius
+SOFT = 128 / 1.5  # one through the part of the side over which its rim fades
+WHITE = 0.5  # brighter no pixel becomes: the white of an eye, lit twice, would glow
 
 
 class RatioImages(nn.Module):
@@ -76,7 +79,8 @@ class RatioImages(nn.Module):
         out = int(TRIMMED * len(found))
         found = found.sort(0).values[out : len(found) - out].mean(0)
         found = found.sign() * (found.abs() - LEAST).clamp(min=0)
-        self.ratio[label] = found * _inside(shape, size).to(found)
+        found = found * _inside(shape, size).to(found)
+        self.ratio[label] = torch.where(found > 0, found * _beside_iris(shape, size).to(found), found)
         self.shape[label], self.way[label] = shape, (after - before).mean(0)
 
     def forward(self, source: Tensor, target: Tensor, label: Tensor) -> Tensor:
@@ -88,13 +92,25 @@ class RatioImages(nn.Module):
         moved, back = target - source.float(), label == NEUTRAL
         label = torch.where(back, self._worn(-moved), label)
         moved = torch.where(back[:, None, None], -moved, moved)
-        way, shape = self.way[label].float(), self.shape[label].float()
-        length = way.square().sum((1, 2))
-        known = length > 0
-        part = ((moved * way).sum((1, 2)) / length.clamp(min=1e-6)).clamp(0, FARTHEST) * known
+        shape, known = self.shape[label].float(), self._known(label)
+        part = self.strength(moved, label) * known
         part = torch.where(back, -BACK * part, part)
         flow = dense_flow(torch.where(known[:, None, None], shape, target), target, self.ratio.shape[-1])
         return part[:, None, None, None] * warp(self.ratio[label].float(), flow)
+
+    def strength(self, moved: Tensor, label: Tensor) -> Tensor:
+        """How far along the expressions' own ways landmarks went, (N,) 0..FARTHEST; 1 where the way is not known.
+
+        Args:
+            moved: (N, 68, 2) px, how far they went.
+            label: (N,), indices into EXPRESSIONS.
+        """
+        way = self.way[label].float()
+        part = (moved.float() * way).sum((1, 2)) / way.square().sum((1, 2)).clamp(min=1e-6)
+        return torch.where(self._known(label), part.clamp(0, FARTHEST), 1.0)
+
+    def _known(self, label: Tensor) -> Tensor:
+        return self.way[label].flatten(1).any(1)
 
     def _worn(self, moved: Tensor) -> Tensor:
         """The expression (N,) whose way `moved` (N, 68, 2) px goes; neutral, which has no light, where it goes none's."""
@@ -105,8 +121,12 @@ class RatioImages(nn.Module):
 
 
 def relight(images: Tensor, light: Tensor) -> Tensor:
-    """Images (N, 3, H, W) in [-1, 1] under a light (N, 1, H, W), a logarithm; where that is 0 the pixel stays, bit for bit."""
-    return torch.where(light == 0, images, ((images + DARK) * light.exp() - DARK).clamp(-1, 1))
+    """Images (N, 3, H, W) in [-1, 1] under a light (N, 1, H, W), a logarithm; where that is 0 the pixel stays, bit for bit.
+    None becomes brighter than WHITE; what is, stays.
+    """
+    lit = (images + DARK) * light.exp() - DARK
+    lit = torch.where(light > 0, torch.maximum(images, lit.clamp(max=WHITE)), lit.clamp(min=-1))
+    return torch.where(light == 0, images, lit)
 
 
 def _blurred(maps: Tensor, sigma: float) -> Tensor:
@@ -126,3 +146,13 @@ def _inside(shape: Tensor, size: int) -> Tensor:
     cv2.fillPoly(mouth, [points[48:60].round().astype(np.int32)], 0)
     mouth = cv2.erode(mouth, np.ones((thick + 1,) * 2))
     return torch.from_numpy(found * cv2.GaussianBlur(mouth, (0, 0), max(size / 128, 0.5)))[None]
+
+
+def _beside_iris(shape: Tensor, size: int) -> Tensor:
+    """Where light may fall (1, size, size): where a lid gave way to the white of one eye, another's iris would shine."""
+    line, found = torch.arange(size, dtype=shape.dtype), torch.ones(size, size, dtype=shape.dtype)
+    for eye in (shape[list(points)].cpu() for points in ibug.EYES):
+        (x, y), radius = eye.mean(0), IRIS * (eye[3] - eye[0]).norm()
+        away = torch.hypot(line - x, line[:, None] - y)
+        found = torch.minimum(found, ((away - radius) * SOFT / size + 0.5).clamp(0, 1))
+    return found[None]
