@@ -100,6 +100,23 @@ def test_edit_in_any_size_with_and_without_landmarks(flow, pairs):
         edit(batch.source, "happy")
 
 
+def test_landmarks_that_are_given_say_how_strong_an_expression_is(flow, pairs, small_motion):
+    method, config, _ = flow
+    networks = method.networks(config)
+    batch = pairs.gather(pairs.examples(2))
+    happy = EXPRESSIONS.index("happiness")
+    networks["generator"].ratios.way[happy] = way = batch.target_landmarks[0] - batch.source_landmarks[0]
+    asked = method.synthesiser(config, networks, small_motion).asked
+    faces, points = batch.source[:1], batch.source_landmarks[:1]
+
+    def strength(intensity, landmarks):
+        return float(asked(faces, "happiness", intensity, landmarks, points)[3])
+
+    assert strength(1.0, points + 0.5 * way) == pytest.approx(0.5, abs=1e-5)
+    assert strength(0.3, points + 0.5 * way) == pytest.approx(0.3) and strength(1.0, points + 2 * way) == 1
+    assert strength(1.0, None) == 1  # nothing but the intensity says it
+
+
 @pytest.fixture
 def small_motion(small_table, monkeypatch):
     monkeypatch.setattr(motion, "LEAST", 1)

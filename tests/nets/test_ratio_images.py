@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from fersyn.expressions import EXPRESSIONS
-from fersyn.nets.ratio_images import DARK, RatioImages, relight
+from fersyn.faces.landmarks import EYES
+from fersyn.nets.ratio_images import DARK, WHITE, RatioImages, relight
 from fersyn.pairs import Pairs
 from fersyn.pixels import grey
 
@@ -60,6 +61,9 @@ def test_how_strong_it_is_is_read_off_the_landmarks(learnt, faces):
     assert full.abs().max() > 0.1 and back.abs().max() == 0
     assert torch.allclose(half.amin((1, 2, 3)), full.amin((1, 2, 3)) / 2, rtol=0.15)
     assert beyond.abs().max() < 1.6 * full.abs().max()
+    moved = torch.stack([learnt.way[ANGER] * part for part in (0.5, 1.0, -1.0, 9.0)])
+    assert learnt.strength(moved, label[:1].expand(4)).tolist() == pytest.approx([0.5, 1, 0, 1.5])
+    assert learnt.strength(moved, torch.full((4,), FEAR)).tolist() == [1, 1, 1, 1]  # whose way is not known
 
 
 def test_what_was_not_learnt_changes_nothing(learnt, faces):
@@ -96,7 +100,26 @@ def test_no_light_is_the_picture_bit_for_bit_and_grey_stays_grey():
     assert torch.equal(out[:, :, :4], images[:, :, :4]) and (out[:, :, 4:] < images[:, :, 4:]).all()
     neutral = grey(images).expand(-1, 3, -1, -1)
     assert (relight(neutral, light).std(1) < 1e-6).all()
-    assert relight(images, light + 9).max() <= 1
+
+
+def test_light_makes_nothing_brighter_than_the_white_of_an_eye_and_shade_nothing_brighter_at_all():
+    images = torch.linspace(-1, 1, 9).expand(1, 3, 1, 9)
+    assert torch.equal(relight(images, torch.full((1, 1, 1, 9), 9.0)), images.clamp(min=WHITE))
+    assert relight(images, torch.full((1, 1, 1, 9), -9.0)).min() == -1
+
+
+def test_no_light_falls_on_an_iris_but_beside_it(faces):
+    source, points, _ = faces
+    network = RatioImages(SIDE)
+    lit = source.clone()
+    for face, each in zip(lit, points, strict=True):
+        for eye in EYES:
+            x, y = each[list(eye)].mean(0).round().int().tolist()
+            face[:, y - 1 : y + 2, x - 5 : x + 6] += 0.5
+    network.learn(ANGER, source, lit, points, points)
+    for eye in EYES:
+        x, y = network.shape[ANGER][list(eye)].mean(0).round().int().tolist()
+        assert network.ratio[ANGER, 0, y, x] == 0 and network.ratio[ANGER, 0, y, x - 6 : x + 7].max() > 0.05
 
 
 def test_they_are_kept_with_the_weights_and_learn_nothing_further(learnt):
