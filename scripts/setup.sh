@@ -15,6 +15,11 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
     exit 1
 fi
 
+free=$(df -Pk . 2>/dev/null | awk 'NR == 2 { print int($4 / 1048576) }')
+if [ "${free:-99}" -lt 11 ]; then
+    echo "fersyn: $free GB are free here; the packages take 8 GB, and 3 more while they are installed (PyTorch brings CUDA along)" >&2
+fi
+
 # uv does not read pip's settings, so a user's own package index is handed on to it.
 pip_setting() {
     for section in :env: install global user; do

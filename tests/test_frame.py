@@ -136,3 +136,19 @@ def test_setup_refuses_an_old_python(tmp_path):
     )
     assert done.returncode == 1 and "no 'python9' on PATH" in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.parametrize(("free", "said"), [(3, True), (20, False)])
+def test_setup_says_when_the_disk_is_too_full(tmp_path, free, said):
+    programs = {
+        "df": f"echo Filesystem; echo disk 100000000 1 {free * 1048576 + 5} 1% /",
+        "python9": 'case "$*" in *"pip config"*) exit 1;; esac',
+        "uv": "exit 0",
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    command = ["sh", str(ROOT / "scripts/setup.sh"), str(tmp_path / "venv"), "python9"]
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert ("3 GB are free here; the packages take 8 GB" in done.stderr) == said
