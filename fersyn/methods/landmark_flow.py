@@ -7,7 +7,7 @@ pixels (teeth, tongue, wrinkles, shadows), above all where the inner lips have o
 new * m. Where nothing moves and nothing is painted the pixel is the source's own. Trained with L1 + perceptual + adversarial
 loss, and a price for the painted area: a low one at mouth, eyes, brows and folds, a high one elsewhere, because generated and
 rendered pairs differ there by what no expression does. In an edit the nose, and the places of the eyes, follow the landmarks
-only in part (`settle`).
+only in part (`settle`), and teeth that are bared are somebody's (`fersyn.nets.teeth`).
 
 The person's pixels come from the person's picture, which is why it keeps identity after a few minutes on two cores, and on
 photographs of people while it was trained on people who do not exist.
@@ -103,7 +103,9 @@ class LandmarkFlow(Method):
         return {name: network.to(memory_format=torch.channels_last) for name, network in made.items()}
 
     def prepare(self, config: Config, networks, table) -> None:
-        """Work out the ratio images, of the training people's strongest faces."""
+        """Work out the ratio images, of the training people's strongest faces, and whose teeth are lent: somebody's whose
+        faces may be shown.
+        """
         pairs = pairs_of(config, table, "cpu")
         strongest = pairs.examples(len(pairs))
         for label in range(1, len(EXPRESSIONS)):
@@ -111,6 +113,8 @@ class LandmarkFlow(Method):
                 found = pairs.gather(chosen)
                 given = (found.source, found.target, found.source_landmarks, found.target_landmarks)
                 networks["generator"].ratios.learn(label, *given)
+                shown = torch.from_numpy(table.rows["publishable"].to_numpy(bool)[chosen[:, 1]])
+                networks["generator"].teeth.learn(label, found.target[shown], found.target_landmarks[shown])
 
     def features(self, config: Config) -> str | None:
         """Which network the perceptual loss compares features of on this machine, in words; None: it is not used."""
@@ -208,7 +212,8 @@ class Flow(Synthesiser):
         source, target, label, strength = super().asked(faces, expression, intensity, landmarks, source_landmarks)
         if landmarks is not None:
             moved = (target - source) * (self.size / faces.shape[-1])
-            strength = torch.minimum(strength, self.networks["generator"].ratios.strength(moved, label))
+            part = self.networks["generator"].ratios.strength(moved.to(self.device), label.to(self.device))
+            strength = torch.minimum(strength, part.to(strength.device))
         return source, target, label, strength
 
     def make(self, faces, source, target, label, intensity) -> Tensor:
@@ -236,10 +241,9 @@ class Flow(Synthesiser):
             for name in ("flow", "mask", "paint", "light")
         )
         flow, mask = flow * (changes * side / size), mask * changes
-        bent = warp(faces, flow)
-        image = compose(
-            relight(bent, light * (changes * self.shade)), mask, paint, opened(source, target, side), made["colour"]
-        )
+        bent, gap = warp(faces, flow), opened(source, target, side)
+        image = compose(relight(bent, light * (changes * self.shade)), mask, paint, gap, made["colour"])
+        image = self.networks["generator"].teeth(image, target, label, gap * changes, made["colour"])
         return {
             name: each.to(back) for name, each in (("image", image), ("bent", bent), ("mask", mask), ("flow", flow))
         }

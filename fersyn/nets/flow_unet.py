@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from fersyn.nets.affine_flow import warp
 from fersyn.nets.ratio_images import RatioImages, relight
+from fersyn.nets.teeth import Teeth
 from fersyn.pixels import grey
 
 OPENED = 4.0  # added to the mask's logit where the mouth was opened: it begins at 0.88 there
@@ -99,15 +100,16 @@ class FlowUNet(nn.Module):
         width: channels of the first level; a multiple of 8.
         reach: of the correction, see `FlowCorrection`.
         told: length of the label's code.
-        size: side of the ratio images, px.
+        size: side of the ratio images and of the picture of teeth, px.
 
     Attributes:
         ratios: the ratio images, which are no weights: they are worked out once (`RatioImages.learn`).
+        teeth: likewise chosen once (`Teeth.learn`), and laid in at the edit.
     """
 
     def __init__(self, extra: int, width: int = 32, reach: float = 0.03, told: int = 8, size: int = 128):
         super().__init__()
-        self.ratios = RatioImages(size)
+        self.ratios, self.teeth = RatioImages(size), Teeth(size)
         self.correction = FlowCorrection(extra, reach)
         levels = [width, 2 * width, 3 * width, 4 * width]
         self.painter = UNet(4 * (3 + 3 + 2 + extra + 1), 4 * 4, levels, told)
