@@ -70,9 +70,8 @@ class Teeth(nn.Module):
             colour: (N, 1, 1, 1), 0 grey .. 1.
         """
         side, size = images.shape[-1], self.picture.shape[-1]
-        which = torch.stack([label == EXPRESSIONS.index(name) for name in BARED], 1).float() * self.shape.flatten(
-            1
-        ).any(1)
+        which = torch.stack([label == EXPRESSIONS.index(name) for name in BARED], 1) & self.shape.flatten(1).any(1)
+        which = which.float()
         known = which.sum(1)[:, None, None, None]
         shape = (which @ self.shape.float().flatten(1)).view_as(target)
         shape = torch.where(known[:, 0] > 0, rescale(shape, size, side), target)
