@@ -168,9 +168,10 @@ def colour_of(faces: Tensor, head: Tensor) -> Tensor:
 
 
 def compose(bent: Tensor, mask: Tensor, paint: Tensor, opened: Tensor, colour: Tensor) -> Tensor:
-    """bent * (1 - mask) + new * mask. The new pixels are a change of the bent ones on an unbounded scale; where the mouth was
-    opened the bent ones are stretched lips, and the change is one of mid-grey. They have as much colour as the source
-    (`colour_of`): a grey photograph stays grey.
+    """bent * (1 - mask) + new * mask. The new pixels are a change of the bent ones on an unbounded scale, of light and shade alone:
+    lips and skin keep the person's colour. Where the mouth was opened the bent ones are stretched lips, and the change is one of
+    mid-grey, in colour. The new pixels have as much of it as the source (`colour_of`): a grey photograph stays grey.
     """
+    paint = torch.lerp(grey(paint).expand_as(paint), paint, opened)
     new = torch.tanh(torch.atanh(bent.detach().clamp(-0.98, 0.98)) * (1 - opened) + paint)
     return bent + mask * (torch.lerp(grey(new).expand_as(new), new, colour) - bent)
