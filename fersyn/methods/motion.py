@@ -37,6 +37,10 @@ METERED = 8  # people of a table whose actions are measured: a few seconds
 FARTHEST = 2.5  # deviations: a face unlike all seen is treated like the nearest that is not
 LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))  # (upper, lower): they meet, and do not pass through each other
 LIPS = ((61, 67), (62, 66), (63, 65))
+UPPER_LIP, LOWER_LIP = ((50, 61), (51, 62), (52, 63)), ((67, 58), (66, 57), (65, 56))  # (above, below)
+THINNEST = (
+    0.55  # of its own height a lip keeps: as much as pressed lips of generated people, whose smirk would else have none
+)
 OPEN = 0.2  # part of a mouth's width: the lips of one that is wide open are farther apart
 JAW = (*range(5, 12), *range(55, 60), *range(65, 68))  # what goes down where a mouth opens: chin and lower lip
 _ROWS = ("neutral", "shift", "label", "person", "photo", "true", "bent")
@@ -207,8 +211,8 @@ class Motion:
         return np.clip((shape - mean) @ axes, -FARTHEST, FARTHEST)
 
     def _bounded(self, neutral: np.ndarray, moved: np.ndarray) -> np.ndarray:
-        """`moved` shapes of faces whose neutral shape is known, with mouths no wider open than any seen, and lids and lips that
-        do not pass through each other.
+        """`moved` shapes of faces whose neutral shape is known, with mouths no wider open than any seen, lids and lips that do
+        not pass through each other, and lips that stay lips.
         """
         start, end = neutral.reshape(-1, 68, 2), moved.reshape(-1, 68, 2).copy()
         seen = (self.neutral + self.shift).reshape(-1, 68, 2)
@@ -221,6 +225,11 @@ class Motion:
         for pair in (*LIDS, *LIPS):
             crossed = (gap(end, *pair) - gap(start, *pair).clip(max=0)).clip(max=0)
             end[:, pair, 1] += crossed[:, None] * (0.5, -0.5)
+        for pairs, outer, way in ((UPPER_LIP, 0, -1), (LOWER_LIP, 1, 1)):
+            for pair in pairs:
+                high = gap(start, *pair)
+                short = (np.minimum(high, THINNEST * high) - gap(end, *pair)).clip(0)
+                end[:, pair[outer], 1] += way * short
         return end.reshape(len(end), -1)
 
     def save(self, path: Path) -> None:

@@ -241,6 +241,24 @@ def test_extremes_are_bounded():
     assert np.allclose(closed[65:68, 1], closed[[63, 62, 61], 1]), "lips meet, and no lip passes through the other"
 
 
+def test_lips_stay_lips():
+    model = motion.fit(table())
+    shape = np.zeros((1, 68, 2))
+    for pairs, height in ((motion.UPPER_LIP, 0.04), (motion.LOWER_LIP, 0.06)):
+        for above, below in pairs:
+            shape[0, below, 1] = shape[0, above, 1] + height
+    pressed, thin = shape.copy(), shape.copy()
+    pressed[0, [50, 51, 52], 1] += 0.03
+    pressed[0, [56, 57, 58], 1] -= 0.09  # beyond the line between the lips
+    thin[0, [56, 57, 58], 1] -= 0.02
+    found = model._bounded(shape.reshape(1, -1), pressed.reshape(1, -1)).reshape(68, 2)
+    for pairs, height in ((motion.UPPER_LIP, 0.04), (motion.LOWER_LIP, 0.06)):
+        for above, below in pairs:
+            assert found[below, 1] - found[above, 1] == pytest.approx(motion.THINNEST * height)
+    assert np.array_equal(found[60:68], pressed[0, 60:68]), "the line between them stays where it went"
+    assert np.allclose(model._bounded(shape.reshape(1, -1), thin.reshape(1, -1)), thin.reshape(1, -1))
+
+
 def test_a_wide_open_mouth_that_is_to_be_closed_is_known():
     wide, closed = torch.zeros(1, 68, 2), torch.zeros(1, 68, 2)
     for face, gap in ((wide, 12.0), (closed, 0.0)):

@@ -133,6 +133,14 @@ def test_compose_is_the_convex_mixture():
     assert torch.allclose(compose(bent, torch.full((1, 1, 4, 4), 0.5), paint, closed, COLOURED), (bent + new) / 2)
 
 
+def test_the_persons_colours_stay_but_in_an_opened_mouth():
+    bent, red = torch.zeros(1, 3, 4, 4), torch.tensor([0.6, -0.3, -0.3])[None, :, None, None].expand(1, 3, 4, 4)
+    opened = torch.zeros(1, 1, 4, 4)
+    opened[..., 2:] = 1
+    made = compose(bent, torch.ones(1, 1, 4, 4), red, opened, COLOURED)
+    assert made[..., :2].std(1).max() < 1e-6 and torch.allclose(made[..., 2:], torch.tanh(red[..., 2:]))
+
+
 def test_in_an_opened_mouth_the_paint_does_not_depend_on_the_stretched_lips():
     paint, opened = torch.full((1, 3, 4, 4), 0.7), torch.ones(1, 1, 4, 4)
     for lips in (-0.5, 0.6):
