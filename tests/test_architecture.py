@@ -8,7 +8,7 @@ from fersyn.reporting import project
 
 PACKAGE = project.PACKAGE
 PAGE = PACKAGE.parent / "docs" / "architecture.md"
-MOST_LINES, MOST_OF_A_FUNCTION, MOST_MODULES, MOST_OF_ALL = 400, 60, 229, 33_550
+MOST_LINES, MOST_OF_A_FUNCTION, MOST_MODULES, MOST_OF_ALL = 400, 60, 229, 33_750
 
 
 def modules():

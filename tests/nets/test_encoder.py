@@ -17,7 +17,7 @@ def _fingerprint():
 
 @pytest.fixture(scope="module")
 def kits():
-    return encoder.get(SimpleNamespace(fingerprint=_fingerprint()))
+    return encoder.get(SimpleNamespace(fingerprint=_fingerprint(), device=torch.device("cpu")))
 
 
 def test_pictures_become_codes_each_by_itself(kits):
@@ -63,4 +63,4 @@ def test_an_encoder_of_another_generator_is_refused():
 
 def test_a_file_of_something_else():
     with pytest.raises(FersynError, match="head.safetensors is no encoder of pictures"):
-        encoder.get(SimpleNamespace(fingerprint=_fingerprint()), "head.safetensors")
+        encoder.get(SimpleNamespace(fingerprint=_fingerprint(), device=torch.device("cpu")), "head.safetensors")
