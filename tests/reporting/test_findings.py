@@ -97,8 +97,8 @@ def check(found, made):
         assert claim["kind"] == "figure"
         values = {each["name"]: each["value"] for each in made["key_figures"]}
         for name in claim["names"]:
-            said = re.search(rf"(?:^|; ){re.escape(name)} (-?[\d.]+)", found.text)
-            assert float(said[1]) == pytest.approx(values[name], abs=0.06)
+            said = re.search(rf"(?:^|; ){re.escape(name)} ([-−]?\d+(?:\.\d+)?)", found.text)
+            assert float(said[1].replace("−", "-")) == pytest.approx(values[name], abs=0.06)
 
 
 def test_every_sentence_is_true_and_says_its_numbers():
