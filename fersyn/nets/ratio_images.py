@@ -85,8 +85,9 @@ class RatioImages(nn.Module):
 
     def forward(self, source: Tensor, target: Tensor, label: Tensor) -> Tensor:
         """The light (N, 1, size, size), a logarithm, of faces whose landmarks go from `source` to `target` (N, 68, 2) px, with
-        expressions `label` (N,): as far as they go on the expression's own way, so strong it is, up to FARTHEST. A face that
-        becomes neutral loses a part (BACK) of the light of that expression on whose way its landmarks go back.
+        expressions `label` (N,): with the square of the part of the expression's own way that they go, from 1 on in proportion,
+        up to FARTHEST. A face that becomes neutral loses a part (BACK) of the light of that expression on whose way its
+        landmarks go back.
         """
         target = target.float()
         moved, back = target - source.float(), label == NEUTRAL
@@ -94,7 +95,9 @@ class RatioImages(nn.Module):
         moved = torch.where(back[:, None, None], -moved, moved)
         shape, known = self.shape[label].float(), self._known(label)
         part = self.strength(moved, label) * known
-        part = part * part.clamp(max=1)  # skin folds late: on weak generated faces less light is nearer to the true ones
+        part = part * part.clamp(
+            max=1
+        )  # skin folds late: on weak generated faces less light is nearer to the true ones
         part = torch.where(back, -BACK * part, part)
         flow = dense_flow(torch.where(known[:, None, None], shape, target), target, self.ratio.shape[-1])
         return part[:, None, None, None] * warp(self.ratio[label].float(), flow)
