@@ -48,7 +48,7 @@ def overview(table) -> Table:
         ("set", info["dataset"]),
         ("faces", f"{count['faces']} of {count['people']} people, {table.size} × {table.size} px"),
         ("labels", f"{count['labelled']} faces, {len(count['by_expression'])} expressions"),
-        ("skipped", f"{count['skipped']} pictures"),
+        ("pictures skipped", str(count["skipped"])),
         ("may be pictured in public", f"{count['publishable']} of {count['faces']}"),
         ("licence", info.get("licence") or "not stated"),
         *[("note", note) for note in [*info.get("notes", []), *info.get("split_notes", [])]],
