@@ -95,9 +95,8 @@ class RatioImages(nn.Module):
         moved = torch.where(back[:, None, None], -moved, moved)
         shape, known = self.shape[label].float(), self._known(label)
         part = self.strength(moved, label) * known
-        part = part * part.clamp(
-            max=1
-        )  # skin folds late: on weak generated faces less light is nearer to the true ones
+        # Skin folds late: on weak generated faces less light is nearer to the true ones.
+        part = part * part.clamp(max=1)
         part = torch.where(back, -BACK * part, part)
         flow = dense_flow(torch.where(known[:, None, None], shape, target), target, self.ratio.shape[-1])
         return part[:, None, None, None] * warp(self.ratio[label].float(), flow)
