@@ -268,4 +268,4 @@ def test_emotion_gan_moves_codes_there(settings, there, given, monkeypatch):
     if "axes" in networks:
         monkeypatch.setattr(type(networks["axes"]), "known", lambda self: [5])
     assert synthesiser.moved(code, 5, 0.5).is_meta and synthesiser.moved(code, 0, 0.5).is_meta
-    assert synthesiser._drawn(synthesiser.moved(code, 5, 1.0), given[0][0], given[1][0]).device.type == "cpu"
+    assert synthesiser._drawn(synthesiser.moved(code, 5, 1.0), given[0].shape[-1], given[1][:1]).device.type == "cpu"

@@ -24,9 +24,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fersyn.errors import FersynError, NoFace, TableError
+from fersyn.errors import FersynError, TableError
 from fersyn.files import locked, write_atomic
-from fersyn.generating.inversion import Inverter, Settings, get
+from fersyn.generating.inversion import Inverter, Settings, get, refusals
 from fersyn.progress import Progress, say
 from fersyn.table import FaceTable
 
@@ -122,17 +122,16 @@ def _work(
     table: FaceTable, inverter: Inverter, missing: list[int], codes: dict[int, Tensor], path: Path
 ) -> dict[int, str]:
     """Add to `codes` and to the file what is missing; returns what cannot be had, and why."""
-    skipped: dict[int, str] = {}
     if not missing:
-        return skipped
-    written = time.monotonic()
-    with Progress(len(missing), f"inversion, {inverter.settings.steps} steps") as progress:
-        for row in missing:
-            try:
-                codes[row] = inverter(table.tensor([row]), table.landmarks([row]))[0]
-            except NoFace as error:
-                skipped[row] = f"{table.rows['file_name'].iloc[row]}: {error}"
-            progress.advance()
+        return {}
+    refused = {missing[at]: why for at, why in refusals(table.landmarks(missing)).items()}
+    skipped = {row: f"{table.rows['file_name'].iloc[row]}: {why}" for row, why in refused.items()}
+    able, written = [row for row in missing if row not in skipped], time.monotonic()
+    with Progress(len(able), f"inversion, {inverter.settings.steps} steps") as progress:
+        for at in range(0, len(able), inverter.batch):
+            some = able[at : at + inverter.batch]
+            codes.update(zip(some, inverter(table.tensor(some), table.landmarks(some)), strict=True))
+            progress.advance(len(some))
             if time.monotonic() - written > KEPT_EVERY:
                 _write(path, table, inverter, codes)
                 written = time.monotonic()

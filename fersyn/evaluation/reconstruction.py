@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from fersyn.errors import NoFace
 from fersyn.evaluation.measure import Measured, Pictures, Truth, measure
 from fersyn.evaluation.scores import Metric, Scores, register
-from fersyn.generating.inversion import PROJECTOR, Inverter, frame, get
+from fersyn.generating.inversion import PROJECTOR, Inverter, get, refusals
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_bytes, to_tensor
 from fersyn.progress import say
@@ -68,13 +67,8 @@ def reconstructed(table: FaceTable, inverters: Mapping[str, Inverter], index: An
 
 def _frontal(table: FaceTable, rows: np.ndarray) -> np.ndarray:
     """Those of the rows whose landmarks FFHQ's frame can be laid by."""
-    kept, refused = [], ""
-    for row, points in zip(rows.tolist(), table.landmarks(rows), strict=True):
-        try:
-            frame(points)
-            kept.append(row)
-        except NoFace as error:
-            refused = str(error)
+    refused = refusals(table.landmarks(rows))
     if refused:
-        say(f"{table.path}: {len(rows) - len(kept)} of {len(rows)} faces cannot be inverted: {refused}")
-    return np.array(kept, np.int64)
+        why = next(reversed(refused.values()))
+        say(f"{table.path}: {len(refused)} of {len(rows)} faces cannot be inverted: {why}")
+    return np.delete(rows, list(refused)).astype(np.int64)

@@ -4,11 +4,13 @@ ensemble of regression trees (Kazemi & Sullivan, CVPR 2014); and the iBUG/300-W 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -78,11 +80,16 @@ class Box(NamedTuple):
         return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
 
 
-@lru_cache(maxsize=1)
+_own = threading.local()
+
+
 def _detector():
+    """The thread's own: a detector keeps the picture that it looks at."""
     import dlib
 
-    return dlib.get_frontal_face_detector()
+    if not hasattr(_own, "detector"):
+        _own.detector = dlib.get_frontal_face_detector()
+    return _own.detector
 
 
 def find_faces(image: np.ndarray, sizes: int = 3) -> list[Box]:
@@ -182,12 +189,26 @@ def search(faces: Tensor) -> list[tuple[np.ndarray, Box]]:
 
     large = pixels.resize(faces.detach().float().cpu(), max(_SEARCHED, faces.shape[-1]))
     usual = Box(*(part * large.shape[-1] for part in _BOX))
-    return [(image, next(iter(find_faces(image)), usual)) for image in pixels.to_images(pixels.to_bytes(large))]
+    images = pixels.to_images(pixels.to_bytes(large))
+    return abreast(lambda image: (image, next(iter(find_faces(image)), usual)), images)
 
 
 def find_source_landmarks(faces: Tensor) -> Tensor:
     """Landmarks (N, 68, 2) px of aligned faces (N, 3, H, H) in [-1, 1], by dlib, in the boxes of `search`."""
-    return back_to(faces, [(image, find_landmarks(image, box)) for image, box in search(faces)])
+    return back_to(faces, abreast(lambda seen: (seen[0], find_landmarks(*seen)), search(faces)))
+
+
+def abreast(function: Callable[[Any], Any], pictures: Sequence[Any]) -> list[Any]:
+    """What a function of dlib's gives for each picture, in their order, by as many threads as torch has in this process: dlib's
+    detector lets go of Python's lock while it looks.
+    """
+    import torch
+
+    threads = min(torch.get_num_threads(), len(pictures))
+    if threads < 2:
+        return [function(each) for each in pictures]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(function, pictures))
 
 
 def back_to(faces: Tensor, found: Sequence[tuple[np.ndarray, np.ndarray]]) -> Tensor:

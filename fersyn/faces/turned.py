@@ -20,6 +20,7 @@ from fersyn.faces.landmarks import (
     EYES,
     SMALLEST,
     Box,
+    abreast,
     back_to,
     find_all_faces,
     find_faces,
@@ -124,12 +125,14 @@ def find_fitting(faces: Tensor) -> tuple[Tensor, np.ndarray]:
     """`find_source_landmarks` of aligned faces (N, 3, H, H) in [-1, 1], and (N,) bool whether they fit: dlib loses some that a
     method made, and its trees then lay the points somewhere.
     """
-    found, fits = [], []
-    for image, box in search(faces):
+
+    def look(seen: tuple[np.ndarray, Box]) -> tuple[np.ndarray, np.ndarray, bool]:
+        image, box = seen
         points = find_landmarks(image, box)
-        found.append((image, points))
-        fits.append(box.score >= SURE or fitness(image, Found(box, points)) <= LOOSE)
-    return back_to(faces, found), np.array(fits, bool)
+        return image, points, box.score >= SURE or fitness(image, Found(box, points)) <= LOOSE
+
+    found = abreast(look, search(faces))
+    return back_to(faces, [(image, points) for image, points, _ in found]), np.array([fits for *_, fits in found], bool)
 
 
 def tilt(points: np.ndarray) -> float:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -40,6 +41,7 @@ from fersyn.pixels import rescale, resize
 LOOKED = 128  # px: side of the crop at which losses look
 TURNED = 0.1  # where the tip of the nose stands between the eyes' centres, 0 .. 1: nearer to one than this is a profile
 LAYERS = ("conv1_2", "conv2_2", "conv3_3")  # of the perceptual loss
+AT_ONCE = 16  # faces on a GPU, which one alone leaves idle
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,11 @@ class Inverter:
         """Instruments that it pleases, which are no judges of whose face it gives back."""
         return ("sface",) if self.settings.steps and self.settings.identity else ()
 
+    @property
+    def batch(self) -> int:
+        """Faces at once: on a CPU one, where a code is to the last bit that face's alone; elsewhere `AT_ONCE`."""
+        return 1 if self.generator.device.type == "cpu" else AT_ONCE
+
     @cached_property
     def fingerprint(self) -> str:
         """Stands for generator, encoder and settings: equal ones give equal codes, on one kind of machine."""
@@ -111,60 +118,80 @@ class Inverter:
         Raises:
             NoFace: landmarks that form no face, or one in profile.
         """
-        codes = [self._code(face[None], points) for face, points in zip(faces, np.asarray(landmarks), strict=True)]
+        parts = zip(faces.split(self.batch), _parts(landmarks, self.batch), strict=True)
+        codes = [self._codes(part, points) for part, points in parts if len(part)]
         return torch.cat(codes).cpu() if codes else torch.zeros(0, self.generator.styles, self.generator.width)
 
     @torch.no_grad()
     def pictures(self, codes: Tensor, draft: bool = True) -> Tensor:
         """Codes (N, styles, width) -> pictures (N, 3, 256, 256) in FFHQ's frame; `draft`: as `Generator.synthesise`."""
-        made = [self.generator.synthesise(code[None], encoder.SIDE, draft).clamp(-1, 1) for code in codes]
+        parts = [part for part in codes.split(self.batch) if len(part)]
+        made = [self.generator.synthesise(part, encoder.SIDE, draft).clamp(-1, 1) for part in parts]
         return torch.cat(made).cpu() if made else torch.zeros(0, 3, encoder.SIDE, encoder.SIDE)
 
     def faces(self, codes: Tensor, landmarks: Tensor | np.ndarray, size: int = 128, draft: bool = True) -> Tensor:
         """Codes' faces in the kit's crop, (N, 3, size, size) in [-1, 1]: where the faces stood whose landmarks (N, 68, 2) px
         of a crop of that size are given, whatever the codes have become meanwhile.
         """
-        pictures, points = self.pictures(codes, draft), np.asarray(landmarks)
-        made = [resample(each[None], frame(own).inverse, size) for each, own in zip(pictures, points, strict=True)]
-        return torch.cat(made).clamp(-1, 1) if made else torch.zeros(0, 3, size, size)
+        back = [frame(points).inverse for points in np.asarray(landmarks)]
+        return _each(self.pictures(codes, draft), back, size).clamp(-1, 1)
 
-    def _code(self, face: Tensor, points: np.ndarray) -> Tensor:
-        face = face.to(self.generator.device)
+    def _codes(self, faces: Tensor, points: np.ndarray) -> Tensor:
+        faces = faces.to(self.generator.device)
         with torch.no_grad():
+            there = [frame(own).matrix for own in points]
             if self.settings.start == "encoder":
-                white = self.encoder(resample(face, frame(points).matrix, encoder.SIDE), white=True)
+                white = self.encoder(_each(faces, there, encoder.SIDE), white=True)
             else:
-                white = self.encoder.whitened(self.generator.layers(self.generator.mean[None]))
+                white = self.encoder.whitened(self.generator.layers(self.generator.mean.expand(len(faces), -1)))
         if self.settings.steps:
-            points = rescale(points, face.shape[-1], LOOKED)
-            white = self._refined(white, resize(face, LOOKED), points)
+            points = rescale(points, faces.shape[-1], LOOKED)
+            white = self._refined(white, resize(faces, LOOKED), points)
         return self.encoder.layers(white)
 
     @torch.enable_grad()
-    def _refined(self, start: Tensor, face: Tensor, points: np.ndarray) -> Tensor:
+    def _refined(self, start: Tensor, faces: Tensor, points: np.ndarray) -> Tensor:
+        """Each face by itself: losses are means over a face's numbers, and their sum has no gradient from one to another."""
         own, perceptual, identity = self.settings, self._looks, self._who
-        back, cut = frame(points).inverse, similarity(five_points(points), FIVE_112)
+        back = [frame(each).inverse for each in points]
+        cut = [similarity(five_points(each), FIVE_112) for each in points]
 
         def who(faces: Tensor) -> Tensor:
-            return functional.normalize(identity(resample(faces, cut, sface.SIZE)))
+            return functional.normalize(identity(_each(faces, cut, sface.SIZE)))
 
         with torch.no_grad():
-            looks, person = perceptual.features(face), who(face) if identity else None
+            looks, people = perceptual.features(faces), who(faces) if identity else None
         moved = torch.zeros_like(start, requires_grad=True)
         optimiser = torch.optim.Adam([moved], own.lr, (0.9, 0.99))
         for step in range(own.steps):
             optimiser.param_groups[0]["lr"] = own.lr * _rate(step, own.steps)
-            picture = self.generator.synthesise(self.encoder.layers(start + moved), encoder.SIDE, draft=True)
-            made = resample(picture, back, LOOKED)
+            pictures = self.generator.synthesise(self.encoder.layers(start + moved), encoder.SIDE, draft=True)
+            made = _each(pictures, back, LOOKED)
             features = zip(perceptual.features(made), looks, strict=True)
-            loss = own.pixel * (made - face).abs().mean() + own.pull * moved.square().mean()
-            loss = loss + own.perceptual * sum((a - b).abs().mean() / b.abs().mean() for a, b in features)
+            loss = own.pixel * _of_each(made - faces) + own.pull * _of_each(moved.square())
+            loss = loss + own.perceptual * sum(_of_each(a - b) / _of_each(b) for a, b in features)
             if identity:
-                loss = loss + own.identity * (1 - (who(made) * person).sum())
+                loss = loss + own.identity * (1 - (who(made) * people).sum(1))
             optimiser.zero_grad()
-            loss.backward()
+            loss.sum().backward()
             optimiser.step()
         return (start + moved).detach()
+
+
+def _parts(landmarks: Tensor | np.ndarray, count: int) -> list[np.ndarray]:
+    points = np.asarray(landmarks)
+    return [points[at : at + count] for at in range(0, max(len(points), 1), count)]
+
+
+def _each(pictures: Tensor, matrices: Sequence[np.ndarray], size: int) -> Tensor:
+    """Each of the pictures (N, 3, H, H) under its own matrix (2, 3): (N, 3, size, size)."""
+    made = [resample(one[None], matrix, size) for one, matrix in zip(pictures, matrices, strict=True)]
+    return torch.cat(made) if made else pictures.new_zeros(0, pictures.shape[1], size, size)
+
+
+def _of_each(values: Tensor) -> Tensor:
+    """Mean magnitude of the numbers of each face, (N,)."""
+    return values.abs().flatten(1).mean(1)
 
 
 def _rate(step: int, steps: int) -> float:
@@ -183,6 +210,17 @@ def frame(points: np.ndarray) -> Alignment:
     place = (nose - left) @ (right - left) / ((right - left) @ (right - left))
     if not TURNED < place < 1 - TURNED:
         raise NoFace("the face is turned too far to the side (in profile): take a picture that shows it from the front")
+    return found
+
+
+def refusals(landmarks: Tensor | np.ndarray) -> dict[int, str]:
+    """Which of the landmarks (N, 68, 2) px `frame` cannot be laid by, and why."""
+    found = {}
+    for at, points in enumerate(np.asarray(landmarks)):
+        try:
+            frame(points)
+        except NoFace as error:
+            found[at] = str(error)
     return found
 
 

@@ -18,7 +18,8 @@ generator's face changes (`fersyn.methods.photo_transfer`); without it the gener
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -269,46 +270,55 @@ class Editor(Synthesiser):
 
     def make(self, faces, source, target, label, intensity):
         """See the class. A face that cannot be inverted (in profile) stays as it is and is counted; if all are such, NoFace."""
-        made, refused = list(faces.float().cpu()), []
-        for at, asked in enumerate(zip(made, source.cpu(), label.tolist(), intensity.tolist(), strict=True)):
-            try:
-                made[at] = self._edited(*asked)
-            except NoFace as refusal:
-                refused.append(str(refusal))
+        made, points = list(faces.float().cpu()), source.cpu()
+        still = set(np.flatnonzero(intensity.cpu() == 0).tolist()) if self.config.transfer else set()
+        refused = {at: why for at, why in inversion.refusals(points).items() if at not in still}
         if refused and len(refused) == len(made):
             raise NoFace(refused[0])
         if refused:
-            say(
-                f"{self.name}: {len(refused)} of {len(made)} faces cannot be inverted and stay as they are: {refused[0]}"
-            )
+            why = next(iter(refused.values()))
+            say(f"{self.name}: {len(refused)} of {len(made)} faces cannot be inverted and stay as they are: {why}")
+        asked = [at for at in range(len(made)) if at not in still and at not in refused]
+        if asked:
+            own = [made[at] for at in asked], points[asked], label[asked].tolist(), intensity[asked].tolist()
+            for at, face in zip(asked, self._edited(*own), strict=True):
+                made[at] = face
         return torch.stack(made).to(faces) if made else faces.clone()
 
-    def _edited(self, face: Tensor, points: Tensor, label: int, intensity: float) -> Tensor:
-        if self.config.transfer and not intensity:
-            return face
-        code, before, mesh = self.inversion(face, points)
-        layers = self.moved(code, label, intensity)
+    def _edited(self, faces: list[Tensor], points: Tensor, labels: list[int], strengths: list[float]) -> list[Tensor]:
+        known = self.inversions(faces, points)
+        ways = zip(known, labels, strengths, strict=True)
+        layers = torch.cat([self.moved(code, label, strength).cpu() for (code, _, _), label, strength in ways])
         if not self.config.transfer:
-            return self.inverter.faces(layers, points[None], face.shape[-1])[0]
-        after = self._drawn(layers, face, points)
-        mesh = np.concatenate([mesh, meshes(self.meter, after)])
-        return transfer(face, before, after, mesh, EXPRESSIONS[label])
+            return list(self.inverter.faces(layers, points, faces[0].shape[-1]))
+        made, after = [], self._drawn(layers, faces[0].shape[-1], points)
+        for face, (_, before, mesh), end, label in zip(faces, known, after, labels, strict=True):
+            mesh = np.concatenate([mesh, meshes(self.meter, end)])
+            made.append(transfer(face, before, end, mesh, EXPRESSIONS[label]))
+        return made
 
-    def _drawn(self, layers: Tensor, face: Tensor, points: Tensor) -> Tensor:
-        return self.inverter.faces(layers, rescale(points, face.shape[-1], GRAIN)[None], GRAIN)[0]
+    def _drawn(self, layers: Tensor, side: int, points: Tensor) -> Tensor:
+        return self.inverter.faces(layers, rescale(points, side, GRAIN), GRAIN)
 
-    def inversion(self, face: Tensor, points: Tensor) -> tuple[Tensor, Tensor | None, np.ndarray | None]:
-        """W+ (1, styles, width) of a face (3, H, H) with landmarks (68, 2) px; for a transfer the generator's picture of it
+    def inversions(
+        self, faces: Sequence[Tensor], points: Tensor
+    ) -> list[tuple[Tensor, Tensor | None, np.ndarray | None]]:
+        """W+ (1, styles, width) of each face (3, H, H) with landmarks (N, 68, 2) px; for a transfer the generator's picture of it
         (3, GRAIN, GRAIN), and the `meshes` of both. What the last faces gave is kept, for sliders and sweeps.
         """
-        key = pixel_hash(face.numpy()) + pixel_hash(points.numpy())
-        if key not in self._kept:
-            code, before, mesh = self.inverter(face[None], points[None]), None, None
+        keys = [pixel_hash(face.numpy()) + pixel_hash(own.numpy()) for face, own in zip(faces, points, strict=True)]
+        fresh = {key: at for at, key in enumerate(keys) if key not in self._kept}
+        if fresh:
+            new, side = list(fresh.values()), faces[0].shape[-1]
+            codes, drawn = self.inverter(torch.stack([faces[at] for at in new]), points[new]), repeat(None)
             if self.meter:
-                before = self._drawn(code, face, points)
-                mesh = meshes(self.meter, face, before)
-            self._kept = {key: (code, before, mesh), **dict(list(self._kept.items())[: KEPT - 1])}
-        return self._kept[key]
+                drawn = self._drawn(codes, side, points[new])
+            for key, at, code, before in zip(fresh, new, codes, drawn, strict=False):
+                mesh = meshes(self.meter, faces[at], before) if self.meter else None
+                self._kept[key] = code[None], before, mesh
+        found = [self._kept[key] for key in keys]
+        self._kept = dict(list(self._kept.items())[-KEPT:])
+        return found
 
     def moved(self, code: Tensor, label: int, intensity: float) -> Tensor:
         """W+ moved along the axis of an expression; to neutral: back along the axis on which the face has gone furthest."""

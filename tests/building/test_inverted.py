@@ -24,8 +24,8 @@ def table(small_table, tmp_path):
 
 def counted(inverter, monkeypatch):
     """A list that grows with every face that is inverted."""
-    done, inner = [], inverter._code
-    monkeypatch.setattr(inverter, "_code", lambda face, points: done.append(1) or inner(face, points))
+    done, inner = [], inverter._codes
+    monkeypatch.setattr(inverter, "_codes", lambda faces, points: done.extend(faces) or inner(faces, points))
     return done
 
 
@@ -63,7 +63,7 @@ def test_a_killed_run_goes_on(table, small, monkeypatch):  # noqa: F811
         patched.setattr(
             inverted.Progress,
             "advance",
-            lambda self: (_ for _ in ()).throw(KeyboardInterrupt) if self.done == 3 else inner(self),
+            lambda self, count: (_ for _ in ()).throw(KeyboardInterrupt) if self.done == 3 else inner(self, count),
         )
         with pytest.raises(KeyboardInterrupt):
             inverted.of(table, inverter=inverter)

@@ -1,10 +1,13 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from fersyn.errors import FersynError, NoFace
 from fersyn.faces.crop import crop_face
-from fersyn.faces.landmarks import find_faces, find_landmarks, model_path
+from fersyn.faces.landmarks import abreast, find_faces, find_landmarks, find_source_landmarks, model_path
+from fersyn.faces.turned import find_fitting
+from fersyn.pixels import to_floats, to_tensor
 
 
 def scaled(image, factor):
@@ -66,3 +69,15 @@ def test_no_face_is_named():
 def test_a_missing_model_is_named():
     with pytest.raises(FersynError, match="model nose.dat is missing; install it with: pip install"):
         model_path("nose.dat")
+
+
+def test_threads_find_what_one_finds(portraits, monkeypatch):
+    images = np.stack([cv2.resize(portraits[name], (160, 160)) for name in sorted(portraits)[:6]])
+    faces = to_floats(to_tensor(images))
+    found = []
+    for threads in (1, 4):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        found.append((find_source_landmarks(faces), *find_fitting(faces)))
+    (one, points, fits), (many, others, fitting) = found
+    assert torch.equal(one, many) and torch.equal(points, others) and (fits == fitting).all() and fits.any()
+    assert abreast(lambda number: number + 1, range(9)) == list(range(1, 10))

@@ -130,15 +130,17 @@ def test_axes_of_another_generator_are_refused(made):
 def test_a_face_is_inverted_once(made, monkeypatch, small_table):
     axes, _ = fitted(planted(directions_of(made, 1)), made)
     editor, calls = METHOD.synthesiser(METHOD.preset("smoke"), {"axes": axes}), []
-    inner = type(made)._code
-    monkeypatch.setattr(type(made), "_code", lambda self, *face: calls.append(1) or inner(self, *face))
+    inner = type(made)._codes
+    monkeypatch.setattr(
+        type(made), "_codes", lambda self, faces, points: calls.extend(faces) or inner(self, faces, points)
+    )
     faces, points = small_table.tensor([0, 1]), torch.from_numpy(small_table.landmarks([0, 1]))
     for degree in (0.2, 0.6, 1.0):
         editor.edit(faces, "anger", degree, None, points)
     assert len(calls) == 2
     monkeypatch.setattr(emotion_gan, "KEPT", 1)
     editor.edit(small_table.tensor([2]), "anger", 1.0, None, points[:1])
-    assert len(editor._kept) <= 2
+    assert len(calls) == 3 and len(editor._kept) == 1
 
 
 def in_profile(points):
@@ -215,15 +217,7 @@ def test_who_is_chosen(small_table):
 
 
 def test_what_faces_are_no_faces_is_skipped(made, small_table, monkeypatch, capsys):
-    inner, points = inverted.Inverter.__call__, small_table.landmarks()
-    row = inverted.strongest(small_table, 0)[1]
-
-    def refuse(self, faces, landmarks):
-        if np.array_equal(np.asarray(landmarks)[0], points[row]):
-            raise inverted.NoFace("the landmarks do not form a face")
-        return inner(self, faces, landmarks)
-
-    monkeypatch.setattr(inverted.Inverter, "__call__", refuse)
+    monkeypatch.setattr(inverted, "refusals", lambda landmarks: {1: "the landmarks do not form a face"})
     monkeypatch.setattr(inverted, "kept_at", lambda table, inverter: table.path / ".fersyn" / "elsewhere.safetensors")
     codes = emotion_gan.Codes(METHOD.preset("smoke"), small_table, "cpu")
     assert len(codes.after) == len(set(small_table.people[inverted.strongest(small_table, 0)])) * 6 - 1
