@@ -247,6 +247,11 @@ class Synthesiser:
         return other
 
     @property
+    def lacks(self) -> str:
+        """A sentence about what there was nobody to learn from, for log and report; empty: nothing."""
+        return ""
+
+    @property
     def draws_people(self) -> bool:
         """Whether it makes faces of new people (`sample`)."""
         return type(self).sample is not Synthesiser.sample

@@ -34,6 +34,7 @@ from fersyn.nets.labels import label_code, label_maps
 from fersyn.nets.patchgan import FeatureGAN
 from fersyn.nets.ratio_images import relight
 from fersyn.pixels import rescale, resize
+from fersyn.progress import say
 
 CROP = 0.5  # part of the picture's side on which the perceptual loss looks: a quarter of its cost
 EACH = 2  # it looks at every second face, for it costs as much as all the rest
@@ -115,6 +116,8 @@ class LandmarkFlow(Method):
                 networks["generator"].ratios.learn(label, *given)
                 shown = torch.from_numpy(table.rows["publishable"].to_numpy(bool)[chosen[:, 1]])
                 networks["generator"].teeth.learn(label, found.target[shown], found.target_landmarks[shown])
+        if lacks := _toothless(networks):
+            say(lacks)
 
     def features(self, config: Config) -> str | None:
         """Which network the perceptual loss compares features of on this machine, in words; None: it is not used."""
@@ -186,6 +189,12 @@ def crops(image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return image[window], target[window]
 
 
+def _toothless(networks) -> str:
+    missing = " and ".join(networks["generator"].teeth.missing)
+    why = "no training person bares teeth there whose face may be shown (publishable)"
+    return f"landmark-flow lends no teeth in {missing}: {why}; they stay as they are painted." if missing else ""
+
+
 class Flow(Synthesiser):
     """Synthesiser of `landmark-flow`.
 
@@ -206,6 +215,11 @@ class Flow(Synthesiser):
     ):
         super().__init__(METHOD, config, networks, motion)
         self.nose, self.eyes, self.shade = nose, eyes, shade
+
+    @property
+    def lacks(self) -> str:
+        """Of whom no teeth could be lent."""
+        return _toothless(self.networks)
 
     def asked(self, faces, expression, intensity, landmarks, source_landmarks) -> tuple[Tensor, ...]:
         """See `Synthesiser.asked`; landmarks that were given say themselves how strong it is, up to the intensity."""

@@ -35,6 +35,12 @@ class Teeth(nn.Module):
         self.register_buffer("picture", torch.zeros(len(BARED), 3, size, size))
         self.register_buffer("shape", torch.zeros(len(BARED), 68, 2))
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Expressions for which nobody's were learnt: none that bare teeth, or none that may be shown."""
+        known = self.shape.flatten(1).any(1).tolist()
+        return tuple(name for name, there in zip(BARED, known, strict=True) if not there)
+
     @torch.no_grad()
     def learn(self, label: int, faces: Tensor, landmarks: Tensor) -> None:
         """Choose the face of an expression, if it bares teeth: the one whose open mouth is white and shows most gaps.

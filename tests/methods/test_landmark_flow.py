@@ -117,6 +117,19 @@ def test_landmarks_that_are_given_say_how_strong_an_expression_is(flow, pairs, s
     assert strength(1.0, None) == 1  # nothing but the intensity says it
 
 
+def test_where_nobody_may_be_shown_no_teeth_are_lent_and_log_and_page_say_so(flow, small_table, capsys, monkeypatch):
+    method, config, _ = flow
+    lent, none = (method.networks(config) for _ in range(2))
+    method.prepare(config, lent, small_table)
+    assert lent["generator"].teeth.shape[0].any() and "happiness" not in method.synthesiser(config, lent).lacks
+    capsys.readouterr()
+    monkeypatch.setitem(small_table.rows, "publishable", False)
+    method.prepare(config, none, small_table)
+    assert not none["generator"].teeth.picture.any()
+    said = method.synthesiser(config, none).lacks
+    assert said.startswith("landmark-flow lends no teeth in happiness and disgust") and said in capsys.readouterr().err
+
+
 @pytest.fixture
 def small_motion(small_table, monkeypatch):
     monkeypatch.setattr(motion, "LEAST", 1)

@@ -3,7 +3,7 @@ import torch
 
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.heatmaps import opening
-from fersyn.nets.teeth import BRIGHTER, Teeth
+from fersyn.nets.teeth import BARED, BRIGHTER, Teeth
 from fersyn.pixels import grey, rescale, resize
 
 SIDE = 64
@@ -43,6 +43,7 @@ def lay(teeth, points, label=HAPPINESS, side=SIDE, painted=0.0, colour=1.0, open
 def test_white_teeth_with_gaps_are_chosen(learnt, mouths):
     points, pictures = mouths
     assert torch.equal(learnt.picture[0], pictures[1]) and torch.equal(learnt.shape[0], points[1])
+    assert learnt.missing == ("disgust",) and Teeth(SIDE).missing == BARED
     assert not learnt.picture[1].any(), "nobody showed disgust"
 
 
