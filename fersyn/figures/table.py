@@ -35,6 +35,11 @@ def coded(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
+def unbroken(text: str) -> str:
+    """A plain text as HTML like `coded`, where no line ends within a hyphenated word (landmark-flow)."""
+    return re.sub(r"(?<![\w/-])\w+(?:-\w+)+(?![\w/-])", r'<span class="whole">\g<0></span>', coded(text))
+
+
 LONG = 60  # letters of a cell, from which on it is prose, which is to wrap rather than take the page's margins
 
 

@@ -20,7 +20,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
-from fersyn.figures.table import coded
+from fersyn.figures.table import coded, unbroken
 from fersyn.reporting import provenance
 from fersyn.reporting.privacy import BANNER
 
@@ -239,7 +239,7 @@ def html(
         "links": links or [],
         "footer": coded(footer),
         "warning": warning,
-        "answer": [coded(text) for text in answer],
+        "answer": [unbroken(text) for text in answer],
     }
     notebook = copy.deepcopy(notebook)
     resources["made_of"] = _take_provenance(notebook)

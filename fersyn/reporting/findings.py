@@ -15,6 +15,7 @@ JUDGED = (*JUDGES, "right")  # whose mean may hide an expression that is never n
 TRUE = "true picture"  # no method
 RECOGNISED = "person_balanced"  # what recognisers are compared by
 MOST = 5  # sentences
+MANY = 3  # methods, of which each difference is said where it may be chance
 NUMBERS = ("value", "low", "high")
 KINDS = ("better", "worse", "unknown")
 SMOKE = "The profile smoke shows that everything works. Its numbers mean nothing."
@@ -38,12 +39,13 @@ def findings(content: Mapping[str, Any], most: int = MOST) -> list[Finding]:
     """The sentences of a run's JSON, the most important first; those of its key figures where no methods were compared."""
     if content.get("status", "done") != "done":
         return []
-    found = [*_short(content)]
-    if not found:  # what has learnt too little has no best
+    short = _short(content)
+    found = [*short]
+    if not short:  # what has learnt too little has no best
         best, others = _compared(content)
         found = [*best, *_weakest(content), *_across(content), *_floor(content), *others]
     found[1:1] = _referees(content)
-    found += _figures(content) if len(found) < 2 else []
+    found += _figures(content) if len(found) < 2 and not short else []
     return found[:most]
 
 
@@ -82,11 +84,11 @@ def _compared(content: Mapping[str, Any]) -> tuple[list[Finding], list[Finding]]
             best.setdefault((group[0]["method"], tuple(minus)), []).append((name, value))
             continue
         fixed = "untouched" if "untouched" in minus else minus[0]
-        alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        alike: dict[str, list[Mapping[str, Any]]] = {}
         for row, kind in sorted(zip(group, kinds, strict=True), key=lambda pair: KINDS.index(pair[1])):
             if len(methods) == 1 and kind != "better" or len(methods) > 1 and row["minus"] == fixed:
-                alike.setdefault((kind, row["minus"]), []).append(row)
-        others += [_alike(kind, some, metrics[name], verifier) for (kind, _), some in alike.items()]
+                alike.setdefault(kind, []).append(row)
+        others += [_alike(kind, some, metrics[name], verifier) for kind, some in alike.items()]
     whole = [_best(content, rows[0]["table"], method, beaten, each) for (method, beaten), each in best.items()]
     return whole, others
 
@@ -102,19 +104,30 @@ def _best(
 
 
 def _alike(kind: str, rows: Sequence[Mapping[str, Any]], metric: Mapping[str, Any], verifier: str) -> Finding:
-    """One sentence on all methods that fare alike against one other."""
+    """One sentence on all methods that fare alike against one other, or on one that fares alike against several. Of many that
+    cannot be told apart the range is said, not each difference.
+    """
     points = {**metric, "unit": ""}
+    unit = " points" if metric.get("unit") == "%" else ""
+    which = "minus" if len({row["minus"] for row in rows}) > 1 else "method"
 
     def gap(row: Mapping[str, Any]) -> str:
         value, low, high = (told(row[name], points, "+") if row[name] is not None else "–" for name in NUMBERS)
-        return f"{row['method']} ({value}{' points' if metric.get('unit') == '%' else ''} [{low}, {high}])"
+        return f"{row[which]} ({value}{unit} [{low}, {high}])"
 
     of = f"{metric['title'][:1].upper()}{metric['title'][1:]}{f' ({verifier})' if verifier else ''}"
-    verb = "is" if len(rows) == 1 else "are"
+    single = which == "minus" or len(rows) == 1
+    verb = "is" if single else "are"
     words = {"better": f"{verb} better than", "worse": f"{verb} worse than", "unknown": "cannot be told from"}[kind]
-    text = f"{of}: {_listed([gap(row) for row in rows])} {words} {rows[0]['minus']}."
-    names = {name: rows[0][name] for name in ("table", "minus", "metric")}
-    return Finding(text, {"kind": kind, **names, "verifier": verifier, "methods": [row["method"] for row in rows]})
+    many, values = kind == "unknown" and len(rows) > MANY, [row["value"] for row in rows]
+    listed = _listed([row[which] if many else gap(row) for row in rows])
+    first, second = (rows[0]["method"], listed) if which == "minus" else (listed, rows[0]["minus"])
+    span = [told(value, points, "+") for value in (min(values), max(values))]
+    between = f" (differences of {' to '.join(dict.fromkeys(span))}{unit})" if many else ""
+    text = f"{of}: {first} {words} {second}{between}."
+    claim = {name: rows[0][name] for name in ("table", "metric")}
+    pairs = [(row["method"], row["minus"]) for row in rows]
+    return Finding(text, {"kind": kind, **claim, "verifier": verifier, "pairs": pairs})
 
 
 def _across(content: Mapping[str, Any]) -> list[Finding]:

@@ -12,8 +12,6 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup, escape
-
 from fersyn import __version__
 from fersyn.errors import FersynError
 from fersyn.files import write_atomic
@@ -41,12 +39,6 @@ def number(value: Any, digits: int) -> str:
     return f"{value:,}".replace(",", "\u202f") if isinstance(value, int) else f"{value:.{digits}f}"
 
 
-def whole(title: str) -> Markup:
-    """A title whose hyphenated words (``landmark-label``) are not broken at the end of a line."""
-    kept = Markup('<span class="whole">{}</span>')
-    return Markup(" ").join(kept.format(word) if "-" in word else escape(word) for word in title.split())
-
-
 def driven(folder: Path) -> list[str]:
     """Titles of the project's notebooks that a person drives (tag ``interactive``): no report holds them."""
     found = []
@@ -72,6 +64,7 @@ def card(folder: Path, run: str) -> dict[str, Any]:
         "run": run,
         "title": content.get("title") or run,
         "links": [link for link in links if (folder / link["href"]).is_file()],
+        "finding": next((one.text for one in findings(content, most=1) if one.claim["kind"] != "figure"), ""),
         "record": {name: value for name, value in content.items() if name not in NUMBERS},
     }
 
@@ -140,7 +133,7 @@ def write(folder: Path, runs: Iterable[str], author: str = "", asked: Collection
     credits = [entry for item in cards for entry in item.get("credits", [])]
     page = render(
         "index.html.j2",
-        filters={"whole": whole, "duration": duration, "number": number},
+        filters={"duration": duration, "number": number},
         profile=profile,
         banner=BANNER if private else "",
         driven=driven(project.root(folder)),

@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +19,12 @@ from fersyn.files import locked
 from fersyn.reporting import keys, privacy, project
 from fersyn.reporting.dry_run import planned
 from fersyn.reporting.parameters import Profile, check_profile, declared, load_profile, parse_settings, taken
+from fersyn.reporting.times import duration
 from fersyn.training.requests import Request, editor_of, of_methods
 
 # Parameters of a notebook that name a face table.
 TABLE_PARAMETERS = ("faces", "photos", "pairs_of", "rendered", "lab")
-LONG = ("03", "06", "08", "09")  # notebooks
+LONG = ("03", "05", "06", "08", "09")  # notebooks
 
 
 @dataclass(frozen=True)
@@ -288,6 +290,7 @@ def report(
     with _alone(folder):
         if dry_run:
             return planned(command, environment, _kinds(asked, pages), folder)
+        begun = time.monotonic()
         code = subprocess.run(command, env=environment).returncode
     if code:
         failed = [file for file, time in _failures(index.parent).items() if stale.get(file) != time]
@@ -297,6 +300,7 @@ def report(
         if not failed:
             print("fersyn: the report is not complete; see the messages above", file=sys.stderr)
     if index.is_file():
-        same = " (nothing to do)" if not code and index.stat().st_mtime_ns == before else ""
-        print(f"report: {index.relative_to(folder)}{same}", flush=True)
+        same = not code and index.stat().st_mtime_ns == before
+        said = "nothing to do" if same else duration(time.monotonic() - begun)
+        print(f"report: {index.relative_to(folder)} ({said})", flush=True)
     return code

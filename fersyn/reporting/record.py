@@ -53,17 +53,19 @@ def plain(value: Any) -> Any:
 def render(template: str, filters: Mapping[str, Any] | None = None, **values: Any) -> str:
     """One of the pages' HTML templates (`templates/*.html.j2`) filled in; texts are escaped.
 
-    Filters: `json`, `listed` ("torch 2.6, numpy 2" of a mapping), `coded` (what stands in backticks as code), and `filters`.
+    Filters: `json`, `listed` ("torch 2.6, numpy 2" of a mapping), `coded` (what stands in backticks as code), `unbroken` (and no
+    line ends within a hyphenated word), and `filters`.
     """
     import jinja2  # not for those who only read records
     from markupsafe import Markup
 
-    from fersyn.figures.table import coded
+    from fersyn.figures.table import coded, unbroken
 
     found = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
     found.filters |= {
         "json": json.dumps,
         "coded": lambda text: Markup(coded(str(text))),
+        "unbroken": lambda text: Markup(unbroken(str(text))),
         "listed": lambda each: ", ".join(f"{name} {own}" for name, own in each.items()),
     }
     found.filters |= filters or {}

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from fersyn.reporting import export, index
-from fersyn.reporting.findings import SMOKE, findings, is_smoke
+from fersyn.reporting.findings import SMOKE, findings, is_smoke, told
 
 METRICS = {
     "ssim": {"title": "SSIM", "better": "higher", "unit": "", "digits": 3, "scale": 1.0},
@@ -63,8 +63,13 @@ def check(found, made):
             assert {row["minus"] for row in own} == set(claim["beaten"])
             assert all(row["method"] == claim["method"] and kind(row) == "better" for row in own)
     elif claim["kind"] in ("better", "worse", "unknown"):
-        for method in claim["methods"]:
-            assert kind(rows[method, claim["minus"], claim["metric"], claim["verifier"]]) == claim["kind"]
+        own, about = [], {**metrics[claim["metric"]], "unit": ""}
+        for pair in claim["pairs"]:
+            row = rows[(*pair, claim["metric"], claim["verifier"])]
+            assert kind(row) == claim["kind"] and all(name in found.text for name in pair)
+            own.append(row["value"])
+        said = [min(own), max(own)] if "(differences of" in found.text else own
+        assert all(told(value, about, "+") in found.text for value in said)
     elif claim["kind"] == "floor":
         ssim = {
             r["method"]: r["value"]
@@ -178,6 +183,29 @@ def test_chance_is_no_finding():
         check(one, made)
 
 
+def test_one_that_fares_alike_against_several_is_said_once():
+    rows = [gap("flow", "copy", "right", 0.1, 0.05, 0.2)]
+    rows += [
+        gap("flow", name, "right", value, value - 0.1, -0.01) for name, value in (("gan", -0.08), ("label", -0.02))
+    ]
+    made = content(differences=rows, scores={}, summary=[])
+    (worse,) = findings(made)
+    check(worse, made)
+    assert worse.text.endswith(
+        "flow is worse than gan (−8.0 points [−18.0, −1.0]) and label (−2.0 points [−12.0, −1.0])."
+    )
+
+
+def test_of_many_that_cannot_be_told_apart_the_range_is_said():
+    values = {"a": 0.0, "b": 0.012, "c": -0.024, "d": 0.0}
+    rows = [gap(name, "0 ×", "right", value, value - 0.1, value + 0.1) for name, value in values.items()]
+    (only,) = findings(content(differences=rows, scores={}, summary=[]))
+    check(only, content(differences=rows))
+    assert only.text.endswith("a, b, c and d cannot be told from 0 × (differences of −2.4 to +1.2 points).")
+    (same,) = findings(content(differences=[{**row, "value": 0.0} for row in rows], scores={}, summary=[]))
+    assert same.text.endswith("from 0 × (differences of +0.0 points).")
+
+
 def test_what_a_judge_says_who_had_a_hand_in_it_is_no_difference():
     rows = [gap("flow", name, "ssim", 0.1, 0.05, 0.2, guide=True) for name in ("copy", "gan")]
     assert not [one for one in findings(content(differences=rows)) if one.claim["kind"] == "best"]
@@ -282,7 +310,7 @@ def test_what_helps_recognisers_is_told_of_each_set():
     assert (
         lab.text == "On lab nothing names faces better than varied by more than chance." and lab.claim["kind"] == "none"
     )
-    assert photos.claim["methods"] == ["+ b", "+ a"] and photos.claim["table"] == "photos"
+    assert [method for method, _ in photos.claim["pairs"]] == ["+ b", "+ a"] and photos.claim["table"] == "photos"
     assert "On photos: balanced accuracy over people: + b (+9.0 points [+1.0, +20.0]) and + a" in photos.text
     one_set = recognised(("lab", "+ a", "varied", better), ("lab", "+ a", "real", better))
     assert not [found for found in findings(one_set) if found.text.startswith("On lab: ")]

@@ -1,6 +1,7 @@
 import json
 import re
 
+from fersyn.figures.table import unbroken
 from fersyn.reporting import index, provenance
 from fersyn.reporting.privacy import BANNER
 from fersyn.reporting.times import duration
@@ -157,4 +158,20 @@ def test_notebooks_that_a_person_drives_are_named(tmp_path, make_notebook):
 
 def test_intervals_and_names_of_methods_are_not_torn():
     assert index.number("+8.5 [+4.4, +12.5]", 1) == "+8.5 [+4.4,\u00a0+12.5]"
-    assert index.whole("Training: c-gan & <b>") == 'Training: <span class="whole">c-gan</span> &amp; &lt;b&gt;'
+    assert unbroken("Training: c-gan & <b>") == 'Training: <span class="whole">c-gan</span> &amp; &lt;b&gt;'
+    assert unbroken("landmark-flow's (−8.3)") == '<span class="whole">landmark-flow</span>&#x27;s (−8.3)'
+    assert unbroken("reports/a-b/c-d.html") == "reports/a-b/c-d.html", "paths may be broken anywhere"
+
+
+def test_a_card_says_its_first_finding_where_the_abstract_does_not(tmp_path):
+    metrics = {"ssim": {"title": "SSIM", "better": "higher", "unit": "", "digits": 3, "scale": 1.0}}
+    gap = {"table": "people", "method": "c-gan", "minus": "copy", "metric": "ssim"}
+    gap |= {"low": -0.2, "high": -0.05}
+    for run, value in (("03_image_quality", -0.1), ("04_ablations", -0.11)):
+        made = {"status": "done", "metrics": metrics, "differences": [{**gap, "value": value}], "summary": []}
+        (tmp_path / f"{run}.json").write_text(json.dumps(made))
+    text = index.write(tmp_path, ["03_image_quality", "04_ablations"]).read_text()
+    assert text.count('<p class="finding">SSIM: <span class="whole">c-gan</span> (−0.110') == 1
+    assert text.count('<p class="finding">') == 1 and text.index('<p class="finding">') > text.index(
+        'id="04_ablations"'
+    )
