@@ -13,8 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from fersyn.faces.crop import crop_face
-from fersyn.faces.descriptors import describe
 from fersyn.generating import casting, portrait
+from fersyn.nets.dlib_face import describe
 from fersyn.pixels import to_bytes, to_images
 
 THRESHOLD = -0.25

@@ -18,7 +18,7 @@ from fersyn.errors import FersynError
 from fersyn.evaluation import fid, image_metrics, judging, measure, verifiers
 from fersyn.evaluation.verifiers import opencv, torch_networks
 from fersyn.generating import casting, inversion, portrait
-from fersyn.nets import expression_mapper, instruments, light_cnn, recogniser, shipped, stylegan
+from fersyn.nets import dlib_face, expression_mapper, instruments, light_cnn, recogniser, shipped, stylegan
 from fersyn.training import runs
 
 INDEXING = (
@@ -67,7 +67,7 @@ class There(TorchDispatchMode):
 
 KEPT = (
     portrait.makers, portrait.portrait, inversion.get, judging.opened, casting._instrument, casting._own, fid._network, opencv._sface,
-    image_metrics._lpips_network, image_metrics._st_lpips_network,
+    image_metrics._lpips_network, image_metrics._st_lpips_network, dlib_face._network,
 )  # fmt: skip
 
 
@@ -233,6 +233,11 @@ def test_sface_describes_there(there, small_table):
     assert (
         verifiers.get("sface").embed(*given_to_verifiers(small_table)).shape == (2, 128) and there.count > before + 30
     )
+
+
+def test_dlib_s_network_describes_there(there, small_table):
+    before = there.count
+    assert dlib_face.describe(*given_to_verifiers(small_table)).shape == (2, 128) and there.count > before + 50
 
 
 def test_sface_says_the_same_by_torch_and_by_opencv(small_table, monkeypatch):

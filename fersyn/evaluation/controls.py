@@ -16,10 +16,10 @@ from fersyn.evaluation.intensity import along
 from fersyn.evaluation.judging import marked
 from fersyn.evaluation.population import SHIPPED, TABLE, Population, aligned, metered, moved
 from fersyn.evaluation.scores import Metric, Scores, register, rows_of
-from fersyn.faces.descriptors import describe
 from fersyn.generating.portrait import SIZE, makers, picture
 from fersyn.manners import MIRRORED, Manners
 from fersyn.nets import expression_mapper, instruments
+from fersyn.nets.dlib_face import describe
 from fersyn.nets.expression_mapper import MOVED
 from fersyn.nets.instruments import ACTIONS
 from fersyn.pixels import to_floats, to_tensor

@@ -11,9 +11,9 @@ import torch
 from fersyn.evaluation.fidelity import TRUE
 from fersyn.evaluation.scores import Metric, Scores, register, rows_of
 from fersyn.expressions import EXPRESSIONS
-from fersyn.faces.descriptors import describe
 from fersyn.faces.turned import find_fitting
 from fersyn.methods.base import Synthesiser
+from fersyn.nets.dlib_face import describe
 from fersyn.pairs import Pairs
 from fersyn.pixels import to_bytes, to_images
 

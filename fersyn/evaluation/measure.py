@@ -23,10 +23,10 @@ from fersyn.evaluation import fid, fidelity, image_metrics, sharpness
 from fersyn.evaluation.judging import NAMED, marked
 from fersyn.evaluation.protocol import BATCH, edited_pairs, measured_pairs, moved
 from fersyn.evaluation.scores import COLUMNS, METRICS, Metric, Scores, SetScore, register, rows_of
-from fersyn.evaluation.verifiers.dlib_face import Descriptors
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.methods.base import Synthesiser
+from fersyn.nets.dlib_face import describe
 from fersyn.pairs import Pairs
 from fersyn.pixels import rescale, to_bytes, to_floats, to_images
 
@@ -40,7 +40,6 @@ class Pictures:
 
     def __init__(self, pixels: Tensor):
         self.pixels, self.faces = pixels, to_floats(pixels.to(default_device()))
-        self._described: Descriptors | None = None
 
     @cached_property
     def landmarks(self) -> np.ndarray:
@@ -55,12 +54,7 @@ class Pictures:
     @cached_property
     def descriptors(self) -> np.ndarray:
         """(P, 128), dlib's."""
-        self.describe()
-        return self._described.result()
-
-    def describe(self) -> None:
-        """Begin with the descriptors in another process, while the other instruments read."""
-        self._described = self._described or Descriptors(to_images(self.pixels), self.landmarks)
+        return describe(to_images(self.pixels), self.landmarks).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -291,9 +285,6 @@ def measure(
         guides: instruments that had a hand in making them.
     """
     wanted = [metric for name, metric in METRICS.items() if (name in metrics if metrics else metric.group)]
-    if true.content and any(metric.name == "identity" for metric in wanted):
-        for pictures in (made, true.read):
-            pictures.describe()
     rows, sets = [], []
     for metric in wanted:
         found = metric.function(made, true) if metric.function else None

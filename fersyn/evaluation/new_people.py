@@ -26,10 +26,10 @@ from fersyn.evaluation.augmentation.synthetic import shrunk
 from fersyn.evaluation.fidelity import OwnJudge
 from fersyn.evaluation.scores import Metric, Scores, differences, register, rows_of, summarise
 from fersyn.expressions import EXPRESSIONS
-from fersyn.faces.descriptors import describe
 from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.methods.base import Synthesiser
 from fersyn.methods.stylegan_fer import KNOWN
+from fersyn.nets.dlib_face import describe
 from fersyn.nets.recogniser import Synthesis, named, train_recogniser
 from fersyn.pixels import resize, to_bytes, to_floats, to_images
 from fersyn.progress import Progress

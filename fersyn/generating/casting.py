@@ -7,9 +7,9 @@ import numpy as np
 from fersyn.errors import NoFace
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.crop import Face, crop_face
-from fersyn.faces.descriptors import describe
 from fersyn.files import data_of
 from fersyn.generating.portrait import portrait
+from fersyn.nets.dlib_face import describe
 
 GUIDES = (
     "fer",

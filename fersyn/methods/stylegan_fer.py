@@ -29,9 +29,9 @@ from fersyn.building import inverted
 from fersyn.errors import FersynError, NoFace
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.crop import Face, crop_face
-from fersyn.faces.descriptors import describe
 from fersyn.generating import inversion
 from fersyn.methods.base import Method, MethodConfig, Stage, Synthesiser, labels_of
+from fersyn.nets.dlib_face import describe
 from fersyn.nets.recogniser import Recogniser, named, train_recogniser
 from fersyn.nets.stylegan import UNSTAMPED
 from fersyn.pixels import to_bytes, to_floats, to_images, to_tensor

@@ -268,12 +268,11 @@ def report(
     """
     only = [only] if isinstance(only, str) else list(only or ())
     settings = [*settings, *(["private=true"] if private else [])]
-    folder = project.root()
-    if not (folder / "Snakefile").is_file():
+    if not ((folder := project.root()) / "Snakefile").is_file():
         raise FersynError("no Snakefile here; run `fersyn report` inside the folder of the project")
     asked = plan(profile, settings, only, folder)  # wrong names end here, with a plain message
     pages = privacy.folder_of(profile, (job.parameters for job in asked.runs.values()))
-    # What takes long first; the trainings of single notebooks (in folders of their own) and short notebooks fill the gaps.
+    # What takes long first; trainings of single notebooks (in folders of their own) and short notebooks fill the gaps.
     first = [f"{asked.training_folder}/{name}.json" for name in asked.trainings if "/" not in name]
     first += [f"{pages}/{name}.json" for name in asked.runs if name.startswith(LONG)]
     config = [f"{name}={';'.join(words)}" for name, words in (("set", settings), ("only", only)) if words]
@@ -300,7 +299,7 @@ def report(
         if not failed:
             print("fersyn: the report is not complete; see the messages above", file=sys.stderr)
     if index.is_file():
-        same = not code and index.stat().st_mtime_ns == before
-        said = "nothing to do" if same else duration(time.monotonic() - begun)
+        new = code or index.stat().st_mtime_ns != before
+        said = duration(time.monotonic() - begun) if new else "nothing to do"
         print(f"report: {index.relative_to(folder)} ({said})", flush=True)
     return code

@@ -6,8 +6,8 @@ from fersyn.datasets.openpeople import read_openpeople
 from fersyn.errors import NoFace
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.crop import crop_face
-from fersyn.faces.descriptors import describe
 from fersyn.generating import casting
+from fersyn.nets.dlib_face import describe
 
 
 class Judge:

@@ -6,9 +6,9 @@ from fersyn.errors import FersynError
 from fersyn.expressions import EXPRESSIONS
 from fersyn.faces.align import Alignment
 from fersyn.faces.crop import ffhq_alignment
-from fersyn.faces.descriptors import describe
 from fersyn.faces.landmarks import find_source_landmarks
 from fersyn.nets import guides, instruments
+from fersyn.nets.dlib_face import describe
 from fersyn.pixels import to_bytes, to_images
 
 

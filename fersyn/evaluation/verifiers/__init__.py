@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fersyn.errors import FersynError
+from fersyn.evaluation.verifiers import dlib_face, opencv, torch_networks
 from fersyn.evaluation.verifiers.base import AXES, Verifier, distances
 
 __all__ = ["AXES", "NAMES", "Verifier", "chosen", "distances", "get"]
@@ -26,9 +27,6 @@ def get(name: str) -> Verifier:
     """Return a verifier, available or not; raises FersynError with the list if there is none of that name."""
     if name not in NAMES:
         raise FersynError(f"there is no verifier '{name}'; use some of: {', '.join(NAMES)}")
-    # Not above: the other process of `dlib_face.Descriptors` need not wait for torch.
-    from fersyn.evaluation.verifiers import dlib_face, opencv, torch_networks
-
     for kind in (dlib_face.DlibFace, opencv.SFace, opencv.ArcFace, torch_networks.VGGFace):
         if kind.name == name:
             return kind()
