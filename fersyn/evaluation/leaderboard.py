@@ -26,7 +26,7 @@ from fersyn import splits
 from fersyn.errors import FersynError
 from fersyn.evaluation import recognition
 from fersyn.evaluation.augmentation import gain
-from fersyn.evaluation.augmentation.banks import CLASSICAL, Bank
+from fersyn.evaluation.augmentation.banks import CLASSICAL, Bank, joined
 from fersyn.evaluation.augmentation.experiment import BATCH, SIZE, pool, sides
 from fersyn.evaluation.augmentation.synthetic import shrunk
 from fersyn.evaluation.scores import Scores, differences, summarise, sure
@@ -83,9 +83,15 @@ class Row:
     made: Bank | None = None
 
 
-def rows_of(variation: Bank, made: Sequence[Bank], alone: Sequence[Bank] = ()) -> dict[str, Row]:
-    """The rows by name: real faces, their classical variation, each bank of `made` on top of that, and those of `alone` alone."""
-    plus = {f"+ {bank.name}": Row(True, variation, bank) for bank in made}
+def rows_of(
+    variation: Bank, made: Sequence[Bank], alone: Sequence[Bank] = (), together: Sequence[str] = ()
+) -> dict[str, Row]:
+    """The rows by name: real faces, their classical variation, each bank of `made` on top of that, those of `made` that are named in
+    `together` at once (where all of them are there), and those of `alone` alone.
+    """
+    both = [bank for bank in made if bank.name in together]
+    whole = [joined(both)] if len(both) == len(together) > 1 else []
+    plus = {f"+ {bank.name}": Row(True, variation, bank) for bank in [*made, *whole]}
     return {
         REAL: Row(), CLASSICAL: Row(True, variation), **plus,
         **{f"{bank.name} only": Row(False, None, bank) for bank in alone},

@@ -27,7 +27,7 @@ def rows(small_table):
     people = sorted(set(small_table.people))
     own = Bank("painter", grey, np.arange(6), np.array([*people[:3], *people[:3]], object))
     new = Bank("other people", grey[:4], np.arange(4), np.full(4, NOBODY, object))
-    return leaderboard.rows_of(varied(small_table, 2), [own, new], [new])
+    return leaderboard.rows_of(varied(small_table, 2), [own, new], [new], ["painter", "other people"])
 
 
 def test_rows_learn_from_what_they_are_called_after(small_table, rows, monkeypatch):
@@ -40,13 +40,20 @@ def test_rows_learn_from_what_they_are_called_after(small_table, rows, monkeypat
     monkeypatch.setattr(leaderboard, "train_recogniser", learn)
     asked = Protocol(people=1, deals=2, folds=2, steps=3, seed=5)
     found = leaderboard.run(small_table, leaderboard.across(None), rows, asked)
-    assert list(rows) == [REAL, CLASSICAL, "+ painter", "+ other people", "other people only"]
+    assert list(rows) == [
+        REAL,
+        CLASSICAL,
+        "+ painter",
+        "+ other people",
+        "+ painter and other people",
+        "other people only",
+    ]
     # Without the lab's faces both folds of a deal have the same recogniser.
-    assert len(seen) == 2 * (2 * 4 + 1) and {given["steps"] for *_, given in seen} == {3}
-    assert [given["seed"] for *_, given in seen] == [5] * 9 + [6] * 9
+    assert len(seen) == 2 * (2 * 5 + 1) and {given["steps"] for *_, given in seen} == {3}
+    assert [given["seed"] for *_, given in seen] == [5] * 11 + [6] * 11
     real = len(seen[0][0])
     assert [len(faces) for faces, *_ in seen[1:5]][:1] == [3 * real]
-    for faces, _, given in seen[2:4]:
+    for faces, _, given in seen[2:5]:
         lab = given["pool"] < 3 * real
         assert len(faces) > 3 * real and lab.float().mean() >= 0.5 and not lab.all()
     people = set(small_table.people)
@@ -63,6 +70,14 @@ def test_synthetic_faces_are_those_of_the_people_learnt_from(small_table, rows):
     bank = rows["+ painter"].made
     _, labels = bank.of({who})
     assert labels.tolist() == bank.labels[bank.people == who].tolist()
+    both, others = rows["+ painter and other people"].made, rows["+ other people"].made
+    assert both.of({who})[1].tolist() == [*labels.tolist(), *others.labels.tolist()] and len(both.faces) == 10
+
+
+def test_what_is_not_there_is_given_with_nothing(small_table, rows):
+    own = rows["+ painter"].made
+    for together in (["painter", "nobody"], ["painter"], []):
+        assert list(leaderboard.rows_of(varied(small_table, 2), [own], [], together)) == [REAL, CLASSICAL, "+ painter"]
 
 
 def test_across_sets_nobody_is_learnt_from(small_table, rows):

@@ -10,7 +10,7 @@ neutral face were real, a recogniser could tell the real from the synthetic and 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,16 @@ class Bank:
         """Faces and labels of these people of the lab, and of nobody in it."""
         own = np.flatnonzero(np.isin(self.people.astype(str), [NOBODY, *sorted(people)]))
         return self.faces[own], torch.from_numpy(self.labels[own])
+
+
+def joined(banks: Sequence[Bank]) -> Bank:
+    """The faces of several banks as those of one."""
+    return Bank(
+        " and ".join(bank.name for bank in banks),
+        torch.cat([bank.faces for bank in banks]),
+        *(np.concatenate([getattr(bank, name) for bank in banks]) for name in ("labels", "people")),
+        tuple(dict.fromkeys(guide for bank in banks for guide in bank.guides)),
+    )
 
 
 def apart(lab, *others) -> Any:
