@@ -18,6 +18,7 @@ from fersyn.figures.picture import INK, Picture
 
 WIDTH = 9.2  # inches of 72 px: as wide as a grid of eight faces
 SOFT, LINE = "#5b6470", "#d5d8dd"
+GREY = "#8a929c"  # of data: seen on white, and where dark mode turns it over
 BLUE, ORANGE, GREEN, RED = "#1f6fb4", "#d9730d", "#2b8a57", "#b3261e"
 # Of Paul Tol's "muted" scheme, for many lines in a chart.
 SHADES = (INK, "#888888", "#ddaa33", "#882255", "#4499cc", "#117733", "#332288", "#cc6677", "#aa4499")

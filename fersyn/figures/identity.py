@@ -178,7 +178,7 @@ def histograms(rows: Mapping[str, Trial], verifier: Verifier) -> Picture:
     middles = {name: float(np.median(each.genuine)) for name, each in methods.items()}
     with charts.panels(len(methods), 1.75, 0.5, sharex=True, sharey=True) as (figure, axes):
         for axis, (name, each) in zip(axes, methods.items(), strict=True):
-            kinds = (each.impostor, charts.LINE, "two people"), (each.genuine, charts.BLUE, "one person")
+            kinds = (each.impostor, charts.GREY, "two people"), (each.genuine, charts.BLUE, "one person")
             for pairs, shade, label in kinds:
                 seen = pairs[np.isfinite(pairs)]
                 axis.hist(seen, edges, density=len(seen) > 0, color=shade, alpha=0.75, label=label)

@@ -115,7 +115,7 @@ def chart(summary: pd.DataFrame) -> Picture:
         return METRICS[own["metric"].iloc[0]].best(own["value"].dropna())
 
     def shade(row: Mapping, own: pd.DataFrame) -> str:
-        return charts.LINE if guided(row) else charts.ORANGE if row["value"] == best(own) else charts.BLUE
+        return charts.GREY if guided(row) else charts.ORANGE if row["value"] == best(own) else charts.BLUE
 
     names = [name for name in METRICS if (summary["metric"] == name).any()]
     names = sorted(names, key=lambda name: METRICS[name].group != "picture")

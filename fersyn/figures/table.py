@@ -36,7 +36,8 @@ def coded(text: str) -> str:
 
 
 def unbroken(text: str) -> str:
-    """A plain text as HTML like `coded`, where no line ends within a hyphenated word (landmark-flow)."""
+    """A plain text as HTML like `coded`, where no line ends within a hyphenated word (landmark-flow), before % or after a leading +."""
+    text = re.sub(r"(?<=\d) (?=%)|(?<=^\+) ", "\u00a0", text)
     return re.sub(r"(?<![\w/-])\w+(?:-\w+)+(?![\w/-])", r'<span class="whole">\g<0></span>', coded(text))
 
 
@@ -122,7 +123,7 @@ class Table:
     def _repr_html_(self) -> str:
         def cell(tag: str, text: str, number: bool, bold: bool = False) -> str:
             kind = ' class="number"' if number else ""
-            inside = f"<strong>{coded(text)}</strong>" if bold else coded(text)
+            inside = f"<strong>{unbroken(text)}</strong>" if bold else unbroken(text)
             return f"<{tag}{kind}>{inside}</{tag}>"
 
         body = [[self._text(value) for value in row] for row in self.frame.itertuples(index=False)]

@@ -96,7 +96,7 @@ def curves(name: str, run: Path, most: int = 9) -> Picture | Note:
     with charts.panels(len(losses), 1.75, 0.2, sharex=True) as (figure, axes):
         for axis, loss in zip(axes, losses, strict=True):
             values = rows[loss].astype(float)
-            axis.plot(rows["step"], values, color=charts.LINE, lw=1)
+            axis.plot(rows["step"], values, color=charts.GREY, lw=1)
             axis.plot(rows["step"], values.rolling(last, min_periods=1, center=True).mean(), color=charts.BLUE, lw=1.6)
             axis.set_title(loss.replace("_", " "), fontsize=10.5)
             axis.grid(axis="y")
