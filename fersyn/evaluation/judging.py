@@ -20,7 +20,7 @@ from torch import Tensor
 from fersyn.evaluation import recognition
 from fersyn.evaluation.fidelity import TRUE, OwnJudge
 from fersyn.evaluation.recognition import CrossValidation
-from fersyn.evaluation.scores import GUIDE, METRICS, Metric, Scores, register, rows_of, summarise
+from fersyn.evaluation.scores import GUIDE, METRICS, Metric, Scores, guided, register, rows_of, summarise
 from fersyn.expressions import EXPRESSIONS
 from fersyn.nets import instruments
 from fersyn.nets.instruments import Judge
@@ -120,10 +120,12 @@ def by_expression(scores: Scores, seed: int = 0) -> pd.DataFrame:
 
 
 def overall(summary: pd.DataFrame, method: str = TRUE) -> dict[str, float]:
-    """Judge and face table -> the share 0..1 that the judge names rightly of all expressions together, of `by_expression`."""
+    """Judge and face table, and whether it is a guide there -> the share 0..1 that it names rightly of all expressions together, of
+    `by_expression`.
+    """
     own = summary[(summary["expression"] == ALL) & (summary["method"] == method)] if len(summary) else summary
     return {
-        f"{name} ({row['table']})": row["value"]
+        f"{name} ({row['table']}{', a guide' if guided(row) else ''})": row["value"]
         for name, metric in JUDGED.items()
         for row in own[own["metric"] == metric].to_dict("records")
     }

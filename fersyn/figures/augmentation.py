@@ -141,7 +141,7 @@ def table(outcome: Outcome, dataset: str = "") -> Table:
     lines, bold = [], set()
     for variation, title in TITLES.items():
         lines.append([title, *(interval(outcome.accuracy(Arm(variation, factor))) for factor in factors)])
-        gained: list[str] = ["– gain over 0 ×, points", "–"]
+        gained: list[str] = ["– gain over 0 × of the same variation, points", "–"]
         for column, factor in enumerate(factors[1:], 2):
             found = outcome.difference(Arm(variation, factor), Arm(variation))
             gained.append(interval(found, signed=True))

@@ -78,14 +78,14 @@ def mosaic(rows: Sequence[Sequence[np.ndarray | None]], size: int, gap: int = 4)
 
 
 def fit(image: np.ndarray, size: int) -> np.ndarray:
-    """Brings a picture of any shape into a square of ``size`` px without distortion, white beside it. uint8 RGB."""
+    """Brings a picture of any shape into a square of ``size`` px without distortion, grey beside it. uint8 RGB."""
     height, width = image.shape[:2]
     scale = size / max(height, width)
     shape = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(
         np.ascontiguousarray(image), shape, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     )
-    out = np.full((size, size, 3), 255, np.uint8)
+    out = np.full((size, size, 3), NOBODY, np.uint8)
     y, x = (size - shape[1]) // 2, (size - shape[0]) // 2
     out[y : y + shape[1], x : x + shape[0]] = small
     return out
@@ -113,7 +113,7 @@ def grid(
         return nothing()
     font, gap = _font(12 * DENSITY), 2 * DENSITY
     left = max((round(font.getlength(name)) for name in row_names), default=0)
-    left += 8 * DENSITY if left else 0
+    left += 12 * DENSITY if left else 0
     size = min(cell * DENSITY, (WIDEST * DENSITY - left) // max(map(len, rows)) - gap)
     faces = mosaic(rows, size, gap)
     top = 20 * DENSITY if column_names else 0

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 ORDER = ("ssim", "lpips", "psnr", "named_fer", "named_facex", "right", "rank1", "person_balanced", "fid", "identity")
 JUDGES = ("named_fer", "named_facex")
 JUDGED = (*JUDGES, "right")  # whose mean may hide an expression that is never named
+LIKENESS = ("ssim", "lpips", "psnr")
 TRUE = "true picture"  # no method
+INVERTED = "inversion_seconds"  # a metric of what was inverted and not edited
 RECOGNISED = "person_balanced"  # what recognisers are compared by
 MOST = 5  # sentences
 MANY = 3  # methods, of which each difference is said where it may be chance
@@ -43,7 +45,7 @@ def findings(content: Mapping[str, Any], most: int = MOST) -> list[Finding]:
     found = [*short]
     if not short:  # what has learnt too little has no best
         best, others = _compared(content)
-        found = [*best, *_weakest(content), *_across(content), *_floor(content), *others]
+        found = [*best, *_elsewhere(content), *_weakest(content), *_across(content), *_floor(content), *others]
     found[1:1] = _referees(content)
     found += _figures(content) if len(found) < 2 and not short else []
     return found[:most]
@@ -63,13 +65,16 @@ def verdict(row: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
     return "better" if (row["value"] > 0) == (metric["better"] == "higher") else "worse"
 
 
-def _compared(content: Mapping[str, Any]) -> tuple[list[Finding], list[Finding]]:
-    """Of each metric of the first table: where one method is best, and which others beat another one or cannot be told from it.
+def _compared(content: Mapping[str, Any], table: str = "") -> tuple[list[Finding], list[Finding]]:
+    """Of each metric of a table (empty: the first): where one method is best, and which others beat another one or cannot be told
+    from it.
 
     Where several methods are held against several others, it is against the untouched, or the first, only.
     """
     metrics, rows = content.get("metrics") or {}, content.get("differences") or ()
-    rows = [row for row in rows if row["table"] == rows[0]["table"] and row["metric"] in metrics]
+    table = table or (rows[0]["table"] if rows else "")
+    where = table if len({row["table"] for row in rows}) > 1 else ""
+    rows = [row for row in rows if row["table"] == table and row["metric"] in metrics]
     rows = [row for row in rows if row.get("guide") is not True]
     own: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: _rank(row["metric"])):
@@ -88,9 +93,24 @@ def _compared(content: Mapping[str, Any]) -> tuple[list[Finding], list[Finding]]
         for row, kind in sorted(zip(group, kinds, strict=True), key=lambda pair: KINDS.index(pair[1])):
             if len(methods) == 1 and kind != "better" or len(methods) > 1 and row["minus"] == fixed:
                 alike.setdefault(kind, []).append(row)
-        others += [_alike(kind, some, metrics[name], verifier) for kind, some in alike.items()]
+        others += [_alike(kind, some, metrics[name], verifier, where) for kind, some in alike.items()]
     whole = [_best(content, rows[0]["table"], method, beaten, each) for (method, beaten), each in best.items()]
     return whole, others
+
+
+def _elsewhere(content: Mapping[str, Any]) -> list[Finding]:
+    """Of each further table on which one method is held against others, one sentence: where it is worse in a picture's likeness to the
+    truth, or else where it is best.
+    """
+    rows = content.get("differences") or ()
+    found = []
+    for table in list(dict.fromkeys(row["table"] for row in rows))[1:]:
+        if len({row["method"] for row in rows if row["table"] == table}) > 1:
+            continue
+        best, others = _compared(content, table)
+        worse = [one for one in others if one.claim["kind"] == "worse" and one.claim["metric"] in LIKENESS]
+        found += (worse or best)[:1]
+    return found
 
 
 def _best(
@@ -103,9 +123,11 @@ def _best(
     return Finding(text, {"kind": "best", "table": table, "method": method, "metrics": names, "beaten": list(beaten)})
 
 
-def _alike(kind: str, rows: Sequence[Mapping[str, Any]], metric: Mapping[str, Any], verifier: str) -> Finding:
-    """One sentence on all methods that fare alike against one other, or on one that fares alike against several. Of many that
-    cannot be told apart the range is said, not each difference.
+def _alike(
+    kind: str, rows: Sequence[Mapping[str, Any]], metric: Mapping[str, Any], verifier: str, where: str = ""
+) -> Finding:
+    """One sentence on all methods that fare alike against one other, or on one that fares alike against several. Of many, and of
+    those that cannot be told apart, the range is said, not each difference. `where`: on which table, if there are several.
     """
     points = {**metric, "unit": ""}
     unit = " points" if metric.get("unit") == "%" else ""
@@ -115,11 +137,13 @@ def _alike(kind: str, rows: Sequence[Mapping[str, Any]], metric: Mapping[str, An
         value, low, high = (told(row[name], points, "+") if row[name] is not None else "–" for name in NUMBERS)
         return f"{row[which]} ({value}{unit} [{low}, {high}])"
 
-    of = f"{metric['title'][:1].upper()}{metric['title'][1:]}{f' ({verifier})' if verifier else ''}"
+    title = metric["title"]
+    of = f"On {where}, {title}" if where else f"{title[:1].upper()}{title[1:]}"
+    of += f" ({verifier})" if verifier else ""
     single = which == "minus" or len(rows) == 1
     verb = "is" if single else "are"
     words = {"better": f"{verb} better than", "worse": f"{verb} worse than", "unknown": "cannot be told from"}[kind]
-    many, values = kind == "unknown" and len(rows) > MANY, [row["value"] for row in rows]
+    many, values = len(rows) > (MOST if kind != "unknown" else MANY), [row["value"] for row in rows]
     listed = _listed([row[which] if many else gap(row) for row in rows])
     first, second = (rows[0]["method"], listed) if which == "minus" else (listed, rows[0]["minus"])
     span = [told(value, points, "+") for value in (min(values), max(values))]
@@ -142,8 +166,8 @@ def _across(content: Mapping[str, Any]) -> list[Finding]:
         own = [row for row in rows if row["table"] == table and row["minus"] == fixed]
         better = [row for row in own if verdict(row, metrics[RECOGNISED]) == "better"]
         if better:
-            one = _alike("better", sorted(better, key=lambda row: -row["value"])[:3], metrics[RECOGNISED], "")
-            found.append(Finding(f"On {table}: {one.text[:1].lower()}{one.text[1:]}", one.claim))
+            best = sorted(better, key=lambda row: -row["value"])
+            found.append(_alike("better", best, metrics[RECOGNISED], "", table))
         elif own:
             text = f"On {table} nothing names faces better than {fixed} by more than chance."
             found.append(Finding(text, {"kind": "none", "table": table, "minus": fixed, "metric": RECOGNISED}))
@@ -151,15 +175,18 @@ def _across(content: Mapping[str, Any]) -> list[Finding]:
 
 
 def _floor(content: Mapping[str, Any]) -> list[Finding]:
-    """The methods that make no picture nearer to the truth than the untouched source, by SSIM."""
+    """The methods that make no picture nearer to the truth than the untouched source, by SSIM. What was only inverted is held against
+    the source itself, and is none of them.
+    """
     table = next((row["table"] for row in content.get("summary") or () if row["metric"] == "ssim"), "")
-    rows = {row["method"]: row["value"] for row in _summary(content, table, "ssim")}
+    inverted = {row["method"] for row in _summary(content, table, INVERTED)}
+    rows = {row["method"]: row["value"] for row in _summary(content, table, "ssim") if row["method"] not in inverted}
     floor = rows.pop("copy", None)
     below = {name: value for name, value in rows.items() if floor is not None and value is not None and value <= floor}
     if not below:
         return []
     parts = [f"{name} ({told(value, content['metrics']['ssim'])})" for name, value in below.items()]
-    text = f"No nearer to the truth than the source itself (copy, SSIM {told(floor, content['metrics']['ssim'])}): {_listed(parts)}."
+    text = f"By SSIM no nearer to the truth than the source itself (copy, {told(floor, content['metrics']['ssim'])}): {_listed(parts)}."
     return [Finding(text, {"kind": "floor", "table": table, "methods": list(below)})]
 
 

@@ -64,6 +64,7 @@ def leaderboard(
     ranks = [row for row in made["05"].get("summary", ()) if row.get("verifier") == VERIFIER]
     quality = made["03"].get("summary", ())
     # Not those of photographs, and not of single expressions.
+    ranks = [row for row in ranks if row["table"] == ranks[0]["table"]]
     first = [row for row in quality if row["table"] == quality[0]["table"] and not row.get("expression")]
     found: dict[str, dict[str, Any]] = {}
     for row in (*ranks, *first):

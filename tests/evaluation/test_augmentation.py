@@ -234,17 +234,17 @@ def test_accuracy_is_balanced_and_gains_are_paired():
     matrix, names = confusion(Arm("none", 10).of(found.frame))
     assert names == ["neutral", "anger", "fear"] and matrix.tolist() == [[80, 0, 0], [0, 0, 40], [0, 0, 0]]
     runs = found.summary.query("metric == 'balanced'").set_index("method")["deviation"]
-    assert runs["10 ×"] == 0 and runs["0 ×"] > 0.4
+    assert runs["10 × synthetic"] == 0 and runs["real faces alone"] > 0.4
     with pytest.raises(FersynError, match="no recogniser was trained"):
         found.accuracy(Arm("none", 5))
-    assert next(line for line in found.facts() if line["method"] == "classical, 10 ×")["synthetic"] == 30
+    assert next(line for line in found.facts() if line["method"] == "classical, 10 × synthetic")["synthetic"] == 30
     assert set(found.scores.rows["metric"]) == {gain.BALANCED, "balanced", "accuracy", "pooled", "recall"}
 
 
 def test_worth_in_real_people_is_read_from_the_curve():
     frame = answers()
     assert gain.people_curve(frame, "none")[0] == [2, 4, 16]
-    found = gain.Outcome(frame).worths.set_index("method").loc["10 ×"]
+    found = gain.Outcome(frame).worths.set_index("method").loc["10 × synthetic"]
     assert found["value"] == pytest.approx(4, abs=0.01), "right as often as with 4 people"
     assert found["low"] < 4 < found["high"]
     best = frame.assign(named=np.where(frame["factor"] == 10, frame["expression"], frame["named"]))

@@ -73,6 +73,8 @@ def test_by_expression_and_all_together(small_table, sour):
     share = found.set_index("expression")["value"]
     assert share["anger"] == 1 and share["fear"] == 0 and share[judging.ALL] == pytest.approx(1 / 7)
     assert judging.overall(found) == {f"fer ({small_table.path.name})": pytest.approx(1 / 7)}
+    named = judging.overall(found.assign(guide=True))
+    assert list(named) == [f"fer ({small_table.path.name}, a guide)"]
     assert not len(judging.true_pictures(None).rows)
 
 

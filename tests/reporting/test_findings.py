@@ -76,6 +76,9 @@ def check(found, made):
             for r in made["summary"]
             if r["metric"] == "ssim" and r["table"] == claim["table"] and not r.get("expression")
         }
+        inverted = {r["method"] for r in made["summary"] if r["metric"] == "inversion_seconds"}
+        assert not inverted & set(claim["methods"])
+        ssim = {name: value for name, value in ssim.items() if name not in inverted}
         assert {name for name, value in ssim.items() if name != "copy" and value <= ssim["copy"]} == set(
             claim["methods"]
         )
@@ -114,7 +117,7 @@ def test_every_sentence_is_true_and_says_its_numbers():
     assert [one.text for one in found] == [
         "On people, flow is best in SSIM (0.800) and LPIPS (0.040): more than chance against copy and gan.",
         "The weakest expression of flow is fear: named by the kit's recogniser, 12.5 %, while the mean over all says 56.2 %.",
-        "No nearer to the truth than the source itself (copy, SSIM 0.700): gan (0.600).",
+        "By SSIM no nearer to the truth than the source itself (copy, 0.700): gan (0.600).",
         "Named by the kit's recogniser: flow (−10.0 points [−20.0, −5.0]) is worse than gan.",
     ]
 
@@ -148,7 +151,7 @@ def test_too_few_steps_have_no_best():
     (only,) = findings(made)
     check(only, made)
     assert only.text == (
-        "Too few steps to conclude anything (300 of each training). No nearer to the truth than the source itself (copy, SSIM "
+        "Too few steps to conclude anything (300 of each training). By SSIM no nearer to the truth than the source itself (copy, "
         "0.700): full (0.590) and no-label (0.600). Which of them is better says nothing yet."
     )
     enough = content(**{**made, "summary": [*rows[:2], summary("no-label", "ssim", 0.71)]})
@@ -194,6 +197,38 @@ def test_one_that_fares_alike_against_several_is_said_once():
     assert worse.text.endswith(
         "flow is worse than gan (−8.0 points [−18.0, −1.0]) and label (−2.0 points [−12.0, −1.0])."
     )
+
+
+def test_what_was_inverted_is_not_held_against_the_source():
+    rows = [summary(name, "ssim", value) for name, value in (("encoder", 0.6), ("copy", 0.7), ("gan", 0.65))]
+    made = content(summary=[*rows, summary("encoder", "inversion_seconds", 1.0)], differences=[], scores={})
+    (floor,) = [one for one in findings(made) if one.claim["kind"] == "floor"]
+    check(floor, made)
+    assert floor.claim["methods"] == ["gan"]
+
+
+def test_on_another_set_it_is_said_where_the_best_is_worse():
+    worse = gap("flow", "copy", "ssim", -0.02, -0.03, -0.01)
+    better = [gap("flow", name, "lpips", -0.1, -0.2, -0.01) for name in ("copy", "gan")]
+    for rows, text in (
+        ([worse, *better], "On photos, SSIM: flow (−0.020 [−0.030, −0.010]) is worse than copy."),
+        (better, "On photos, flow is best in LPIPS (0.050): more than chance against copy and gan."),
+    ):
+        away = [{**row, "table": "photos"} for row in rows]
+        known = [*content()["summary"], {**summary("flow", "lpips", 0.05), "table": "photos"}]
+        made = content(differences=[*content()["differences"], *away], summary=known)
+        found = findings(made)[1]
+        check(found, made)
+        assert found.text == text
+
+
+def test_of_several_sets_it_is_said_which():
+    rows = [gap(name, "0 ×", "right", -0.1, -0.2, -0.05) for name in "ab"]
+    made = content(differences=[*rows, {**rows[0], "table": "photos"}], scores={}, summary=[])
+    assert findings(made)[0].text.startswith("On people, named by the kit's recogniser: a (−10.0 points")
+    (alone,) = findings(content(differences=rows, scores={}, summary=[]))
+    assert alone.text.startswith("Named by")
+    check(alone, content(differences=rows))
 
 
 def test_of_many_that_cannot_be_told_apart_the_range_is_said():
@@ -264,7 +299,7 @@ def test_the_index_answers_first(tmp_path):
         page.index(text) for text in ("A. Author · 2026-01-02", "flow is best in SSIM", 'id="board"', 'class="cards"')
     ]
     assert places == sorted(places)
-    assert "<strong>0.800 [0.800, 0.800]</strong>" in page and "<strong>0.700" not in page and 'src="http' not in page
+    assert "<strong>0.800 [0.800,\u00a00.800]</strong>" in page and "<strong>0.700" not in page and 'src="http' not in page
 
 
 def test_any_executed_notebook_becomes_a_page(tmp_path):
@@ -311,6 +346,6 @@ def test_what_helps_recognisers_is_told_of_each_set():
         lab.text == "On lab nothing names faces better than varied by more than chance." and lab.claim["kind"] == "none"
     )
     assert [method for method, _ in photos.claim["pairs"]] == ["+ b", "+ a"] and photos.claim["table"] == "photos"
-    assert "On photos: balanced accuracy over people: + b (+9.0 points [+1.0, +20.0]) and + a" in photos.text
+    assert "On photos, balanced accuracy over people: + b (+9.0 points [+1.0, +20.0]) and + a" in photos.text
     one_set = recognised(("lab", "+ a", "varied", better), ("lab", "+ a", "real", better))
-    assert not [found for found in findings(one_set) if found.text.startswith("On lab: ")]
+    assert not [found for found in findings(one_set) if found.text.startswith("On lab")]

@@ -45,9 +45,12 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """As a method in the scores: '10 ×', 'classical, 0 ×, 5 people'."""
-        people = {None: "", 0: ", all people"}.get(self.asked, f", {self.asked} people")
-        return f"{'' if self.variation == 'none' else self.variation + ', '}{self.factor} ×{people}"
+        """As a method in the scores: 'real faces alone', 'classical variation', '10 × synthetic', 'classical, real faces of 5 people'."""
+        people = {None: "alone", 0: "of all people"}.get(self.asked, f"of {self.asked} people")
+        faces = f"{self.factor} × synthetic" if self.factor else f"real faces {people}"
+        if self.variation == "none":
+            return faces
+        return f"{self.variation}, {faces}" if self.factor or self.asked is not None else f"{self.variation} variation"
 
     def of(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Its rows of `experiment.run`; raises FersynError if there are none."""
