@@ -48,7 +48,7 @@ def findings(content: Mapping[str, Any], most: int = MOST) -> list[Finding]:
         found = [*best, *_elsewhere(content), *_weakest(content), *_across(content), *_floor(content), *others]
     found[1:1] = _referees(content)
     found += _figures(content) if len(found) < 2 and not short else []
-    return found[:most]
+    return list({one.text: one for one in found}.values())[:most]
 
 
 def told(value: float, metric: Mapping[str, Any], sign: str = "") -> str:

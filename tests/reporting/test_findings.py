@@ -299,7 +299,9 @@ def test_the_index_answers_first(tmp_path):
         page.index(text) for text in ("A. Author · 2026-01-02", "flow is best in SSIM", 'id="board"', 'class="cards"')
     ]
     assert places == sorted(places)
-    assert "<strong>0.800 [0.800,\u00a00.800]</strong>" in page and "<strong>0.700" not in page and 'src="http' not in page
+    assert (
+        "<strong>0.800 [0.800,\u00a00.800]</strong>" in page and "<strong>0.700" not in page and 'src="http' not in page
+    )
 
 
 def test_any_executed_notebook_becomes_a_page(tmp_path):
@@ -346,6 +348,7 @@ def test_what_helps_recognisers_is_told_of_each_set():
         lab.text == "On lab nothing names faces better than varied by more than chance." and lab.claim["kind"] == "none"
     )
     assert [method for method, _ in photos.claim["pairs"]] == ["+ b", "+ a"] and photos.claim["table"] == "photos"
+    assert len({one.text for one in findings(made)}) == len(findings(made)), "and nothing twice"
     assert "On photos, balanced accuracy over people: + b (+9.0 points [+1.0, +20.0]) and + a" in photos.text
     one_set = recognised(("lab", "+ a", "varied", better), ("lab", "+ a", "real", better))
     assert not [found for found in findings(one_set) if found.text.startswith("On lab")]

@@ -236,9 +236,7 @@ def test_the_leaderboard_shares_the_trainings_of_the_other_notebooks():
     run = part.runs["09_recognition"]
     assert run.tables == ["generated", "rendered", "openpeople"] and run.parameters["lab"] == "data/laptop/rendered"
     assert run.trainings == ["landmark-label", "landmark-flow", "fesgan", "emotion-gan", "de-gan"]
-    assert set(part.runs["02_training"].trainings) & set(run.trainings) == {
-        *("landmark-label", "landmark-flow", "fesgan", "de-gan")
-    }
+    assert set(run.trainings) <= set(part.runs["02_training"].trainings)
     alone = plan("laptop", only=["09"])
     assert {name: job for name, job in part.trainings.items() if name in alone.trainings} == alone.trainings
     with pytest.raises(FersynError, match="there is no method 'e-gan'"):
