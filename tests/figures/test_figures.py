@@ -171,6 +171,7 @@ def test_recognition_in_words():
     found = pd.DataFrame({"expression": true, "named": named, "row": range(8), "person": list("abcdefgh"), "seed": 0})
     test = recognition.CrossValidation("linear", found.assign(fold=[1, 1, 1, 1, 1, 2, 2, 2]))
     page = preprocessing.recognition_table([test], summarise(recognition.scores([test], "t")), 20)._repr_html_()
+    page = page.replace("\u00a0", " ")
     assert "73.3 ± 9.4 %" in page and "8 people are fewer than 20" in page and "50.0 %" in page
     assert len(preprocessing.recognition_figures([test])) == 1
     assert re.search(r"neutral 75 %", preprocessing.recognition_figures([test])[0].alt)
