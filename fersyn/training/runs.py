@@ -30,7 +30,8 @@ def device_name(device: torch.device) -> str:
     """The device in words: the GPU's name, or the processor's kind and the threads in use."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)} (CUDA {torch.version.cuda})"
-    return f"{device.type.upper()}, {torch.get_num_threads()} threads ({platform.machine()})"
+    threads = torch.get_num_threads()
+    return f"{device.type.upper()}, {threads} thread{'s' if threads > 1 else ''} ({platform.machine()})"
 
 
 def _record(run: Path, name: str) -> Any:

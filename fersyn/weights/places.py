@@ -80,7 +80,7 @@ def damaged(name: str) -> list[Path]:
 def about(names: Iterable[str]) -> list[dict]:
     """One dict of strings a name: name, use, licence, file, sha256, source; nothing of this machine's folders.
 
-    Where the weights are missing, file and sha256 are "" and source says "missing: " and what is used instead.
+    Where the weights are missing, file and sha256 are "" and source says "missing; instead: " and what is used.
 
     Raises:
         FersynError: no weights have one of these names.
@@ -88,7 +88,7 @@ def about(names: Iterable[str]) -> list[dict]:
     rows = []
     for name in names:
         item, found = entry(name), locate(name)
-        file, sha256, source = "", "", f"missing: {item.instead}"
+        file, sha256, source = "", "", f"missing; instead: {item.instead}"
         if found:
             file, sha256, source = found.path.name, found.sha256, found.origin
         told = {"name": name, "use": item.use, "licence": item.licence}

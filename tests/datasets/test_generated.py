@@ -91,7 +91,7 @@ def test_each_person_has_every_expression_at_every_strength(population):
 
 def test_what_it_says_of_itself(population):
     said = read_generated(6, processes=0, strengths=(0.5,), expressions=("happy",))
-    assert said.notes == ["6 people; 3 others were not taken; 2 not frontal; 1 too like another person"]
+    assert said.notes == ["6 people; 3 others were not taken: 2 not frontal; 1 too like another person"]
     assert said.guides == ("fer", "facex", "actions") and "not for commercial use" in said.licence
     assert said.request["strengths"] == [0.5, 1.0] and said.request["expressions"] == ["happiness"]
 

@@ -142,7 +142,7 @@ def test_installed_files_are_found_and_told():
 
 def test_about_names_what_is_there_and_what_stands_in(register, content):
     register()
-    assert weights.about(["toy"])[0]["source"] == "missing: something else"
+    assert weights.about(["toy"])[0]["source"] == "missing; instead: something else"
     put(folder() / "toy.bin", content)
     (row,) = weights.about(["toy"])
     assert row.keys() == {"name", "use", "licence", "file", "sha256", "source"} and row["file"] == "toy.bin"
