@@ -171,12 +171,11 @@ def _points(gap: Mapping) -> str:
 
 
 def _fell(outcome: Outcome, name: str) -> str:
-    """A sentence where balanced accuracy at home rose and plain accuracy fell, or the other way round."""
+    """A sentence where plain accuracy at home points the other way than balanced accuracy: either may be chance, which is said of each."""
     both = [outcome.gap(name, outcome.lab, REAL, metric) for metric in (gain.BALANCED, gain.PLAIN)]
     if None in both or both[0]["value"] * both[1]["value"] >= 0:
         return ""
-    words = ("rose", "fell") if both[0]["value"] > 0 else ("fell", "rose")
-    return f" At home balanced accuracy {words[0]} while plain accuracy {words[1]} ({_points(both[1])} against {REAL})."
+    return f" Plain accuracy at home points the other way: against {REAL} {_points(both[1])}: **{verdict(both[1])}**."
 
 
 def gains(outcome: Outcome, minus: str = CLASSICAL) -> Picture | Note:
