@@ -50,7 +50,7 @@ def setup(facts: pd.DataFrame, method: str, epochs: int, real_share: float) -> T
         ("folds × seeds", f"{facts['fold'].nunique()} × {facts['seed'].nunique()}"),
         ("learnt from, each time", f"{several('real')} real faces, number of people: {several('people')}"),
         ("named, each time", tested),
-        ("synthetic faces", f"up to {several('synthetic')}, by {method} trained on the same people"),
+        ("synthetic faces", f"up to {facts['synthetic'].max():.0f}, by {method} trained on the same people"),
         ("faces", f"{SIZE} × {SIZE} px, real and synthetic alike"),
         ("steps × batch of every recogniser", steps),
         ("real and synthetic together", mixed),
@@ -268,7 +268,7 @@ def recall(outcome: Outcome) -> Table:
     lines = list(own.itertuples(name=None))
     lines.append(("all, each expression alike", *(100 * outcome.accuracy(arm).value for arm in arms.values())))
     lines.append(("all pictures alike", *(100 * outcome.plain(arm) for arm in arms.values())))
-    return Table(lines, ["named rightly, %", *own], digits=1, bold=bold)
+    return Table(lines, ["named rightly, %", *own], digits=1, caption="The best of each row bold", bold=bold)
 
 
 def confusions(outcome: Outcome) -> list[Picture]:

@@ -82,7 +82,7 @@ def table6(summary: pd.DataFrame, verifier: Verifier, rows: Mapping[str, Trial])
     pairs = f"{len(first.probe)} probes of {len(set(first.probe))} people, {len(first.impostor)} pairs of two people"
     return ScoreTable(
         summary[summary["verifier"] == verifier.title], TITLES, corner="probe", bold=_best_made, absent="too few pairs",
-        text=_percent, caption=f"{verifier.title}, in %: {pairs}{_unseen(rows)}",
+        text=_percent, caption=f"{verifier.title}, in %: {pairs}{_unseen(rows)}; best synthesised face bold",
     )  # fmt: skip
 
 

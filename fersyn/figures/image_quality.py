@@ -26,6 +26,7 @@ from fersyn.figures.table import Note, Table, described, note, published, senten
 WEIGHTS = (fid.WEIGHTS, image_metrics.LPIPS, image_metrics.ST_LPIPS, "dlib-face", "dlib-landmarks", *JUDGED)
 FIRST = ("psnr", "ssim", "st_lpips")  # metrics of notebook 02
 GROUPS = ("picture", "named", "content", "kept")  # of the metrics of notebook 03, a table each
+BEST = "; the best of each column bold"  # ends a caption
 
 
 def missing_note() -> str:
@@ -61,7 +62,7 @@ def first_look(summary: pd.DataFrame) -> Table:
     """PSNR, SSIM and ST-LPIPS with their deviations over people: the table of notebook 02."""
     people, pictures = (int(summary[name].iloc[0]) for name in ("people", "pictures"))
     whose = "1 person" if people == 1 else f"mean ± deviation over {people} people"
-    caption = f"{pictures} pairs, {whose}; ↑ higher is better, ↓ lower is better"
+    caption = f"{pictures} pairs, {whose}; ↑ higher is better, ↓ lower is better{BEST}"
     return ScoreTable(summary, FIRST, interval=False, spread="people_deviation", caption=caption)
 
 
@@ -77,7 +78,7 @@ def pictures(summary: pd.DataFrame, true: Truth) -> Table:
         [f"{name}*", *({"psnr": f"{psnr:.3f}", "ssim": f"{ssim:.3f}", "fid": f"{fid_:.2f}"}.get(n, "–") for n in names)]
         for name, psnr, ssim, fid_ in published("table5", true.pairs.table.info["dataset"]) or ()
     ]
-    caption = _whose(summary, true) + (". " + sentence("image_quality.published") if last else "")
+    caption = _whose(summary, true) + BEST + (". " + sentence("image_quality.published") if last else "")
     rows = [name for name in dict.fromkeys(summary["method"]) if name != TRUE]
     return ScoreTable(summary, names, rows=rows, caption=caption, last=last)
 
@@ -89,7 +90,8 @@ def content(summary: pd.DataFrame, readings: pd.DataFrame, true: Truth) -> list[
     judge = true.judge
     by = f"; recogniser trained on {judge.faces} real faces of {judge.people} other people" if judge is not None else ""
     tables = []
-    for names, more in ((of_group("named"), by), (of_group("content"), ""), (of_group("kept"), "")):
+    told = (f"{BEST}, guides left out{by}", BEST, BEST)
+    for names, more in zip(map(of_group, GROUPS[1:]), told, strict=True):
         first = ScoreTable(readings, names, rows=[TRUE], bold="").frame.to_numpy().tolist()
         tables.append(ScoreTable(summary, names, caption=_whose(summary, true) + more, first=first))
     return tables
@@ -157,18 +159,20 @@ def by_expression(measured: Measured, metric: str, readings: Scores | None = Non
         lines.insert(1, TRUE, own.reindex(found.index).to_numpy())
         heads, bold = [TRUE, *heads], {(y, x + 1) for y, x in bold}
     rows = list(lines.itertuples(index=False, name=None))
-    return Table(rows, ["expression", *heads], about.digits, f"{about.head} by expression", bold)
+    caption = f"{about.head} by expression; the best method of each row bold"
+    return Table(rows, ["expression", *heads], about.digits, caption, bold)
 
 
 def photographs(summary: pd.DataFrame, true: Truth, best: bool = True) -> Table:
     """The metrics of a photograph set, a row a method."""
     bold = "best" if best else ""  # of pictures that borrow from the true one, nobody is best: no method can make them
-    return ScoreTable(summary, photograph_metrics(), caption=_whose(summary, true), bold=bold)
+    caption = _whose(summary, true) + (BEST if best else "")
+    return ScoreTable(summary, photograph_metrics(), caption=caption, bold=bold)
 
 
 def kept(summary: pd.DataFrame, true: Truth) -> Table:
     """What is kept of the photographs, sharpness and what need not change, a row a method."""
-    return ScoreTable(summary, of_group("kept"), caption=_whose(summary, true))
+    return ScoreTable(summary, of_group("kept"), caption=_whose(summary, true) + BEST)
 
 
 def photograph_metrics() -> list[str]:
@@ -240,7 +244,9 @@ def sweep_chart(
     said = []
     with charts.drawing(6.6, 4.2) as (figure, axes):
         axes.plot([0, 100], [0, 100], color=charts.SOFT, ls="--", lw=1, label="as asked")
+        star = ""
         if TRUE in sweeps:
+            star = " " + sentence("image_quality.star")
             own = sweeps[TRUE][sweeps[TRUE]["asked"] > 0]
             x, y = (100 * median(own[name], own["person"], 500, seed).value for name in ("asked", "measured"))
             axes.plot(x, y, "*", color=charts.INK, ms=13, label=TRUE, zorder=5)
@@ -256,7 +262,7 @@ def sweep_chart(
         axes.set(xlabel="intensity asked for, %", ylabel="intensity measured, %", xlim=(0, None))
         axes.grid()
         charts.key(figure)
-        return Picture.of_figure(figure, **described(texts, said=", ".join(said)))
+        return Picture.of_figure(figure, **described(texts, said=", ".join(said), star=star))
 
 
 def summary_note(true: Truth) -> Note:

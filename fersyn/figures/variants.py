@@ -72,7 +72,7 @@ def scores(
     instead |= {one.name: "weights missing" for one in asked if ablations.missing(one)}
     seeds, people = int(summary["seeds"].max()), len(set(true.people))
     over = f"mean ± deviation over {seeds} seeds" if seeds > 1 else "one seed, so no deviation"
-    caption = f"{len(true)} pairs of {people} people; {over}; ↑ higher is better, ↓ lower is better"
+    caption = f"{len(true)} pairs of {people} people; {over}; ↑ higher is better, ↓ lower is better{image_quality.BEST}"
     return ScoreTable(
         summary, of_group("picture"), rows=["copy", *(one.name for one in asked)], corner="variant", caption=caption,
         interval=False, instead=instead,

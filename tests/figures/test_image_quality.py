@@ -193,7 +193,9 @@ def test_intensities_in_a_table_and_a_chart():
     assert isinstance(table, Table) and "6 sweeps in 2 steps of 3 people" in table.caption
     assert table.frame["rank correlation"][0] == "–" and table.frame["rank correlation"][1].startswith("1.00")
     assert found.set_index(["method", "metric"]).loc[("warp", "full"), "value"] == pytest.approx(0.85)
-    assert "warp reaches 85 %" in image_quality.sweep_chart(swept).alt
+    chart, made = (image_quality.sweep_chart(own) for own in (swept, {"warp": swept["warp"]}))
+    assert "warp reaches 85 %" in chart.alt
+    assert "The star: what" in chart.caption and "star" not in made.caption, "it is drawn of true pictures alone"
     assert isinstance(image_quality.sweep_table(found, {}), Note) and isinstance(image_quality.sweep_chart({}), Note)
 
 
