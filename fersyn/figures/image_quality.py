@@ -90,8 +90,7 @@ def content(summary: pd.DataFrame, readings: pd.DataFrame, true: Truth) -> list[
     judge = true.judge
     by = f"; recogniser trained on {judge.faces} real faces of {judge.people} other people" if judge is not None else ""
     tables = []
-    told = (f"{BEST}, guides left out{by}", BEST, BEST)
-    for names, more in zip(map(of_group, GROUPS[1:]), told, strict=True):
+    for names, more in zip(map(of_group, GROUPS[1:]), (f"{BEST}, guides left out{by}", BEST, BEST), strict=True):
         first = ScoreTable(readings, names, rows=[TRUE], bold="").frame.to_numpy().tolist()
         tables.append(ScoreTable(summary, names, caption=_whose(summary, true) + more, first=first))
     return tables
@@ -159,15 +158,13 @@ def by_expression(measured: Measured, metric: str, readings: Scores | None = Non
         lines.insert(1, TRUE, own.reindex(found.index).to_numpy())
         heads, bold = [TRUE, *heads], {(y, x + 1) for y, x in bold}
     rows = list(lines.itertuples(index=False, name=None))
-    caption = f"{about.head} by expression; the best method of each row bold"
-    return Table(rows, ["expression", *heads], about.digits, caption, bold)
+    return Table(rows, ["expression", *heads], about.digits, f"{about.head} by expression; best of a row bold", bold)
 
 
 def photographs(summary: pd.DataFrame, true: Truth, best: bool = True) -> Table:
     """The metrics of a photograph set, a row a method."""
     bold = "best" if best else ""  # of pictures that borrow from the true one, nobody is best: no method can make them
-    caption = _whose(summary, true) + (BEST if best else "")
-    return ScoreTable(summary, photograph_metrics(), caption=caption, bold=bold)
+    return ScoreTable(summary, photograph_metrics(), caption=_whose(summary, true) + BEST * best, bold=bold)
 
 
 def kept(summary: pd.DataFrame, true: Truth) -> Table:
@@ -244,9 +241,8 @@ def sweep_chart(
     said = []
     with charts.drawing(6.6, 4.2) as (figure, axes):
         axes.plot([0, 100], [0, 100], color=charts.SOFT, ls="--", lw=1, label="as asked")
-        star = ""
+        star = " " + sentence("image_quality.star") if TRUE in sweeps else ""
         if TRUE in sweeps:
-            star = " " + sentence("image_quality.star")
             own = sweeps[TRUE][sweeps[TRUE]["asked"] > 0]
             x, y = (100 * median(own[name], own["person"], 500, seed).value for name in ("asked", "measured"))
             axes.plot(x, y, "*", color=charts.INK, ms=13, label=TRUE, zorder=5)

@@ -63,8 +63,7 @@ def by_expression(table) -> Picture:
     values = pd.crosstab(label, side).reindex([*present(table.rows), *({"no label"} & set(label))])
     values = values.reindex(columns=["training", "test"], fill_value=0)
     held = len(table.people_of("test"))
-    kept = "is kept" if held == 1 else "are kept"
-    caption = f"Pictures of each expression; {held} of {len(set(table.people))} people {kept} for the test."
+    caption = f"Pictures of each expression; {held} of {len(set(table.people))} people {'is' if held == 1 else 'are'} kept for the test."
     return charts.counts(values.T.to_dict(), caption=caption)
 
 
