@@ -139,7 +139,8 @@ def _request(frame_set: FrameSet, size: int) -> dict[str, Any]:
 
 def _summary(table: FaceTable) -> str:
     people, lost = len(set(table.people)), len(table.skipped)
-    return f"{len(table)} faces of {people} people, {lost} skipped, fingerprint {table.fingerprint[:16]}"
+    who = "1 person" if people == 1 else f"{people} people"
+    return f"{len(table)} faces of {who}, {lost} skipped, fingerprint {table.fingerprint[:16]}"
 
 
 def _no_faces(frame_set: FrameSet, journal: Journal) -> str:
