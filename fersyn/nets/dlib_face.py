@@ -89,8 +89,8 @@ def describe(images: Sequence[np.ndarray], landmarks: Sequence[np.ndarray]) -> n
         return np.zeros((0, FEATURES))
     device = default_device()
     network = _network().to(device)
-    parts = to_floats(to_tensor(np.stack(chips))).split(BATCH)
-    found = [network(part.to(device, memory_format=torch.channels_last)).cpu() for part in parts]
+    parts = (to_floats(part.to(device)) for part in to_tensor(np.stack(chips)).split(BATCH))
+    found = [network(part.contiguous(memory_format=torch.channels_last)).cpu() for part in parts]
     return torch.cat(found).double().numpy()
 
 
